@@ -1,0 +1,177 @@
+"""Statistics over replications: Student-t intervals, the warm-up cut, and how much has to be simulated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from simulator.histogram import rank_of
+
+CONFIDENCE: Final = 0.95
+MSER_BATCH: Final = 5
+MSER_TAIL: Final = 10  # the last tenth is no candidate for the cut: few batches look calm by chance
+BATCHES: Final = (10, 20, 40)  # batch counts tried for the variance of a correlated series
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and the half-width of its 95 % interval; None where it is undefined."""
+
+    value: float | None
+    half_width: float | None = None
+
+    @property
+    def relative_half_width(self) -> float | None:
+        """Half-width relative to the value; 0 where both are 0, None where it is undefined."""
+        if self.value is None or self.half_width is None:
+            return None
+        if self.half_width == 0:
+            return 0.0
+        return self.half_width / abs(self.value) if self.value != 0 else math.inf
+
+
+def student_t(confidence: float, degrees: int) -> float:
+    """Return the quantile of Student's t for a two-sided interval."""
+    return float(stdtrit(degrees, 0.5 + confidence / 2))
+
+
+def interval(values: Iterable[float], confidence: float = CONFIDENCE) -> Estimate:
+    """Estimate a mean from independent replications by Student's t (Student, 1908).
+
+    Replications in which the quantity is undefined (NaN, such as a response time without operations) are left
+    out; one replication has a value and no half-width.
+
+    values: one for each replication, of any metric, percentiles included.
+    """
+    defined = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+    if len(defined) == 0:
+        return Estimate(None)
+    # fmean-like accuracy is not needed, but a constant series must come out exactly constant.
+    center = float(defined[0])
+    mean = center + float((defined - center).mean())
+    if len(defined) == 1:
+        return Estimate(mean)
+    error = float(np.std(defined - center, ddof=1)) / math.sqrt(len(defined))
+    return Estimate(mean, student_t(confidence, len(defined) - 1) * error)
+
+
+def probability_below(limit: float, values: Sequence[float]) -> float | None:
+    """Return the probability that the mean lies below a limit, by Student's t over the replications.
+
+    With fewer than two defined replications there is no spread to judge by: None.
+    """
+    defined = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+    if len(defined) < 2:
+        return None
+    error = float(np.std(defined, ddof=1)) / math.sqrt(len(defined))
+    distance = limit - float(defined.mean())
+    if error == 0:
+        return 1.0 if distance > 0 else 0.0
+    return float(stdtr(len(defined) - 1, distance / error))
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """Where a series becomes stationary.
+
+    count: observations to leave out; at most half of them.
+    found: False if the best cut lay beyond the first half, or the series is too short to tell.
+    """
+
+    count: int
+    found: bool
+
+
+def mser5(observations: Floats) -> Truncation:
+    """Find the warm-up cut by MSER-5: the cut that minimizes the standard error of what is left.
+
+    The series is averaged in batches of 5; cutting d of b batches has the objective
+    sum over j > d of (Z_j - mean_d)^2 / (b - d)^2. (White, Cobb and Spratt, 2000, "A comparison of five
+    steady-state truncation heuristics for simulation".) A cut beyond the first half counts as none (Hoad,
+    Robinson and Davies, 2010).
+
+    observations: in the order in which they were made.
+    """
+    batches = len(observations) // MSER_BATCH
+    if batches < 2 * MSER_TAIL:
+        return Truncation(0, False)
+    used = np.asarray(observations[: batches * MSER_BATCH], dtype=np.float64)
+    means = used.reshape(batches, MSER_BATCH).mean(axis=1)
+    means -= means.mean()  # keeps the difference of the two sums accurate
+    left = np.arange(batches, 0, -1, dtype=np.float64)
+    sums = np.cumsum(means[::-1])[::-1]
+    squares = np.cumsum((means * means)[::-1])[::-1]
+    objective = np.maximum(squares - sums * sums / left, 0.0) / (left * left)
+    best = int(np.argmin(objective[: batches - batches // MSER_TAIL]))
+    half = batches // 2
+    return Truncation(min(best, half) * MSER_BATCH, best < half)
+
+
+def variance_constant(series: Floats) -> float:
+    """Return lim n Var(mean of n observations) of a stationary, correlated series, by batch means.
+
+    The largest of several batch counts is taken: short batches miss long correlation, and too small a value
+    would plan too short a run. (Batch means: Law and Carson, 1979.)
+    """
+    constant = 0.0
+    for batches in BATCHES:
+        size = len(series) // batches
+        if size == 0:
+            continue
+        means = series[: batches * size].reshape(batches, size).mean(axis=1)
+        constant = max(constant, size * float(np.var(means, ddof=1)))
+    return constant
+
+
+def percentile_variance_constant(series: Floats, percent: float) -> tuple[float, float]:
+    """Return a percentile of a correlated series and lim n Var(its estimate from n observations).
+
+    The variance of the share beyond the percentile, divided by the squared density there (Bahadur, 1966);
+    the density is that between the percentiles half way to 100 % and equally far below.
+    """
+    ordered = np.sort(series)
+
+    def quantile(at: float) -> float:
+        return float(ordered[min(int(rank_of(at, len(ordered))), len(ordered)) - 1])
+
+    value = quantile(percent)
+    reach = (100 - percent) / 2
+    slope = (quantile(percent + reach) - quantile(percent - reach)) / (2 * reach / 100)
+    return value, variance_constant((series > value).astype(np.float64)) * slope * slope
+
+
+def observations_needed(value: float, constant: float, precision: float, replications: int) -> float:
+    """Return how many observations each replication needs for a relative half-width.
+
+    value: the expected estimate.
+    constant: lim n Var(estimate from n observations).
+    precision: relative half-width to reach at 95 %.
+    replications: how many there will be, at least 2.
+    """
+    if constant == 0:
+        return 0.0
+    if value == 0:
+        return math.inf
+    quantile = student_t(CONFIDENCE, replications - 1)
+    return constant * (quantile / (precision * value)) ** 2 / replications
+
+
+def replications_needed(done: int, relative_half_widths: Sequence[float], precision: float) -> int:
+    """Return how many replications are likely to reach a precision in all; `done` if they have.
+
+    Half-widths shrink with the square root of the count; a tenth is added, because the first ones' spread is
+    itself an estimate. At most twice as many as before, so that one unlucky batch does not decide.
+    """
+    worst = max(relative_half_widths, default=0.0)
+    if worst <= precision:
+        return done
+    wanted = 1.1 * done * (worst / precision) ** 2
+    return min(2 * done, max(done + 1, math.ceil(min(wanted, 4.0 * done))))
