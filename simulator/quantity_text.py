@@ -1,0 +1,83 @@
+"""Numbers for people: an estimate with its half-width in the unit that fits it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+TIME: Final = "time"  # seconds
+RATE: Final = "rate"  # per second
+SIZE: Final = "size"  # bytes
+BANDWIDTH: Final = "bandwidth"  # bytes per second
+SHARE: Final = "share"  # 0 to 1, printed in percent
+NUMBER: Final = "number"
+
+_UNITS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
+    TIME: ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"), (3600.0, "h")),
+    RATE: ((1.0, "/s"),),
+    SIZE: ((1.0, "B"), (2.0**10, "KiB"), (2.0**20, "MiB"), (2.0**30, "GiB"), (2.0**40, "TiB")),
+    BANDWIDTH: ((1.0, "B/s"), (1e3, "kB/s"), (1e6, "MB/s"), (1e9, "GB/s")),
+    SHARE: ((0.01, "%"),),
+    NUMBER: ((1.0, ""),),
+}
+MISSING: Final = "-"
+
+
+def fitting_unit(value: float, family: str) -> tuple[float, str]:
+    """Return the size and the name of the largest unit that the value reaches, else of the smallest."""
+    units = _UNITS[family]
+    if value == 0 and family == TIME:
+        return 1.0, "s"
+    fitting = [unit for unit in units if abs(value) >= unit[0] * 0.9995]
+    return fitting[-1] if fitting else units[0]
+
+
+def estimate_text(estimate: Any, family: str) -> str:
+    """Print an estimate such as `52.31 ± 0.42 ms`, rounded to two digits of its half-width.
+
+    estimate: `{"value": x, "half_width": h}`, either of them None where it is not known, or a plain number.
+    """
+    value, half_width = value_of(estimate), half_width_of(estimate)
+    if value is None:
+        return MISSING
+    size, unit = fitting_unit(value, family)
+    scaled = value / size
+    space = " " if unit and unit != "/s" else ""
+    if half_width is None:
+        return f"{_plain(scaled)}{space}{unit}"
+    within = half_width / size
+    decimals = _decimals(scaled, within)
+    return f"{scaled:,.{decimals}f} ± {within:,.{decimals}f}{' ' if unit else ''}{unit}"
+
+
+def quantity_text(value: float | None, family: str) -> str:
+    """Print a plain number in the unit that fits it, to four digits."""
+    return estimate_text(value, family)
+
+
+def value_of(estimate: Any) -> float | None:
+    """Return the number of an estimate or of a plain number; None where there is none."""
+    found = estimate.get("value") if isinstance(estimate, Mapping) else estimate
+    return None if found is None or not math.isfinite(found) else float(found)
+
+
+def half_width_of(estimate: Any) -> float | None:
+    """Return the half-width of an estimate; None where it is not known."""
+    found = estimate.get("half_width") if isinstance(estimate, Mapping) else None
+    return None if found is None or not math.isfinite(found) else float(found)
+
+
+def _plain(value: float) -> str:
+    """Print to four digits, whole numbers without decimals and in groups of three."""
+    if value == round(value):
+        return f"{value:,.0f}"
+    magnitude = math.floor(math.log10(abs(value)))
+    return f"{value:,.{min(max(3 - magnitude, 0), 6)}f}"
+
+
+def _decimals(value: float, half_width: float) -> int:
+    """Return the decimals that show two digits of the half-width, and three to five of the value."""
+    first = math.floor(math.log10(abs(value))) if value else 0
+    wanted = 1 - math.floor(math.log10(half_width)) if half_width > 1e-9 * abs(value) else 0
+    return max(0, min(max(wanted, 2 - first), 4 - first))
