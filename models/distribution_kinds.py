@@ -15,7 +15,7 @@ NORMAL_95 = 1.6448536269514722
 
 @dataclass(frozen=True)
 class Rule:
-    """What the numbers of a distribution must satisfy; an error is reported at the field it is listed with."""
+    """What the numbers of a distribution must satisfy; the error is at the field it is listed with."""
 
     holds: Callable[[Numbers], bool]
     accepted: str

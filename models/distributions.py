@@ -42,9 +42,9 @@ class Distribution:
         """Return the parameters that a draw needs.
 
         constant (value), uniform (low, high), exponential (mean), erlang (shape, mean of one phase),
-        gamma (shape, scale), lognormal (mean and standard deviation of the logarithm), hyperexponential (probability
-        of the first branch, mean of the first, mean of the second), weibull (shape, scale), pareto (shape, low, high),
-        empirical ().
+        gamma (shape, scale), lognormal (mean and standard deviation of the logarithm), hyperexponential
+        (probability of the first branch, mean of the first, mean of the second), weibull (shape, scale),
+        pareto (shape, low, high), empirical ().
         """
         return self._parameters
 
@@ -226,11 +226,8 @@ def distribution_schema(dimension: Dimension) -> dict[str, Any]:
     quantity = _QUANTITIES[dimension]
     value: dict[str, Any] = unit_schema(quantity) if quantity else {"type": "number", "minimum": 0}
     number = {"type": "number", "minimum": 0}
-    row = {
-        "type": "array",
-        "prefixItems": [{"type": "number", "minimum": 0, "maximum": 1}, value],
-        "items": False,
-    }
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    row = {"type": "array", "prefixItems": [probability, value], "items": False}
     forms: list[dict[str, Any]] = [value]
     for name, kind in KINDS.items():
         for fields in kind.forms:
@@ -247,7 +244,7 @@ def distribution_schema(dimension: Dimension) -> dict[str, Any]:
                     "additionalProperties": False,
                 }
             )
-    return {"anyOf": forms}
+    return {"title": f"{dimension.capitalize()}Distribution", "anyOf": forms}
 
 
 TimeDistribution = Annotated[

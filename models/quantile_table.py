@@ -1,8 +1,9 @@
 """A distribution given by a table of quantiles: its interpolation and its moments.
 
-Between two rows the value is linear in p, but linear in -log(1 - p) in a segment that begins at p >= 0.9 and is not the
-last one: tables of response times are dense in the tail on that scale, and linear interpolation in p there
-overstates the far percentiles. The last segment, whose end has -log(1 - p) = infinity, is linear in p again.
+Between two rows the value is linear in p, but linear in -log(1 - p) in a segment that begins at p >= 0.9 and
+is not the last one: tables of response times are dense in the tail on that scale, and linear interpolation
+in p there overstates the far percentiles. The last segment, whose end has -log(1 - p) = infinity, is linear
+in p again.
 """
 
 import math

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.distributions import Distribution
 from models.errors import FieldProblem, ScenarioError
@@ -105,7 +105,10 @@ class Operation(Table):
 
 
 class Event(Table):
-    """Something that happens to an instance. at: time from the start of the run [ns]. factor: of demand, for "slow"."""
+    """Something that happens to an instance.
+
+    at: time from the start of the run [ns]. factor: of all demands, for "slow".
+    """
 
     at: TimeNs
     service: Name
@@ -127,8 +130,9 @@ class Event(Table):
 class Scenario(Table):
     """A system, the work that is offered to it, and how to run it.
 
-    Read it with `load`, `parse` or `from_dict`, which raise ScenarioError; pydantic's own constructors work too and
-    raise its ValidationError. A stage, an event or a workload that leaves out a name means the first service or operation.
+    Read it with `load`, `parse` or `from_dict`, which raise ScenarioError; pydantic's own constructors work
+    too and raise its ValidationError. A stage that names no service runs on the first one, and a workload
+    that names no operations does the first one.
     """
 
     schema_version: Literal[1] = 1
@@ -137,8 +141,8 @@ class Scenario(Table):
     workloads: list[Workload]
     services: dict[Name, Service]
     operations: list[Operation]
-    events: list[Event] = []
-    thresholds: list[str] = []
+    events: list[Event] = Field(default_factory=list)
+    thresholds: list[str] = Field(default_factory=list)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -150,7 +154,11 @@ class Scenario(Table):
 
     @classmethod
     def parse(cls, toml_text: str, source: str = "scenario", directory: str | Path = ".") -> Self:
-        """Read TOML text. source: what errors call it. directory: where trace files are. Raises ScenarioError."""
+        """Read TOML text.
+
+        source: what errors call it. directory: where trace files are.
+        Raises ScenarioError.
+        """
         return cls.from_dict(parse_toml(toml_text, source), source, directory)
 
     @classmethod

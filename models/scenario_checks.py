@@ -6,32 +6,30 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from models.errors import FieldProblem, InvalidField, Path, shown
+from models.resource_checks import memory_problems, pool_cycle_problems
 from models.service import Service
 from models.stages import (
     BatchStage,
-    ChoiceStage,
     CpuStage,
     LinkStage,
     LockStage,
-    MemoryStage,
-    ParallelStage,
     PoolStage,
     Stage,
     walk_stages,
 )
 from models.table import nearest, shown_field
-from models.units import NS_PER_S, SIZE, TIME
+from models.units import NS_PER_S, TIME
 from models.zero_time_checks import zero_time_problems
 
 if TYPE_CHECKING:
     from models.scenario import Scenario
 
 MAX_DEMAND_NS = 8000 * NS_PER_S
-"""Longest mean demand: sums of work are 64-bit integers in units of 2^-20 ns, which end at 8 796 core-seconds."""
+"""Longest mean demand: work is a 64-bit integer in units of 2^-20 ns, which ends at 8 796 core-seconds."""
 
 
 def scenario_problems(scenario: Scenario) -> Iterator[FieldProblem]:
-    """Yield everything that is wrong between the tables of a scenario whose tables are right in themselves."""
+    """Yield what is wrong between the tables of a scenario whose tables are right in themselves."""
     empty = [field for field in ("workloads", "services", "operations") if not getattr(scenario, field)]
     if empty:
         for field in empty:
@@ -48,8 +46,8 @@ def scenario_problems(scenario: Scenario) -> Iterator[FieldProblem]:
     yield from _thresholds(scenario)
     if not unnamed:
         yield from _demands(scenario)
-        yield from _pool_cycles(scenario)
-        yield from _memory_needs(scenario)
+        yield from pool_cycle_problems(scenario)
+        yield from memory_problems(scenario)
         yield from zero_time_problems(scenario)
 
 
@@ -132,10 +130,13 @@ def _stage_names(scenario: Scenario) -> Iterator[FieldProblem]:
                 field, found, known = part
                 accepted = f"a {field} of the service {name}, {nearest(found, known)}"
                 yield FieldProblem((*path, field), shown(found), accepted)
-            elif isinstance(stage, BatchStage) and not stage.bytes.is_zero:
-                if service.batchers[stage.batcher].link is None:
-                    accepted = f"nothing, as the batcher {stage.batcher} has no link that carries bytes"
-                    yield FieldProblem((*path, "bytes"), shown_field(stage, "bytes"), accepted)
+            elif isinstance(stage, BatchStage) and not stage.bytes.is_zero and not _has_link(stage, service):
+                accepted = f"nothing, as the batcher {stage.batcher} has no link that carries bytes"
+                yield FieldProblem((*path, "bytes"), shown_field(stage, "bytes"), accepted)
+
+
+def _has_link(stage: BatchStage, service: Service) -> bool:
+    return service.batchers[stage.batcher].link is not None
 
 
 def _workload_operations(scenario: Scenario) -> Iterator[FieldProblem]:
@@ -193,73 +194,3 @@ def _demands(scenario: Scenario) -> Iterator[FieldProblem]:
         if isinstance(stage, CpuStage | LockStage) and getattr(stage, field).mean > MAX_DEMAND_NS:
             accepted = f"CPU time of at most {TIME.print(MAX_DEMAND_NS)} in the mean"
             yield FieldProblem((*path, field), shown_field(stage, field), accepted)
-
-
-def _pool_cycles(scenario: Scenario) -> Iterator[FieldProblem]:
-    """Find pools that an operation takes in a circle: then operations can each hold what the other waits for."""
-    first = next(iter(scenario.services))
-    for index, operation in enumerate(scenario.operations):
-        held_before: dict[tuple[str, str], set[tuple[str, str]]] = {}
-        for path, taken, held in _pools_taken(operation.stages, first, (), ("operations", index, "stages")):
-            held_before.setdefault(taken, set()).update(held)
-            for pool in held:
-                if pool == taken or taken in _reached(held_before, pool):
-                    accepted = f"an order in which no pool is taken while {taken[1]} is held that is also held before it"
-                    yield FieldProblem((*path, "pool"), shown(taken[1]), accepted)
-                    break
-
-
-def _pools_taken(
-    stages: Iterable[Stage], service: str, held: tuple[tuple[str, str], ...], path: Path
-) -> Iterator[tuple[Path, tuple[str, str], tuple[tuple[str, str], ...]]]:
-    for index, stage in enumerate(stages):
-        runs_on, place = stage.service or service, (*path, index)
-        if isinstance(stage, PoolStage):
-            taken = (runs_on, stage.pool)
-            yield place, taken, held
-            yield from _pools_taken(stage.stages, runs_on, (*held, taken), (*place, "stages"))
-        elif isinstance(stage, ChoiceStage | ParallelStage):
-            for number, branch in enumerate(stage.branches):
-                yield from _pools_taken(branch.stages, runs_on, held, (*place, "branches", number, "stages"))
-
-
-def _reached(
-    held_before: dict[tuple[str, str], set[tuple[str, str]]], start: tuple[str, str]
-) -> set[tuple[str, str]]:
-    reached: set[tuple[str, str]] = set()
-    waiting = [start]
-    while waiting:
-        for pool in held_before.get(waiting.pop(), ()):
-            if pool not in reached:
-                reached.add(pool)
-                waiting.append(pool)
-    return reached
-
-
-def _memory_needs(scenario: Scenario) -> Iterator[FieldProblem]:
-    """Find operations that need more memory than an instance has, whatever they draw."""
-    first = next(iter(scenario.services))
-    for index, operation in enumerate(scenario.operations):
-        for name, service in scenario.services.items():
-            needed = round(_least_memory(operation.stages, first, name))
-            if service.memory is not None and needed > service.memory - service.memory_base:
-                available = SIZE.print(service.memory - service.memory_base)
-                accepted = f"at most the {available} that an instance of {name} has above memory_base"
-                path = ("operations", index, "stages")
-                yield FieldProblem(path, f"memory stages of {SIZE.print(needed)} together", accepted)
-
-
-def _least_memory(stages: Iterable[Stage], service: str, wanted: str) -> float:
-    """Return the bytes that an attempt takes of one service at least, on the way that takes most."""
-    total = 0.0
-    for stage in stages:
-        runs_on = stage.service or service
-        if isinstance(stage, MemoryStage) and runs_on == wanted:
-            total += stage.bytes.low
-        elif isinstance(stage, PoolStage):
-            total += _least_memory(stage.stages, runs_on, wanted)
-        elif isinstance(stage, ChoiceStage):
-            total += max(_least_memory(b.stages, runs_on, wanted) for b in stage.branches if b.weight > 0)
-        elif isinstance(stage, ParallelStage):
-            total += sum(_least_memory(b.stages, runs_on, wanted) for b in stage.branches)
-    return total

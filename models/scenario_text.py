@@ -33,7 +33,7 @@ def read_text(path: FilePath) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        found = (error.strerror or "an unreadable file").lower()
+        found = f"no readable file ({(error.strerror or 'unknown reason').lower()})"
         raise ScenarioError(str(path), [FieldProblem((), found, "a readable scenario file")]) from None
     except UnicodeDecodeError as error:
         found = f"a byte that is not UTF-8 at offset {error.start}"
@@ -80,7 +80,7 @@ def _problems_of(details: ErrorDetails) -> Iterator[FieldProblem]:
 
 
 def _path_in_file(location: Sequence[str | int]) -> Path:
-    """Drop what pydantic adds to a place: the kind after a stage's index, and the mark of a dictionary's key."""
+    """Drop what pydantic adds to a place: the kind after a stage's index, the mark of a dictionary's key."""
     path: list[str | int] = []
     for index, part in enumerate(location):
         after_stage_index = (

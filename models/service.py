@@ -65,7 +65,10 @@ class LinuxScheduler(Table):
     balance_interval: PositiveTimeNs = 32 * _MS
 
     def base_slice_ns(self, cores: int) -> int:
-        """Return the slice on that many cores: 0.7 ms x (1 + floor(log2(min(cores, 8)))) for "auto" (Linux 6.18)."""
+        """Return the slice on that many cores [ns].
+
+        "auto" is 0.7 ms x (1 + floor(log2(min(cores, 8)))), as in Linux 6.18.
+        """
         if isinstance(self.base_slice, str):
             return 700_000 * min(cores, 8).bit_length()
         return self.base_slice
@@ -80,7 +83,8 @@ class RoundRobin(Table):
 class MemoryPool(Table):
     """Memory that is kept for reuse.
 
-    size: what the pool holds [bytes]. hit: CPU of an allocation from it [ns]. miss: CPU of one beyond it [ns].
+    size: what the pool holds [bytes]. hit: CPU of an allocation from it [ns]. miss: CPU of one beyond it
+        [ns].
     """
 
     enabled: bool = Field(default=True, strict=True)
@@ -92,7 +96,8 @@ class MemoryPool(Table):
 class Balancer(Table):
     """Chooses the instance of a visit.
 
-    dispatch: serial time of each choice, outside all cores [ns]. hop: pure delay to the instance and back [ns each].
+    dispatch: serial time of each choice, outside all cores [ns]. hop: pure delay to the instance and back
+        [ns each].
     weights: of the instances, for the policy "weighted".
     """
 
@@ -136,9 +141,11 @@ class Pause(Table):
 class Batcher(Table):
     """Collects members and does their common work once.
 
-    max_size: members that make a batch full. linger: wait for more from the first member on [ns]; 0 is natural batching.
+    max_size: members that make a batch full. linger: wait for more from the first member on [ns]; 0 is
+        natural batching.
     fixed, per_item: the flusher's CPU for a batch, and for each member [ns].
-    compression: bytes sent for each byte that joined. compression_cpu: the flusher's CPU for it, for each member [ns].
+    compression: bytes sent for each byte that joined. compression_cpu: the flusher's CPU for it, for each
+        member [ns].
     link: what carries the bytes.
     """
 
@@ -187,7 +194,8 @@ class Pool(Table):
 class Service(Table):
     """A service of one or several instances.
 
-    cores: CPUs of one instance, as its operating system counts them. cores_of: instead, the service whose cores it uses.
+    cores: CPUs of one instance, as its operating system counts them. cores_of: instead, the service whose
+        cores it uses.
     threads_per_core: 2 where CPUs 2k and 2k+1 are hyperthreads of one physical core.
     smt_speedup: work rate of a physical core with both threads busy, relative to one.
     speed_by_busy: speed of each busy core when 1, 2, 3, ... are busy; the last value holds on.
@@ -196,7 +204,8 @@ class Service(Table):
     wakeup: CPU paid when a sleeping task is made to run [ns].
     idle_exit: time (not work) that an idle core takes to start a woken task [ns].
     workers: threads or processes of each instance, or "per_operation". worker_kind: how these serve.
-    cpu_quota: cores' worth per cpu_quota_period [ns]; cpu_quota_slice: what a core takes of it at a time [ns], 0 = ideal.
+    cpu_quota: cores' worth per cpu_quota_period [ns]; cpu_quota_slice: what a core takes of it at a time
+        [ns], 0 = ideal.
     queue_limit: attempts inside an instance beyond which an arrival is rejected; None: no limit.
     memory: capacity [bytes], None: no limit. memory_base: used before any operation [bytes].
     """
@@ -206,7 +215,7 @@ class Service(Table):
     cores_of: Name | None = None
     threads_per_core: Annotated[int, *whole(1, 2)] = 1
     smt_speedup: Annotated[float, *number(0.1, 2)] = 1.3
-    speed_by_busy: list[Annotated[float, *number(0.001, 16)]] = [1.0]
+    speed_by_busy: list[Annotated[float, *number(0.001, 16)]] = Field(default_factory=lambda: [1.0])
     background_cores: Annotated[float, *number(0, 4096)] = 0.0
     discipline: Discipline = "linux"
     linux: LinuxScheduler = LinuxScheduler()
@@ -224,18 +233,18 @@ class Service(Table):
     memory_base: SizeBytes = 0
     memory_pool: MemoryPool | None = None
     balancer: Balancer = Balancer()
-    pauses: list[Pause] = []
-    batchers: dict[Name, Batcher] = {}
-    locks: dict[Name, Lock] = {}
-    links: dict[Name, Link] = {}
-    pools: dict[Name, Pool] = {}
+    pauses: list[Pause] = Field(default_factory=list)
+    batchers: dict[Name, Batcher] = Field(default_factory=dict)
+    locks: dict[Name, Lock] = Field(default_factory=dict)
+    links: dict[Name, Link] = Field(default_factory=dict)
+    pools: dict[Name, Pool] = Field(default_factory=dict)
 
     def base_slice_ns(self, cores: int) -> int:
         """Return EEVDF's slice on that many cores [ns]."""
         return self.linux.base_slice_ns(cores)
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
-        """Fields of other disciplines, of cores that are another service's, of workers and quotas that there are not."""
+        """Fields of other disciplines, of another service's cores, of workers and quotas not there."""
         if self.cores_of is not None:
             for field in HOST_FIELDS:
                 yield field, f"cores of its own (it is a matter of the service {self.cores_of} here)"

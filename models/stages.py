@@ -14,8 +14,8 @@ from models.table import Table
 class StageBase(Table):
     """What all stages share.
 
-    service: where the stage runs. Without it: where the enclosing pool, choice or parallel stage runs, else the first
-        service of the scenario.
+    service: where the stage runs. Without it: where the enclosing pool, choice or parallel stage runs, else
+        the first service of the scenario.
     """
 
     service: Name | None = None
@@ -47,7 +47,7 @@ class MemoryStage(StageBase):
 
 
 class BatchStage(StageBase):
-    """Joins a batch and waits until it is done. bytes: what the batcher's link carries for this member [bytes]."""
+    """Joins a batch and waits until it is done. bytes: what the batcher's link carries for it [bytes]."""
 
     kind: Literal["batch"]
     batcher: Name
@@ -160,7 +160,9 @@ def nested_stages(stage: StageBase) -> list[tuple[Path, "Sequence[Stage]"]]:
     """Return the lists of stages inside a stage, each with its place below it."""
     if isinstance(stage, PoolStage):
         return [(("stages",), stage.stages)]
-    if isinstance(stage, ChoiceStage | ParallelStage):
+    if isinstance(stage, ChoiceStage):
+        return [(("branches", index, "stages"), branch.stages) for index, branch in enumerate(stage.branches)]
+    if isinstance(stage, ParallelStage):
         return [(("branches", index, "stages"), branch.stages) for index, branch in enumerate(stage.branches)]
     return []
 
@@ -168,7 +170,7 @@ def nested_stages(stage: StageBase) -> list[tuple[Path, "Sequence[Stage]"]]:
 def walk_stages(
     stages: "Sequence[Stage]", service: str, path: Path = ()
 ) -> Iterator[tuple[Path, "Stage", str]]:
-    """Yield all stages, nested ones after the one that encloses them, with their place and the service they run on.
+    """Yield all stages, nested ones after their enclosing one, with their place and the service they run on.
 
     service: where a stage runs that names no service.
     path: place of the list, that the places of its stages continue.

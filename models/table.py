@@ -1,4 +1,4 @@
-"""What all tables of a scenario have in common: unknown and meaningless fields are errors, and units are printed."""
+"""What all tables of a scenario share: unknown and meaningless fields are errors, and units are printed."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping

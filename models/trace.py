@@ -12,7 +12,7 @@ from models.units import MAX_TIME_NS, NS_PER_S
 
 
 def _problem(path: Path, line: int | None, found: str, accepted: str) -> InvalidField:
-    place = f" in line {line} of {path.name}" if line else f" ({path.name})"
+    place = f" in line {line} of {path.name}" if line else f": {path.name}"
     return InvalidField([FieldProblem(("file",), found + place, accepted)])
 
 
@@ -22,7 +22,7 @@ def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
             reader = csv.reader(file)
             return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except OSError as error:
-        found = error.strerror.lower() if error.strerror else "an unreadable file"
+        found = f"no readable file ({(error.strerror or 'unknown reason').lower()})"
         raise _problem(
             path, None, found, "a readable file, its place relative to the scenario file"
         ) from None

@@ -51,7 +51,8 @@ class Quantity:
     def read(self, value: object) -> Fraction:
         """Read a text exactly, in the base unit.
 
-        Raises InvalidField for anything else: a bare number, an unknown unit, a negative or an enormous value.
+        Raises InvalidField for anything else: a bare number, an unknown unit, a negative or an enormous
+            value.
         """
         if isinstance(value, str) and value.lstrip().startswith("-"):
             raise invalid(value, f'{self.name} that is not negative, such as "{self.example}"')
@@ -81,7 +82,8 @@ class Quantity:
     def print(self, value: float) -> str:
         """Print a value of the base unit as the shortest text that reads back exactly the same.
 
-        Prefers numbers of at least 1, and the larger unit (of those of one length). An int reads back without rounding.
+        Prefers numbers of at least 1, and the larger unit (of those of one length). An int reads back
+        without rounding.
         """
         if value == 0:
             return "0s" if self.base == "ns" else f"0{self.base}"

@@ -18,7 +18,10 @@ MAX_USERS = 2**24
 
 
 class Phase(Table):
-    """A stretch of the run. duration: [ns]; the last phase holds on. factor: of the rate, or of the active users."""
+    """A stretch of the run.
+
+    duration: [ns]; the last phase holds on. factor: of the rate, or of the active users.
+    """
 
     duration: PositiveTimeNs
     factor: Annotated[float, *number(0, 1e6)]
@@ -27,7 +30,8 @@ class Phase(Table):
 class Retry(Table):
     """What a client does after a failed attempt.
 
-    attempts: at most, the first included. backoff: before the second [ns]. multiplier: of each further backoff.
+    attempts: at most, the first included. backoff: before the second [ns]. multiplier: of each further
+        backoff.
     cap: longest backoff [ns]. jitter: "full" draws each backoff evenly from 0 to its length.
     budget: retries for each operation in the long run; None: no limit.
     """
@@ -55,12 +59,14 @@ class Retry(Table):
 class Workload(Table):
     """One population of clients.
 
-    procs: concurrent load-generating processes. concurrency: operations that each process of a closed workload keeps
-        circulating.
+    procs: concurrent load-generating processes. concurrency: operations that each process of a closed
+        workload keeps circulating.
     think_time: closed: from the end of an operation to the start of the next [ns].
-    arrival_rate: open: Poisson arrivals of all processes together [per s]. interarrival: instead, of each process [ns].
+    arrival_rate: open: Poisson arrivals of all processes together [per s]. interarrival: instead, of each
+        process [ns].
     file: trace: rows of seconds since start and, optionally, an operation's name.
-    operations: weights by name. Default: the first operation of the scenario (empty for a trace that names them).
+    operations: weights by name. Default: the first operation of the scenario (empty for a trace that names
+        them).
     timeout: of one attempt [ns]. cancel_on_timeout: take the abandoned attempt out wherever it is.
     """
 
@@ -72,13 +78,19 @@ class Workload(Table):
     arrival_rate: RatePerS | None = None
     interarrival: TimeDistribution | None = None
     file: str | None = None
-    phases: list[Phase] = []
-    operations: dict[Name, Weight] = {}
+    phases: list[Phase] = Field(default_factory=list)
+    operations: dict[Name, Weight] = Field(default_factory=dict)
     timeout: TimeDistribution | None = None
     cancel_on_timeout: bool = Field(default=False, strict=True)
     retry: Retry | None = None
 
     _directory: Path = PrivateAttr(default=Path())
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the fields; where the scenario file is does not make two workloads different."""
+        return isinstance(other, Workload) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def users(self) -> int:
@@ -86,7 +98,7 @@ class Workload(Table):
         return self.procs * self.concurrency
 
     def arrivals(self) -> tuple[NDArray[np.int64], list[str] | None]:
-        """Read the trace file: start times [ns, nondecreasing], and the operation of each if the file names them.
+        """Read the trace file: start times [ns, nondecreasing], and their operations' names if it has them.
 
         Raises InvalidField if the file is missing, empty, unsorted, or has a row that cannot be read.
         """

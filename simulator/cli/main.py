@@ -1,0 +1,83 @@
+"""The command `sim`: its subcommands, and what becomes of errors.
+
+Exit codes: 0 fine, 1 internal error, 2 usage, configuration or data, 3 plan infeasible, 4 measurement
+unstable, 99 a threshold failed, 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from models.errors import InvalidField, ScenarioError
+from simulator.cli import scenario
+from simulator.output_files import OutputError
+
+EXIT_INTERNAL = 1
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+# Typer brings its own copy of click since 0.26 and used the package before: both stand above BadParameter.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+_ClickException: Any = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="sim",
+    help="Predicts throughput, response times and safe limits of services at loads that were not measured.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(scenario.app, name="scenario")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every error becomes one line on standard error.
+
+    arguments: without the program's name; None: those of the process.
+    """
+    try:
+        code = app(
+            args=None if arguments is None else list(arguments), prog_name="sim", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return _report("interrupted", EXIT_INTERRUPTED)
+    except typer.Exit as error:
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has closed the pipe; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _report(*_explained(error))
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """Return what to say about an error, and the exit code."""
+    if isinstance(error, ScenarioError | InvalidField | OutputError):
+        return str(error), EXIT_INPUT
+    if isinstance(error, _UsageError):
+        message: str = error.format_message()
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return "a command is missing; the help lists them: --help", EXIT_INPUT
+        command = error.ctx.command_path if error.ctx else "sim"
+        return f"{message} (see {command} --help)", EXIT_INPUT
+    if isinstance(error, _ClickException):
+        return error.format_message(), EXIT_INPUT
+    if os.environ.get("SIM_DEBUG") == "1":
+        traceback.print_exc()
+    return f"internal error: {type(error).__name__}: {error} (SIM_DEBUG=1 shows where)", EXIT_INTERNAL
+
+
+def _report(message: str, code: int) -> int:
+    print(f"sim: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
