@@ -35,7 +35,7 @@ def bins_of(values_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     # The exponent that frexp returns is the bit length: exact, as values above 2^53 ns share the last bin.
     _, shift = np.frexp((values >> (SUB_BITS + 1)).astype(np.float64))
     index: NDArray[np.int64] = (shift.astype(np.int64) << SUB_BITS) + (values >> shift)
-    return np.minimum(index, np.int64(BINS - 1))
+    return np.minimum(index, BINS - 1)
 
 
 def counts_of(values_ns: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -47,7 +47,8 @@ def counts_of(values_ns: NDArray[np.int64]) -> NDArray[np.int64]:
 def upper_edges() -> NDArray[np.int64]:
     """Return for each bin the largest value that falls into it, shape [BINS]."""
     index = np.arange(BINS, dtype=np.int64)
-    shift = np.maximum(index // SUB_BINS - 1, 0)
+    shift = index // SUB_BINS - 1
+    shift[shift < 0] = 0
     return ((index - (shift << SUB_BITS) + 1) << shift) - 1
 
 

@@ -63,6 +63,11 @@ def interval(values: Iterable[float], confidence: float = CONFIDENCE) -> Estimat
     return Estimate(mean, student_t(confidence, len(defined) - 1) * error)
 
 
+def maximum(values: Iterable[float]) -> Estimate:
+    """Return the largest over the replications; an extreme has no Student-t interval."""
+    return Estimate(max((value for value in values if not math.isnan(value)), default=None))
+
+
 def probability_below(limit: float, values: Sequence[float]) -> float | None:
     """Return the probability that the mean lies below a limit, by Student's t over the replications.
 

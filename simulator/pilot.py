@@ -1,0 +1,143 @@
+"""The pilot: a replication that is not counted, from which warm-up and length of the others follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.records import COMPLETED
+from models.units import NS_PER_S
+from simulator.engines import Engine
+from simulator.output import EngineOutput
+from simulator.statistics import Floats, mser5
+
+PILOT_REPLICATION: Final = 0  # counted replications are numbered from 1
+
+FIRST_SLICE_NS: Final = 1_000_000  # where nothing is known of the rate; cheap anywhere
+FIRST_OPERATIONS: Final = 200  # enough to extrapolate a rate within some 15 %
+GROWTH: Final = 8  # of the slice while the rate is unknown: few reruns, and no slice much too long
+FIRST_SHARE: Final = 0.05  # of the budget, for the first pilot that is judged
+LARGEST_SHARE: Final = 0.2  # of the budget, for the longest: the answer's own replications need the rest
+LONGEST_NS: Final = 1000 * 86_400 * NS_PER_S  # where nothing ends for so long, there is no pilot
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the pilot showed.
+
+    responses_ns, ends_ns: of the completed operations, in the order in which they ended.
+    all_ends_ns: of all operations that ended, sorted.
+    end_ns: simulated time. cost: share of the engine's budget that it took, all its slices together.
+    cost_per_ns: share of the budget for each simulated nanosecond.
+    warmup_ns: the cut. warmup_found: False if no stationary part was found.
+    """
+
+    responses_ns: Floats
+    ends_ns: NDArray[np.int64]
+    all_ends_ns: NDArray[np.int64]
+    end_ns: int
+    cost: float
+    cost_per_ns: float
+    warmup_ns: int
+    warmup_found: bool
+
+
+def round_up(time_ns: float) -> int:
+    """Round a time up to two significant digits, so that a person can read and repeat it."""
+    whole = int(-(-time_ns // 1))
+    unit = int(10 ** max(len(str(whole)) - 2, 0))
+    return -(-whole // unit) * unit
+
+
+def cost_of(output: EngineOutput, engine: Engine) -> float:
+    """Return what a replication took, as a share of the engine's budget."""
+    ended = int(output.counts[:, 1:3].sum())
+    return max(ended / engine.operations, output.events / engine.events)
+
+
+def explore(
+    engine: Engine,
+    simulate: Callable[[int], EngineOutput],
+    first_slice_ns: int,
+    warmup_ns: int | None,
+) -> Pilot:
+    """Run the pilot from 0 in growing slices until the warm-up is found or a bound is reached.
+
+    Each slice is the same sample path, longer. The cut is the later of two that MSER-5 finds: on the response
+    times, and on the times between ends (a system that fills up shows there even if every response is alike).
+
+    simulate: runs the pilot replication to a time [ns], with records.
+    first_slice_ns: where to start, expected to show about FIRST_OPERATIONS operations.
+    warmup_ns: the scenario's own warm-up, or None to look for it.
+    """
+    wanted = max(FIRST_SHARE, FIRST_OPERATIONS / engine.operations)
+    end_ns, spent = first_slice_ns, 0.0
+    while True:
+        output = simulate(end_ns)
+        cost = cost_of(output, engine)
+        spent += cost
+        responses_ns, ends_ns, all_ends_ns = _series(output)
+        if warmup_ns is None:
+            cut_ns, found = _cut(responses_ns, ends_ns, all_ends_ns)
+        else:
+            cut_ns, found = warmup_ns, True
+        covered = end_ns >= 2 * cut_ns
+        if cost >= LARGEST_SHARE or end_ns >= LONGEST_NS or output.interrupted:
+            break
+        if cost >= wanted * 0.7:
+            if found and covered:
+                break
+            end_ns *= 2
+            continue
+        reach = 1.05 * wanted / cost if len(all_ends_ns) >= FIRST_OPERATIONS else GROWTH
+        end_ns = int(end_ns * min(max(reach, 2), GROWTH))
+    return Pilot(
+        responses_ns, ends_ns, all_ends_ns, end_ns, spent, cost / end_ns, cut_ns, found and len(ends_ns) > 0
+    )
+
+
+def drain(simulate: Callable[[int], EngineOutput], last_arrival_ns: int) -> tuple[int, bool]:
+    """Return when the last operation of a trace has ended [ns], and whether all do.
+
+    simulate: runs a replication to a time [ns], with records.
+    """
+    extra_ns = max(last_arrival_ns // 100, FIRST_SLICE_NS)
+    bound_ns = max(last_arrival_ns, 1000 * NS_PER_S)
+    while True:
+        output = simulate(last_arrival_ns + extra_ns)
+        _, _, all_ends_ns = _series(output)
+        drained = int(output.counts[:, 0].sum()) == len(all_ends_ns)
+        if drained or extra_ns >= bound_ns or output.interrupted:
+            last_ns = int(all_ends_ns[-1]) if len(all_ends_ns) else 0
+            return max(last_ns, last_arrival_ns) + 1, drained
+        extra_ns *= GROWTH
+
+
+def _series(output: EngineOutput) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Return response times and ends of the completed, in order of end, and the ends of all."""
+    records: NDArray[Any] | None = output.records
+    if records is None:
+        raise ValueError("a pilot needs records")
+    ended = records[records["end_ns"] >= 0]
+    ended = ended[np.argsort(ended["end_ns"], kind="stable")]
+    completed = ended[ended["outcome"] == COMPLETED]
+    responses_ns = (completed["end_ns"] - completed["start_ns"]).astype(np.float64)
+    return responses_ns, completed["end_ns"].copy(), ended["end_ns"].copy()
+
+
+def _cut(
+    responses_ns: Floats, ends_ns: NDArray[np.int64], all_ends_ns: NDArray[np.int64]
+) -> tuple[int, bool]:
+    """Return the time of the warm-up cut, and whether both series had one."""
+    by_response = mser5(responses_ns)
+    by_gap = mser5(np.diff(all_ends_ns, prepend=0).astype(np.float64))
+    cut_ns = 0
+    if by_response.count:
+        cut_ns = int(ends_ns[by_response.count - 1])
+    if by_gap.count:
+        cut_ns = max(cut_ns, int(all_ends_ns[by_gap.count - 1]))
+    return round_up(cut_ns), by_response.found and by_gap.found

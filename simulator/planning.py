@@ -1,0 +1,112 @@
+"""How long and how often to simulate: from the pilot's spread to a duration and a count of replications."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from models.units import NS_PER_S
+from simulator.pilot import Pilot, round_up
+from simulator.statistics import (
+    Floats,
+    observations_needed,
+    percentile_variance_constant,
+    variance_constant,
+)
+
+FEWEST_REPLICATIONS: Final = 5  # fewer say mostly how little is known (t = 2.8 with 5, 4.3 with 3)
+PLANNED_REPLICATIONS: Final = 10  # measured coverage of the 95 % interval with ten: .96 for p99
+MOST_REPLICATIONS: Final = 40  # beyond that, longer windows serve better: each replication pays its warm-up
+TAIL_OBSERVATIONS: Final = 100  # operations beyond p99 in all, or the tail is a few accidents
+FEWEST_OPERATIONS: Final = 200  # in a window, whatever the budget
+RESPONSES_PER_WINDOW: Final = 10  # a window shorter than some response times sees one state of the queue only
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to simulate first.
+
+    warmup_ns, duration_ns: of each replication. replications: how many to start with.
+    most_replications: how many there may be in the end.
+    """
+
+    warmup_ns: int
+    duration_ns: int
+    replications: int
+    most_replications: int
+
+
+def scripted_end_ns(scenario: Any) -> int:
+    """Return when the last phase and the last event of a scenario are over; 0 if it has none.
+
+    What follows the last event gets a quarter of the time before it, or nobody would see its effect.
+    """
+    phases = [sum(phase.duration for phase in workload.phases) for workload in scenario.workloads]
+    events = [event.at + event.at // 4 for event in scenario.events]
+    return int(max([0, *phases, *events]))
+
+
+def window_operations(pilot: Pilot, precision: float, replications: int) -> float:
+    """Return how many operations each replication's window needs for mean, p99 and throughput.
+
+    precision: relative half-width wanted with that many replications, at least 2.
+    """
+    after = pilot.ends_ns >= pilot.warmup_ns
+    responses = pilot.responses_ns[after]
+    if len(responses) < FEWEST_OPERATIONS:
+        return math.inf
+    mean = observations_needed(
+        float(responses.mean()), variance_constant(responses), precision, replications
+    )
+    value, constant = percentile_variance_constant(responses, 99.0)
+    tail = observations_needed(value, constant, precision, replications)
+    counting = observations_needed(1.0, _dispersion(pilot), precision, replications)
+    return max(mean, tail, counting, TAIL_OBSERVATIONS / 0.01 / replications)
+
+
+def _dispersion(pilot: Pilot) -> float:
+    """Return variance over mean of the number of ends in stretches of time: 1 for a Poisson stream."""
+    largest = 0.0
+    for stretches in (10, 20, 40):
+        edges = np.linspace(pilot.warmup_ns, pilot.end_ns, stretches + 1)
+        counts: Floats = np.histogram(pilot.all_ends_ns, bins=edges)[0].astype(np.float64)
+        if counts.mean() > 0:
+            largest = max(largest, float(counts.var(ddof=1) / counts.mean()))
+    return largest
+
+
+def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
+    """Plan the counted replications of a scenario that leaves its duration, or its warm-up, open.
+
+    pilot: with the warm-up in it, found or given.
+    allowed: share of the engine's budget that is left.
+    """
+    wanted = scenario.run.replications
+    affordable_ns = allowed / pilot.cost_per_ns if pilot.cost_per_ns > 0 else math.inf
+    count = PLANNED_REPLICATIONS if wanted == "auto" else wanted
+    if wanted == "auto" and pilot.warmup_ns > affordable_ns / count / 2:
+        # Warm-ups would take more than half of the work: fewer and longer replications.
+        count = FEWEST_REPLICATIONS
+    if scenario.run.duration != "auto":
+        first = FEWEST_REPLICATIONS if wanted == "auto" else wanted
+        return Plan(pilot.warmup_ns, scenario.run.duration, first, _most(wanted, first))
+    judged = count if count >= FEWEST_REPLICATIONS else PLANNED_REPLICATIONS
+    operations = window_operations(pilot, scenario.run.precision, judged)
+    measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
+    rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
+    floor_ns = FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S)
+    needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
+    if len(pilot.responses_ns):
+        needed_ns = max(needed_ns, RESPONSES_PER_WINDOW * float(pilot.responses_ns.mean()))
+    duration_ns = max(min(needed_ns, affordable_ns / count - pilot.warmup_ns), floor_ns)
+    duration_ns = max(duration_ns, scripted_end_ns(scenario) - pilot.warmup_ns)
+    if math.isinf(duration_ns):
+        duration_ns = floor_ns
+    return Plan(pilot.warmup_ns, round_up(duration_ns), count, _most(wanted, count))
+
+
+def _most(wanted: int | str, first: int) -> int:
+    return MOST_REPLICATIONS if wanted == "auto" else first
