@@ -1,16 +1,5 @@
 """Sample-path laws: exact on every run of every scenario, whatever its distributions. Violations are defects.
 
-1 offered = completed + failed + in flight, for each workload
-2 Little's law at each station: integral of the number present = residence times + time present of those
-  still there (Little, 1961; exact on every sample path that starts empty)
-3 each core's times add up to the time
-4 work done = work demanded
-5 no core idles beside a task that waits and may run on it (for `linux` with both placement chances at 1)
-6 memory taken = memory given back + memory held
-7 each operation's causes add up to its response time
-8 nothing ends before it starts
-9 the same seed gives the same bytes
-
 The engines report 4, 5 and 6 while they run with `check`; the others are read off their output.
 """
 
@@ -26,7 +15,17 @@ import numpy as np
 from models.records import COUNT_COMPLETED, COUNT_FAILED, COUNT_IN_FLIGHT, OFFERED
 from simulator.output import EngineOutput
 
-LAWS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9)
+LAWS: Final = {
+    1: "offered = completed + failed + in flight, for each workload",
+    2: "Little's law at each station",  # Little, 1961; exact on a sample path that starts empty
+    3: "each core's times add up to the time",
+    4: "work done = work demanded",
+    5: "no core idles beside a task that waits and may run on it",  # linux: with both placement chances at 1
+    6: "memory taken = memory given back + memory held",
+    7: "each operation's causes add up to its response time",
+    8: "nothing ends before it starts",
+    9: "the same seed gives the same bytes",
+}
 
 
 def violations(output: EngineOutput, compiled: Any) -> list[str]:

@@ -1,0 +1,34 @@
+"""Where a result comes from: versions, and the few things that differ from run to run."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+DISTRIBUTION: Final = "capacity-simulator"
+LIBRARIES: Final = ("numpy", "scipy", "simpy", "numba")
+
+
+def provenance(engine: str, scenario_hash: str, elapsed_s: float) -> dict[str, Any]:
+    """Return what stands in a result's provenance; only date and elapsed time change when a run is repeated.
+
+    engine: name. scenario_hash: of the scenario that was run. elapsed_s: wall-clock time that it took.
+    """
+    return {
+        "version": _version(DISTRIBUTION),
+        "engine": engine,
+        "python": platform.python_version(),
+        **{library: _version(library) for library in LIBRARIES},
+        "scenario_hash": scenario_hash,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,131 @@
+"""The result of a run: plain data that can be saved, loaded and reported later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from simulator.export import json_text
+from simulator.output_files import write_atomically
+from simulator.statistics import Estimate
+
+SCHEMA_VERSION: Final = 1
+
+
+class ResultError(ValueError):
+    """A file that holds no result; its text is one line."""
+
+
+@dataclass
+class Result:
+    """What a run answered.
+
+    data: everything that is saved, as it stands in the JSON, in SI units. An estimate there is
+        {"value": x, "half_width": h} at 95 % over replications, null where undefined.
+    records: operations of each replication (OPERATION_RECORD), if they were asked for; not saved.
+    """
+
+    data: dict[str, Any]
+    records: list[NDArray[Any]] = field(default_factory=list)
+
+    def estimate(self, path: str) -> Estimate:
+        """Return an estimate by its place in the data, such as "throughput_per_s" or "response_time_s.p95".
+
+        Raises KeyError if there is none.
+        """
+        found: Any = self.data
+        for name in path.split("."):
+            if not isinstance(found, dict) or name not in found:
+                raise KeyError(path)
+            found = found[name]
+        if not isinstance(found, dict) or "half_width" not in found:
+            raise KeyError(path)
+        return Estimate(found["value"], found["half_width"])
+
+    def __getitem__(self, path: str) -> float:
+        """Return the value of an estimate, NaN where it is undefined. Raises KeyError if there is none."""
+        value = self.estimate(path).value
+        return float("nan") if value is None else value
+
+    @property
+    def throughput_per_s(self) -> Estimate:
+        """Operations that ended, completed or failed, per second."""
+        return self.estimate("throughput_per_s")
+
+    @property
+    def response_time_s(self) -> dict[str, Estimate]:
+        """Response times by statistic: mean, p50, p90, p95, p99, p999, max."""
+        return {name: self.estimate(f"response_time_s.{name}") for name in self.data["response_time_s"]}
+
+    def workload(self, name: str) -> dict[str, Any]:
+        """Return what was measured of one workload. Raises KeyError if there is none of that name."""
+        return self._row("workloads", name=name)
+
+    def station(self, name: str, service: str | None = None, instance: int = 0) -> dict[str, Any]:
+        """Return what was measured of one station, of any service if none is named.
+
+        Raises KeyError if there is none.
+        """
+        named = {} if service is None else {"service": service}
+        return self._row("stations", name=name, instance=instance, **named)
+
+    def _row(self, table: str, **wanted: Any) -> dict[str, Any]:
+        for row in self.data[table]:
+            if all(row[key] == value for key, value in wanted.items()):
+                return dict(row)
+        raise KeyError(f"{table}: {wanted}")
+
+    @property
+    def warnings(self) -> list[dict[str, str]]:
+        """Warnings, each with code, message and advice."""
+        return list(self.data["warnings"])
+
+    @property
+    def passed(self) -> bool:
+        """Whether every threshold is met by its estimate."""
+        return all(threshold["passed"] for threshold in self.data["thresholds"])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was cut short."""
+        return bool(self.data["interrupted"])
+
+    @property
+    def law_violations(self) -> list[str]:
+        """Sample-path laws that did not hold; empty too if they were not checked."""
+        return [law["detail"] for law in self.data["laws"] or () if not law["holds"]]
+
+    def to_json(self) -> str:
+        """Print the data as JSON: the same text for the same seed, but for date and elapsed time."""
+        return json_text(self.data)
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON, whole or not at all. Raises OSError."""
+        write_atomically(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """Read a saved result. Raises ResultError if the file is missing or holds none."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ResultError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from None
+        except ValueError:
+            raise ResultError(f"{path}: is not JSON; accepted: a result saved by sim") from None
+        return cls.from_data(data, str(path))
+
+    @classmethod
+    def from_data(cls, data: Any, source: str = "result") -> Result:
+        """Take data that was read from JSON. source: what errors call it. Raises ResultError."""
+        if not isinstance(data, dict) or "kind" not in data or "schema_version" not in data:
+            raise ResultError(f"{source}: has no schema_version and kind; accepted: a result saved by sim")
+        if data["schema_version"] != SCHEMA_VERSION:
+            found = data["schema_version"]
+            raise ResultError(f"{source}: schema_version: found {found!r}; accepted: {SCHEMA_VERSION}")
+        if data["kind"] != "run":
+            raise ResultError(f"{source}: kind: found {data['kind']!r}; accepted: 'run'")
+        return cls(data)

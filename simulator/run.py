@@ -1,0 +1,290 @@
+"""Runs a scenario and answers with a result."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from models.scenario import Scenario
+from simulator import warnings as notes
+from simulator.assembly import as_json, estimates, samples, scenario_hash, seconds
+from simulator.bottleneck import bottleneck
+from simulator.causes import parse_percentile
+from simulator.engines import Engine, choose
+from simulator.laws import LAWS
+from simulator.measures import STANDARD_PERCENTS
+from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, Pilot, drain, explore
+from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan
+from simulator.provenance import provenance
+from simulator.replications import Progress, Replicator, Report, imprecise
+from simulator.result import SCHEMA_VERSION, Result
+from simulator.statistics import Estimate
+from simulator.thresholds import Threshold, evaluate, parse
+from simulator.totals import Totals
+
+__all__ = ["Progress", "run"]
+
+FIRST_SLICE_OPERATIONS: Final = 4 * FIRST_OPERATIONS  # arrive in it; many do not end
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for: the arguments of `run` after they were read."""
+
+    scenario: Scenario
+    engine: Engine
+    seed: int
+    explain: float | None
+    thresholds: Sequence[Threshold]
+    offered: Sequence[tuple[str, str, float]]
+
+
+def run(
+    scenario: Scenario,
+    *,
+    engine: str | Engine = "auto",
+    seed: int | None = None,
+    explain: str | None = None,
+    check: bool = False,
+    records: bool = False,
+    efficiency: bool = False,
+    progress: Report | None = None,
+    max_operations: int | None = None,
+    threads: int | None = None,
+    base_directory: Path | None = None,
+) -> Result:
+    """Simulate a scenario and return what it answers; the same seed gives the same result.
+
+    engine: "auto", "fast" or "reference", or an engine itself.
+    seed: instead of the scenario's.
+    explain: a percentile such as "p99", whose operations' time is split into causes beside the median's.
+    check: check the sample-path laws (slower).
+    records: keep every operation of every replication in the result.
+    efficiency: also run one process of each workload, to relate the throughput per process to it.
+    progress: told how far the run is; returns False to stop with what there is.
+    max_operations: bound of the operations that are simulated when duration or replications are "auto",
+        instead of the engine's own.
+    threads: at most so many replications at once, if the engine can; default: one for each CPU.
+    base_directory: of the trace files, if it is not the scenario file's.
+
+    Ctrl-C gives the result of the complete replications, marked; KeyboardInterrupt if there are none.
+    Raises ValueError for an unknown engine or percentile, ThresholdError for a threshold that cannot be read.
+    """
+    started = time.monotonic()
+    chosen, fallback = choose(engine) if isinstance(engine, str) else (engine, [])
+    if max_operations is not None:
+        chosen = _bounded(chosen, max_operations)
+    names = [workload.name for workload in scenario.workloads]
+    request = _Request(
+        scenario,
+        chosen,
+        scenario.run.seed if seed is None else seed,
+        None if explain is None else parse_percentile(explain),
+        [parse(text, names) for text in scenario.thresholds],
+        _offered_utilization(scenario),
+    )
+    compiled = chosen.compile(scenario, base_directory)
+    replicator = Replicator(chosen, compiled, request.seed, progress, records, check, threads)
+    data, totals = _answer(request, compiled, replicator)
+    data["warnings"] += notes.engine_fallback(fallback)
+    if efficiency:
+        _add_efficiency(data, request, replicator, base_directory)
+    printed = data["scenario"]
+    data["provenance"] = provenance(chosen.name, scenario_hash(printed), time.monotonic() - started)
+    return Result(data, totals.records)
+
+
+def _bounded(engine: Engine, operations: int) -> Engine:
+    """Return an engine with another bound of the operations, and of the events in proportion."""
+    if operations < 1:
+        raise ValueError(f"max_operations: found {operations}; accepted: at least 1")
+    events = max(engine.events * operations // engine.operations, 1)
+    return replace(engine, operations=operations, events=events)
+
+
+def _offered_utilization(scenario: Scenario) -> list[tuple[str, str, float]]:
+    """Return name, kind and offered utilization of the stations that open workloads use."""
+    try:
+        capacity = importlib.import_module("models.scenario_capacity")
+    except ModuleNotFoundError:
+        return []
+    offered: list[tuple[str, str, float]] = capacity.offered_utilization(scenario)
+    return offered
+
+
+def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[dict[str, Any], Totals]:
+    """Plan, replicate and assemble everything but efficiency and provenance."""
+    scenario = request.scenario
+    pilot, planned, found = _plan(request, compiled, replicator)
+    percents = sorted(
+        {*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)}
+    )
+    open_workloads = [
+        index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"
+    ]
+    totals = Totals(compiled, percents, open_workloads)
+    spent = 0.0 if pilot is None else pilot.cost
+    count = replicator.replicate(planned, totals, spent, scenario.run.precision)
+    cut_short = replicator.stopped.is_set()
+    names = [workload.name for workload in scenario.workloads]
+    data: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "run",
+        "scenario": scenario.model_dump(mode="json", exclude_none=True),
+        "seed": request.seed,
+        "engine": request.engine.name,
+        "replications": totals.replications,
+        "duration_s": seconds(planned.duration_ns),
+        "warmup_s": seconds(planned.warmup_ns),
+        "precision": scenario.run.precision,
+        "interrupted": cut_short,
+        "pilot": _pilot_data(pilot),
+        **estimates(totals, request.explain),
+    }
+    data["bottleneck"] = bottleneck(data, scenario)
+    data["thresholds"] = [evaluate(one, totals.measures, names) for one in request.thresholds]
+    data["laws"] = _laws(replicator)
+    data["samples"] = samples(totals)
+    data["warnings"] = [
+        *found,
+        *_judgements(request, planned, totals),
+        *(notes.interrupted(totals.replications, count) if cut_short else []),
+        *notes.broken_laws(replicator.violations),
+    ]
+    return data, totals
+
+
+def _plan(
+    request: _Request, compiled: Any, replicator: Replicator
+) -> tuple[Pilot | None, Plan, list[dict[str, str]]]:
+    """Return the pilot, if one was needed, what to simulate, and what to warn about."""
+    scenario = request.scenario
+    wanted = scenario.run
+    found = notes.overload(request.offered)
+    traced = all(workload.kind == "trace" for workload in scenario.workloads)
+    # A trace is a story with an end, and an overload a transient: neither has a stationary part to look for.
+    warmup_ns = 0 if wanted.warmup == "auto" and (traced or found) else wanted.warmup
+    first = FEWEST_REPLICATIONS if wanted.replications == "auto" else int(wanted.replications)
+    most = MOST_REPLICATIONS if wanted.replications == "auto" else first
+    if warmup_ns != "auto" and wanted.duration != "auto":
+        return None, Plan(int(warmup_ns), int(wanted.duration), first, most), found
+    if traced:
+        last_ns, drained = drain(replicator.pilot, int(compiled.arrivals[:, 0].max()))
+        duration_ns = max(last_ns - int(warmup_ns), 1)
+        return None, Plan(int(warmup_ns), duration_ns, first, most), [*found, *notes.undrained(drained)]
+    given_ns = None if warmup_ns == "auto" else int(warmup_ns)
+    pilot = explore(request.engine, replicator.pilot, _first_slice_ns(scenario), given_ns)
+    found += notes.no_warmup(pilot.warmup_found)
+    return pilot, plan(scenario, pilot, max(1 - pilot.cost, 0.0)), found
+
+
+def _first_slice_ns(scenario: Scenario) -> int:
+    """Return how long the first slice of the pilot is: about as long as its operations take to arrive."""
+    rate_per_ns = 0.0
+    for workload in scenario.workloads:
+        if workload.arrival_rate is not None:
+            rate_per_ns += workload.arrival_rate / 1e9
+        elif workload.interarrival is not None:
+            rate_per_ns += workload.procs / workload.interarrival.mean
+        elif workload.kind == "closed" and workload.think_time.mean > 0:
+            rate_per_ns += workload.users / workload.think_time.mean
+    return max(int(FIRST_SLICE_OPERATIONS / rate_per_ns), 1) if rate_per_ns > 0 else FIRST_SLICE_NS
+
+
+def _pilot_data(pilot: Pilot | None) -> dict[str, Any] | None:
+    if pilot is None:
+        return None
+    return {
+        "duration_s": seconds(pilot.end_ns),
+        "operations": len(pilot.all_ends_ns),
+        "warmup_found": pilot.warmup_found,
+    }
+
+
+def _judgements(request: _Request, planned: Plan, totals: Totals) -> list[dict[str, str]]:
+    """Warn about what the replications turned out to be."""
+    wanted = request.scenario.run
+    found = notes.nothing_completed(totals.completed)
+    if not any(share >= 1 for _, _, share in request.offered):
+        found += notes.growing_queue(totals.growth, totals.arrivals)
+    found += notes.scripted(request.scenario)
+    if wanted.replications == "auto" or wanted.duration == "auto":
+        bound = _bound(request, planned, totals)
+        found += notes.precision_missed(imprecise(totals, wanted.precision), wanted.precision, bound)
+    found += notes.single_replication(totals.replications)
+    return found + notes.few_observations(totals.completed, totals.percents)
+
+
+def _bound(request: _Request, planned: Plan, totals: Totals) -> str:
+    """Say what ended the replications."""
+    if request.scenario.run.replications != "auto":
+        return f"with the {totals.replications} replications that were asked for"
+    if totals.replications >= planned.most_replications:
+        return f"after {totals.replications} replications"
+    return f"bounded at about {request.engine.operations:,} operations of the {request.engine.name} engine"
+
+
+def _laws(replicator: Replicator) -> list[dict[str, Any]] | None:
+    """Return for each law whether it held, if they were checked."""
+    if not replicator.check:
+        return None
+    rows = []
+    for number, law in LAWS.items():
+        broken = [line for line in replicator.violations if line.startswith(f"law {number}:")]
+        detail = broken[0] + (f" (and {len(broken) - 1} more)" if len(broken) > 1 else "") if broken else None
+        rows.append({"number": number, "law": law, "holds": not broken, "detail": detail})
+    return rows
+
+
+def _add_efficiency(
+    data: dict[str, Any], request: _Request, replicator: Replicator, base_directory: Path | None
+) -> None:
+    """Add throughput per process relative to a run of one process of each workload."""
+    workloads = request.scenario.workloads
+    if any(workload.kind != "closed" for workload in workloads):
+        data["warnings"] += notes.no_efficiency()
+        return
+    alone = request.scenario.model_copy(
+        update={
+            "workloads": [workload.model_copy(update={"procs": 1}) for workload in workloads],
+            "thresholds": [],
+        }
+    )
+
+    def report(progress: Progress) -> bool | None:
+        told = replicator.report
+        return None if told is None else told(replace(progress, stage="one process"))
+
+    single = run(
+        alone,
+        engine=request.engine,
+        seed=request.seed,
+        progress=report,
+        threads=replicator.threads,
+        base_directory=base_directory,
+    )
+    expected = [
+        workload.procs * single.workload(workload.name)["throughput_per_s"]["value"] for workload in workloads
+    ]
+    data["efficiency"] = as_json(
+        _quotient(data["throughput_per_s"], sum(expected), single.throughput_per_s.relative_half_width)
+    )
+
+
+def _quotient(numerator: dict[str, Any], denominator: float, relative: float | None) -> Estimate:
+    """Return an estimate over another; their relative half-widths add up as squares (delta method).
+
+    denominator: its value. relative: its relative half-width.
+    """
+    if not denominator or numerator["value"] is None:
+        return Estimate(None)
+    value = numerator["value"] / denominator
+    if numerator["half_width"] is None or relative is None:
+        return Estimate(value)
+    own = numerator["half_width"] / denominator
+    return Estimate(value, math.hypot(own, value * relative))

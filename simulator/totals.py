@@ -1,0 +1,67 @@
+"""What the counted replications add up to, in memory that does not grow with their length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.records import CAUSES, COUNT_COMPLETED, COUNT_FAILED, COUNTS, OFFERED
+from simulator.histogram import BINS
+from simulator.measures import Measures, measure
+from simulator.output import EngineOutput, Integers
+
+
+@dataclass
+class Totals:
+    """Sums over replications, and each replication's measures.
+
+    compiled: the compiled scenario. percents: response-time percentiles that are measured.
+    open_workloads: positions of the workloads that do not wait for their answers.
+    """
+
+    compiled: Any
+    percents: Sequence[float]
+    open_workloads: Sequence[int]
+    measures: list[Measures] = field(default_factory=list)
+    counts: Integers = field(default_factory=lambda: np.zeros((0, COUNTS), dtype=np.int64))
+    measured: Integers = field(default_factory=lambda: np.zeros((0, COUNTS), dtype=np.int64))
+    histogram: Integers = field(default_factory=lambda: np.zeros(BINS, dtype=np.int64))
+    causes_ns: Integers = field(default_factory=lambda: np.zeros((BINS, CAUSES), dtype=np.int64))
+    growth: list[float] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    records: list[NDArray[Any]] = field(default_factory=list)
+
+    @property
+    def replications(self) -> int:
+        """How many replications were added."""
+        return len(self.measures)
+
+    @property
+    def completed(self) -> int:
+        """Operations completed in the measured windows."""
+        return int(self.histogram.sum())
+
+    def add(self, output: EngineOutput) -> None:
+        """Add a replication; the order of adding is that of the replications."""
+        if not self.measures:
+            self.counts = np.zeros_like(output.counts)
+            self.measured = np.zeros_like(output.window_counts)
+        self.measures.append(measure(output, self.compiled, self.percents))
+        self.counts += output.counts
+        self.measured += output.window_counts
+        self.histogram += output.histogram.sum(axis=0)
+        if output.causes_ns is not None:
+            self.causes_ns += output.causes_ns
+        window = output.window_counts[list(self.open_workloads)].sum(axis=0)
+        self.arrivals.append(float(window[OFFERED]))
+        self.growth.append(float(window[OFFERED] - window[COUNT_COMPLETED] - window[COUNT_FAILED]))
+        if output.records is not None:
+            self.records.append(output.records)
+
+    def series(self, name: str) -> list[float]:
+        """Return one measure of every replication."""
+        return [measures[name] for measures in self.measures]
