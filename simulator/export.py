@@ -32,6 +32,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
+CAUSE_GROUPS: Final = ("all", "median", "explained")
 CSV_TABLES: Final = ("summary", "stations", "workloads", "causes")
 """The tables of `--export-csv PREFIX`, each in a file `PREFIX-TABLE.csv`."""
 
@@ -47,13 +48,14 @@ def csv_tables(data: Mapping[str, Any]) -> dict[str, str]:
     stations = data.get("stations") or []
     workloads = data.get("workloads") or []
     causes = data.get("causes") or {}
+    groups = [group for group in CAUSE_GROUPS if group in causes]
     return {
         "summary": _csv(["metric", "value", "half_width"], summary_rows(data)),
         "stations": _csv_of_tables(stations),
         "workloads": _csv_of_tables(workloads),
         "causes": _csv(
-            ["cause", *causes],
-            [[name, *(share.get(name) for share in causes.values())] for name in CAUSE_NAMES],
+            ["cause", *(f"{group}_s" for group in groups)],
+            [[name, *(causes[group][name] for group in groups)] for name in CAUSE_NAMES],
         ),
     }
 
@@ -62,7 +64,7 @@ def summary_rows(data: Mapping[str, Any]) -> list[list[Any]]:
     """Return (metric, value, half-width) of every number of the whole system, names joined by dots."""
     rows: list[list[Any]] = []
     for name, value in data.items():
-        if name not in ("scenario", "provenance", "schema_version", "causes", "cores"):
+        if name not in ("scenario", "provenance", "schema_version", "causes", "bottleneck"):
             _add_rows(rows, name, value)
     return rows
 

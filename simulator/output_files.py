@@ -14,6 +14,9 @@ from typing import Final, Self
 STANDARD_OUTPUT: Final = "-"
 
 
+PICTURE_FORMATS: Final = ("png", "svg", "pdf")
+
+
 class OutputError(OSError):
     """A file that cannot be written; its text is one line that names the option and the file."""
 
@@ -103,6 +106,16 @@ class Outputs:
     ) -> None:
         for file in self._files.values():
             file.discard()
+
+
+def picture_format(path: str) -> str:
+    """Return the format that a picture's ending names. Raises OutputError."""
+    ending = Path(path).suffix.removeprefix(".").lower()
+    if ending not in PICTURE_FORMATS:
+        found = f"the ending .{ending}" if ending else "no ending"
+        accepted = ", ".join(f".{name}" for name in PICTURE_FORMATS)
+        raise OutputError(f"{path}: found {found}; accepted: {accepted}")
+    return ending
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:

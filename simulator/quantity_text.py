@@ -33,27 +33,31 @@ def fitting_unit(value: float, family: str) -> tuple[float, str]:
     return fitting[-1] if fitting else units[0]
 
 
-def estimate_text(estimate: Any, family: str) -> str:
+def estimate_text(estimate: Any, family: str, *, brief: bool = False) -> str:
     """Print an estimate such as `52.31 ± 0.42 ms`, rounded to two digits of its half-width.
 
     estimate: `{"value": x, "half_width": h}`, either of them None where it is not known, or a plain number.
+    brief: three digits without the half-width.
     """
     value, half_width = value_of(estimate), half_width_of(estimate)
     if value is None:
         return MISSING
     size, unit = fitting_unit(value, family)
     scaled = value / size
-    space = " " if unit and unit != "/s" else ""
-    if half_width is None:
-        return f"{_plain(scaled)}{space}{unit}"
+    if brief or half_width is None or half_width == value == 0:
+        text = _digits(scaled, 3 if brief else 4)
+        return f"{text}{'' if unit == '/s' else ' '}{unit}".rstrip()
     within = half_width / size
     decimals = _decimals(scaled, within)
-    return f"{scaled:,.{decimals}f} ± {within:,.{decimals}f}{' ' if unit else ''}{unit}"
+    return f"{scaled:,.{decimals}f} ± {within:,.{decimals}f} {unit}".rstrip()
 
 
 def quantity_text(value: float | None, family: str) -> str:
-    """Print a plain number in the unit that fits it, to four digits."""
-    return estimate_text(value, family)
+    """Print a number that is known exactly in the unit that fits it, without trailing zeros."""
+    number, _, unit = estimate_text(value, family).partition(" ")
+    if "." in number and not number.endswith("/s"):
+        number = number.rstrip("0").rstrip(".")
+    return f"{number} {unit}".rstrip()
 
 
 def value_of(estimate: Any) -> float | None:
@@ -68,12 +72,12 @@ def half_width_of(estimate: Any) -> float | None:
     return None if found is None or not math.isfinite(found) else float(found)
 
 
-def _plain(value: float) -> str:
-    """Print to four digits, whole numbers without decimals and in groups of three."""
-    if value == round(value):
-        return f"{value:,.0f}"
+def _digits(value: float, digits: int) -> str:
+    """Print a number to some digits, but whole numbers of more digits whole and in groups of three."""
+    if value == 0:
+        return "0"
     magnitude = math.floor(math.log10(abs(value)))
-    return f"{value:,.{min(max(3 - magnitude, 0), 6)}f}"
+    return f"{value:,.{min(max(digits - 1 - magnitude, 0), 6)}f}"
 
 
 def _decimals(value: float, half_width: float) -> int:

@@ -14,7 +14,11 @@ import typer
 
 from models.errors import InvalidField, ScenarioError
 from simulator.cli import scenario
+from simulator.cli.report import report
+from simulator.cli.run import run
 from simulator.output_files import OutputError
+from simulator.result import ResultError
+from simulator.thresholds import ThresholdError
 
 EXIT_INTERNAL = 1
 EXIT_INPUT = 2
@@ -31,6 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(run)
+app.command()(report)
 app.add_typer(scenario.app, name="scenario")
 
 
@@ -59,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: Exception) -> tuple[str, int]:
     """Return what to say about an error, and the exit code."""
-    if isinstance(error, ScenarioError | InvalidField | OutputError):
+    if isinstance(error, ScenarioError | InvalidField | ThresholdError | ResultError | OutputError):
         return str(error), EXIT_INPUT
     if isinstance(error, _UsageError):
         message: str = error.format_message()

@@ -1,0 +1,37 @@
+"""`sim report`: saved results as text, or as a page to pass on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator.cli import options
+from simulator.cli.answer import is_coloured
+from simulator.output_files import Outputs
+from simulator.result import Result
+from simulator.summary import summary_text
+
+
+def report(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULT...", help="Results that --export-json has written.")
+    ],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write one self-contained HTML page.")
+    ] = None,
+    color: options.Color = options.Colour.auto,
+) -> None:
+    """Print saved results, or write them as one HTML page that needs nothing else."""
+    loaded = [(str(path), Result.load(path).data) for path in results]
+    if output is None:
+        texts = [summary_text(data, colour=is_coloured(color)) for _, data in loaded]
+        typer.echo("\n".join(texts), nl=False)
+        return
+    from simulator.report_html import report_html  # Matplotlib takes most of a second to load
+
+    with Outputs() as outputs:
+        outputs.open("--output", output)
+        outputs.write("--output", report_html(loaded))
+    typer.echo(f"{output} written", err=True)
