@@ -22,7 +22,8 @@ What is measured, and how:
 - Repeats are interleaved (every level once, then every level again), so a slow drift shows as range.
 - A level is disturbed when other processes took more than `OTHERS_LIMIT` of the machine, when the hypervisor
   stole more than `STEAL_LIMIT`, or when an operation took `SLOW_LIMIT` more CPU time than in the median
-  repeat (a neighbour on the physical core). Disturbed levels are measured again, a bounded number of times.
+  repeat (a neighbour on the physical core). Disturbed levels are measured again, a bounded number of times;
+  `--again FILE` does it for the rows of an earlier file that are still disturbed.
 
 A level is bounded in time, and its processes die with this one.
 """
@@ -46,6 +47,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 CUT_NS = 1_000_000_000
 """What is cut off at the beginning of a level: caches and the scheduler settle well within it."""
@@ -80,6 +82,7 @@ class Row:
     procs: int
     think_mean_ms: float
     repeat: int
+    steps: int
     operations: int
     throughput_per_s: float
     mean_ms: float
@@ -271,6 +274,7 @@ def summarize(
         procs=level.procs,
         think_mean_ms=level.think_mean_ns / 1e6,
         repeat=repeat,
+        steps=level.steps,
         operations=len(kept),
         throughput_per_s=round(len(kept) / (window_ns[1] - window_ns[0]) * 1e9, 2),
         mean_ms=round(statistics.fmean(responses_ms), 4),
@@ -297,29 +301,31 @@ class LevelMaker:
         return Level(procs, think_mean_ns, self.seconds, self.steps, seed)
 
 
-def measure_all(
-    levels: Sequence[tuple[int, int]], repeats: int, retries: int, make_level: LevelMaker
-) -> tuple[list[Row], int]:
-    """Measure every (procs, think_mean_ns) `repeats` times, interleaved, and disturbed ones again.
+def measure_all(levels: Sequence[tuple[int, int]], repeats: int, make_level: LevelMaker) -> list[Row]:
+    """Measure every (procs, think_mean_ns) `repeats` times, interleaved."""
+    return [
+        report(measure(make_level(procs, think_mean_ns, repeat), repeat))
+        for repeat in range(1, repeats + 1)
+        for procs, think_mean_ns in levels
+    ]
 
-    At most `retries` are measured again; the quieter of the two rows is kept. Returns the rows and how many
-    are still disturbed.
+
+def measure_again(rows: Sequence[Row], retries: int, make_level: LevelMaker) -> tuple[list[Row], int]:
+    """Measure at most `retries` disturbed rows again and keep the quieter of each two.
+
+    Returns the rows in order and how many are still disturbed.
     """
-    rows = []
-    for repeat in range(1, repeats + 1):
-        for procs, think_mean_ns in levels:
-            rows.append(report(measure(make_level(procs, think_mean_ns, repeat), repeat)))
+    kept = sorted(rows, key=lambda row: (row.think_mean_ms, row.procs, row.repeat))
     usual_cpu_ms = {
-        key: statistics.median(row.cpu_per_operation_ms for row in group) for key, group in by_level(rows)
+        key: statistics.median(row.cpu_per_operation_ms for row in group) for key, group in by_level(kept)
     }
-    for index in [index for index, row in enumerate(rows) if disturbance(row, usual_cpu_ms) > 1][:retries]:
-        row = rows[index]
-        level = make_level(row.procs, round(row.think_mean_ms * 1e6), row.repeat + repeats)
+    for index in [index for index, row in enumerate(kept) if disturbance(row, usual_cpu_ms) > 1][:retries]:
+        row = kept[index]
         print("disturbed, again:", file=sys.stderr)
+        level = make_level(row.procs, round(row.think_mean_ms * 1e6), row.repeat + len(rows))
         again = report(measure(level, row.repeat))
-        rows[index] = min(row, again, key=lambda row: disturbance(row, usual_cpu_ms))
-    rows.sort(key=lambda row: (row.think_mean_ms, row.procs, row.repeat))
-    return rows, sum(disturbance(row, usual_cpu_ms) > 1 for row in rows)
+        kept[index] = min(row, again, key=lambda row: disturbance(row, usual_cpu_ms))
+    return kept, sum(disturbance(row, usual_cpu_ms) > 1 for row in kept)
 
 
 def by_level(rows: Sequence[Row]) -> list[tuple[tuple[float, int], list[Row]]]:
@@ -379,6 +385,15 @@ def single_lines(rows: Sequence[Row]) -> Iterator[str]:
     yield f"idle exit and wake-up together: {delta_ms:.3f} ms (p50 with think time less p50 without)"
 
 
+def read_csv(path: Path) -> tuple[list[str], list[Row]]:
+    """Return the comment lines and the rows of a file that `write_csv` wrote."""
+    lines = path.read_text().splitlines()
+    header = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+    kinds: dict[str, Any] = {field.name: int if field.type == "int" else float for field in fields(Row)}
+    table = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return header, [Row(**{name: kind(line[name]) for name, kind in kinds.items()}) for line in table]
+
+
 def write_csv(path: Path, rows: Sequence[Row], header: Sequence[str]) -> None:
     """Write `rows` with `header` as comment lines before them, at once."""
     temporary = path.with_suffix(".tmp")
@@ -419,6 +434,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--demand-ms", type=float, default=1.13, help="CPU time of an operation, closed loop")
     parser.add_argument("--think-ms", type=float, default=10.2, help="mean of the exponential think time")
     parser.add_argument("--output", type=Path, help="CSV file of every repeat")
+    parser.add_argument("--again", type=Path, help="CSV file of which only the disturbed rows are measured")
     arguments = parser.parse_args()
     if (
         not 1 < arguments.seconds <= 60
@@ -433,22 +449,31 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+def levels_of(arguments: argparse.Namespace) -> list[tuple[int, int]]:
+    """Return the (procs, think_mean_ns) that the command line asks for."""
+    think_mean_ns = round(arguments.think_ms * 1e6)
+    if arguments.kind == "single":
+        return [(1, 0), (1, think_mean_ns)]
+    procs_of_levels = arguments.procs or LEVELS[arguments.kind]
+    return [(procs, think_mean_ns if arguments.kind == "think" else 0) for procs in procs_of_levels]
+
+
 def main() -> int:
     """Measure, print the table and write the file; 4 when a level stayed disturbed."""
     arguments = parse_arguments()
-    think_ns = round(arguments.think_ms * 1e6)
-    if arguments.kind == "single":
-        levels = [(1, 0), (1, think_ns)]
-    else:
-        think = think_ns if arguments.kind == "think" else 0
-        levels = [(procs, think) for procs in arguments.procs or LEVELS[arguments.kind]]
     gc.freeze()
     gc.disable()
-    steps = calibrate(round(arguments.demand_ms * 1e6), random.Random(1).randbytes(1024))
-    rows, disturbed = measure_all(
-        levels, arguments.repeats, arguments.retries, LevelMaker(arguments.seconds, steps)
-    )
-    header = list(machine_lines(arguments, steps))
+    if arguments.again:
+        header, rows = read_csv(arguments.again)
+        make_level = LevelMaker(arguments.seconds, rows[0].steps)
+        note = f"disturbed rows measured again on {time.strftime('%Y-%m-%d')}"
+        header += [] if note in header else [note]
+    else:
+        steps = calibrate(round(arguments.demand_ms * 1e6), random.Random(1).randbytes(1024))
+        make_level = LevelMaker(arguments.seconds, steps)
+        header = list(machine_lines(arguments, steps))
+        rows = measure_all(levels_of(arguments), arguments.repeats, make_level)
+    rows, disturbed = measure_again(rows, arguments.retries, make_level)
     print("\n".join([*header, *summary_lines(rows)]))
     if arguments.kind == "single":
         print("\n".join(single_lines(rows)))
