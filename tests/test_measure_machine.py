@@ -1,4 +1,4 @@
-"""The program that measures a machine: what it makes of its recordings, and that a disturbed level is repeated."""
+"""The program that measures a machine: its sums, and that a disturbed level is measured again."""
 
 from __future__ import annotations
 
