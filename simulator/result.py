@@ -38,11 +38,12 @@ class Result:
         Raises KeyError if there is none.
         """
         found: Any = self.data
-        for name in path.split("."):
-            if not isinstance(found, dict) or name not in found:
-                raise KeyError(path)
-            found = found[name]
-        if not isinstance(found, dict) or "half_width" not in found:
+        rest = path
+        while rest and isinstance(found, dict):
+            # A name may hold a point itself: p97.5.
+            name, _, further = (rest, "", "") if rest in found else rest.partition(".")
+            found, rest = found.get(name), further
+        if rest or not isinstance(found, dict) or "half_width" not in found:
             raise KeyError(path)
         return Estimate(found["value"], found["half_width"])
 

@@ -64,7 +64,7 @@ METRICS: Final = {
 
 GRAMMAR: Final = re.compile(
     r"\s*(?:workload\s+(?P<workload>\S+)\s+)?(?P<metric>[A-Za-z_]+)\s*"
-    r"(?::\s*(?P<aggregate>[A-Za-z]+(?:\(\s*[\d.]+\s*\))?)\s*)?"
+    r"(?::\s*(?P<aggregate>[^\s<>=][^<>=]*?)\s*)?"
     r"(?P<operator>[<>]=?)\s*(?P<value>\S.*?)\s*"
 )
 PERCENTILE: Final = re.compile(r"p\(\s*(\d+(?:\.\d+)?)\s*\)")

@@ -1,7 +1,7 @@
 """An engine of one queue with one server (Lindley, 1952): exact, fast, and independent of the real ones.
 
-It serves the first open workload of a scenario with the demand of its first stage, both exponential, first come
-first served, and keeps all the accounts that an engine has to keep.
+It serves the first open workload of a scenario with the demand of its first stage, both exponential, first
+come first served, and keeps all the accounts that an engine has to keep.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ from simulator.output import EngineOutput
 EVENTS_PER_OPERATION = 2
 
 
-def scenario(rate_per_s: float = 700.0, demand: str = "1ms", run: dict[str, Any] | None = None, **more: Any) -> Scenario:
+def scenario(
+    rate_per_s: float = 700.0, demand: str = "1ms", run: dict[str, Any] | None = None, **more: Any
+) -> Scenario:
     """Return an M/M/1 scenario."""
     return Scenario.from_dict(
         {
@@ -143,7 +145,8 @@ def lindley(scenario: Scenario, seed: int, replication: int, warmup_ns: int, end
     done = np.cumsum(works)
     ends = done + np.maximum.accumulate(arrivals - (done - works))
     starts = ends - works
-    return _output(scenario, seed, replication, warmup_ns, end_ns, arrivals, starts, ends)
+    coordinates = {"seed": seed, "replication": replication, "warmup_ns": warmup_ns, "end_ns": end_ns}
+    return _output(len(scenario.workloads), coordinates, (arrivals, starts, ends))
 
 
 def _draws(generator: Any, count: int, rate_per_ns: float, demand_ns: float) -> tuple[Any, Any]:
@@ -155,17 +158,9 @@ def _draws(generator: Any, count: int, rate_per_ns: float, demand_ns: float) -> 
     return tuple(np.concatenate(block).astype(np.int64) + 1 for block in (gaps, works))
 
 
-def _output(
-    scenario: Scenario,
-    seed: int,
-    replication: int,
-    warmup_ns: int,
-    end_ns: int,
-    arrivals: Any,
-    starts: Any,
-    ends: Any,
-) -> EngineOutput:
-    workloads = len(scenario.workloads)
+def _output(workloads: int, coordinates: dict[str, int], times: tuple[Any, Any, Any]) -> EngineOutput:
+    arrivals, starts, ends = times
+    warmup_ns, end_ns = coordinates["warmup_ns"], coordinates["end_ns"]
     ended = ends < end_ns
     measured = ended & (ends >= warmup_ns)
     response = (ends - arrivals)[measured]
@@ -192,10 +187,7 @@ def _output(
     largest[0] = response.max(initial=0)
     return EngineOutput(
         engine="fake",
-        seed=seed,
-        replication=replication,
-        warmup_ns=warmup_ns,
-        end_ns=end_ns,
+        **coordinates,
         events=EVENTS_PER_OPERATION * len(arrivals),
         counts=counts,
         window_counts=window,
