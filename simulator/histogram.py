@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +61,16 @@ def merged(histograms: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return counts
 
 
-def rank_of(percent: float, total: Any) -> Any:
+def rank_of(percent: float, total: int) -> int:
     """Return the rank, from 1, of the smallest observation with at least that share at or below it.
 
     Exact where floats are not: 7 % of 100 is rank 7, although 0.07 * 100 > 7.
 
     percent: in (0, 100], taken as the decimal number that it prints as.
-    total: number of observations, an int or an integer array.
+    total: number of observations.
     """
     share = Fraction(repr(float(percent))) / 100
-    return np.maximum(-(-share.numerator * total // share.denominator), 1)
+    return max(-(-share.numerator * total // share.denominator), 1)
 
 
 def percentile_bins(counts: NDArray[np.int64], percents: Sequence[float]) -> NDArray[np.int64]:
@@ -78,13 +78,13 @@ def percentile_bins(counts: NDArray[np.int64], percents: Sequence[float]) -> NDA
 
     counts: histograms, shape [..., BINS].
     """
-    cumulative = np.cumsum(counts, axis=-1)
-    total = cumulative[..., -1]
-    flat = cumulative.reshape(-1, counts.shape[-1])
-    ranks = np.stack([rank_of(percent, total.reshape(-1)) for percent in percents], axis=-1)
-    found = np.stack([np.searchsorted(row, rank, side="left") for row, rank in zip(flat, ranks, strict=True)])
-    found[flat[:, -1] == 0] = -1
-    return found.reshape(*total.shape, len(percents)).astype(np.int64)
+    cumulative = np.cumsum(counts, axis=-1).reshape(-1, counts.shape[-1])
+    found = np.full((len(cumulative), len(percents)), -1, dtype=np.int64)
+    for row, sums in enumerate(cumulative):
+        if sums[-1]:
+            ranks = [rank_of(percent, int(sums[-1])) for percent in percents]
+            found[row] = np.searchsorted(sums, ranks, side="left")
+    return found.reshape(*counts.shape[:-1], len(percents))
 
 
 def percentiles_ns(counts: NDArray[np.int64], percents: Sequence[float]) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def test_small_times_are_exact(values_ns, percent):
 )
 def test_ranks_are_exact_where_floats_are_not(percent, total, rank):
     assert rank_of(percent, total) == rank
-    assert rank_of(percent, np.array([total, 0])).tolist() == [rank, 1]
+    assert rank_of(percent, 0) == 1
 
 
 def test_percentiles_of_many_histograms_at_once_are_those_of_each():
