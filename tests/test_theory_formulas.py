@@ -70,6 +70,21 @@ def test_pollaczek_khinchine_against_a_chain_of_stages() -> None:
     assert single_server.mg1_waiting_time_mean(0.6, 1.0, math.sqrt(0.5)) == close(stages_left / 2.0, rel=1e-9)
 
 
+def test_breakdowns_against_the_chain() -> None:
+    # Exponential repairs, of which the chain on (number inside, up or down) is exact; hardly any leave M/M/1.
+    def transitions(state: tuple[int, int]) -> list[tuple[float, tuple[int, int]]]:
+        inside, up = state
+        moves = [(0.3, (inside + 1, up))] if inside < 150 else []
+        if not up:
+            return [*moves, (1.0 / 5.0, (inside, 1))]
+        return [*moves, (1.0 / 20.0, (inside, 0)), (1.0 if inside else 0.0, (max(inside - 1, 0), 1))]
+
+    chances = markov_chain.chain_probabilities((0, 1), transitions)
+    exact = sum(inside * p for (inside, _), p in chances.items()) / 0.3
+    assert single_server.mm1_breakdowns_response_time_mean(0.3, 1.0, 20.0, 5.0, 1.0) == close(exact, rel=1e-8)
+    assert single_server.mm1_breakdowns_response_time_mean(0.5, 1.0, 1e9, 1.0, 0.0) == close(2.0)
+
+
 def test_md1_distribution() -> None:
     rate, service_s = 0.5, 1.0
 
@@ -450,7 +465,8 @@ def test_two_classes_against_the_chain() -> None:
                 moves.append((at_disk / (state[1] + state[3]) / demands["disk"][kind], moved(0, -1)))
         return moves
 
-    probabilities = markov_chain.chain_probabilities((0, 0, 0, 0), transitions)
+    empty: tuple[int, ...] = (0, 0, 0, 0)
+    probabilities = markov_chain.chain_probabilities(empty, transitions)
     stations = [Station("web", demands["web"]), Station("disk", demands["disk"])]
     network = closed_networks.exact_mva(stations, users, think)
     for kind in (0, 1):

@@ -82,6 +82,32 @@ def mg1_processor_sharing_response_time_mean(arrival_rate_per_s: float, service_
     return service_time_s / (1.0 - _utilization(arrival_rate_per_s, service_time_s))
 
 
+def mm1_breakdowns_response_time_mean(
+    arrival_rate_per_s: float, service_time_s: float, up_time_s: float, down_time_s: float, down_cv: float
+) -> float:
+    """Mean response time of M/M/1 whose server breaks down, in service or not, and goes on where it was.
+
+    Avi-Itzhak and Naor, 1963, model A, by decomposition (Fuhrmann and Cooper, 1985): the Pollaczek-Khinchine
+    delay of the completion times C, that of an idle server that is down, and C, the service with the repairs
+    that fall in it.
+
+    Args:
+        arrival_rate_per_s: Poisson arrivals per second.
+        service_time_s: mean of the exponential service time in seconds.
+        up_time_s: mean of the exponential time from a repair to the next breakdown in seconds.
+        down_time_s: mean repair time in seconds.
+        down_cv: standard deviation of the repair time relative to its mean.
+    """
+    require_positive(service_time_s=service_time_s, up_time_s=up_time_s, down_time_s=down_time_s)
+    stretch = 1.0 + down_time_s / up_time_s
+    down_square = down_time_s**2 * (1.0 + down_cv**2)
+    completion_s = service_time_s * stretch
+    completion_square = 2.0 * completion_s**2 + service_time_s / up_time_s * down_square
+    utilization = _utilization(arrival_rate_per_s, completion_s)
+    waiting_s = arrival_rate_per_s * completion_square / (2.0 * (1.0 - utilization))
+    return completion_s + waiting_s + down_square / (2.0 * up_time_s * stretch)
+
+
 def md1_waiting_time_probability(arrival_rate_per_s: float, service_time_s: float, time_s: float) -> float:
     """Chance that the queueing delay of M/D/1, first come first served, is at most a time.
 
