@@ -50,6 +50,8 @@ STAGE_BACKOFF: Final = 4
 STAGE_INTERARRIVAL: Final = 5
 FIRST_STAGE: Final = 8  # stages of the operation's tree count from here
 
+WHICH_LOCK: Final = 1 << 15  # index of the draw that chooses one of several locks, beside the draws of its hold
+
 # Kinds of decision draws.
 DECISION_SEARCH: Final = 1  # owner: host
 DECISION_STEAL: Final = 2  # owner: host

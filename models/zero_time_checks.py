@@ -82,7 +82,7 @@ class _Circuits:
         fails = False
         for stage in stages:
             runs_on = stage.service or service
-            if not isinstance(stage, ChoiceStage | ParallelStage | PoolStage) and runs_on not in visited:
+            if runs_on not in visited:
                 visited |= {runs_on}
                 fails = fails or self._can_reject(runs_on)
                 if self._entering_takes_time(runs_on):
@@ -137,10 +137,11 @@ class _Circuits:
             batcher = service.batchers[stage.batcher]
             link = service.links[batcher.link] if batcher.link is not None else None
             carried = link is not None and (link.delay > 0 or not stage.bytes.can_be_zero)
-            return batcher.fixed + batcher.per_item + batcher.compression_cpu > 0 or carried
+            compression_cpu = batcher.compression_cpu if batcher.enabled else 0
+            return batcher.fixed + batcher.per_item + compression_cpu > 0 or carried
         if isinstance(stage, MemoryStage):
             pool = service.memory_pool
-            return pool is not None and pool.enabled and pool.hit > 0 and pool.miss > 0
+            return pool is not None and pool.miss > 0 and (pool.hit > 0 or not pool.enabled)
         return False
 
 

@@ -1,0 +1,1 @@
+"""CPU cores: tasks, bursts, quotas, pauses and the four disciplines."""

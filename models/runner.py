@@ -1,0 +1,167 @@
+"""Runners: who executes the bursts of an attempt. A task of its own, a worker's event loop, a blocking worker."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from models.clock import Clock
+from models.cpu.task import Burst, Task
+from models.records import WAITING_FOR_WORKER
+from models.station import StationTotals
+from models.strand import Strand
+
+
+class Processor(Protocol):
+    """The cores, whatever their discipline."""
+
+    def ask(self, task: Task, burst: Burst) -> None:
+        """Let a task execute a burst."""
+        ...
+
+    def withdraw(self, task: Task) -> None:
+        """Take a task's burst back."""
+        ...
+
+
+class Runner:
+    """A task with the bursts that are ready for it, first come, first served; it sleeps when there are none.
+
+    ``totals``: the station "workers" of an event loop, None otherwise.
+    """
+
+    def __init__(self, processor: Processor, task: Task, totals: StationTotals | None = None) -> None:
+        self.processor = processor
+        self.task = task
+        self.totals = totals
+        self.ready: deque[Burst] = deque()
+        self.current: Burst | None = None
+        self.attempts = 0  # that belong to it
+        self.joined_ns: dict[Burst, int] = {}
+
+    def run(self, strand: Strand, demand_ns: int) -> None:
+        """Execute a burst for a strand, which is woken when it is finished. The strand is prepared."""
+        burst = Burst(demand_ns, strand, self._finished)
+        if self.totals is not None:
+            self.joined_ns[burst] = self.totals.arrive()
+        if self.current is None:
+            self._begin(burst)
+        else:
+            strand.enter(WAITING_FOR_WORKER)
+            self.ready.append(burst)
+            if self.totals is not None:
+                self.totals.change(waiting=1)
+
+    def _begin(self, burst: Burst) -> None:
+        """Let the task execute a burst."""
+        self.current = burst
+        if self.totals is not None:
+            self.totals.change(busy=1)
+        self.processor.ask(self.task, burst)
+
+    def _end(self, burst: Burst, *, busy: bool) -> None:
+        """Count a burst out."""
+        if self.totals is not None:
+            self.totals.change(busy=-1 if busy else 0, waiting=0 if busy else -1)
+            self.totals.depart(self.joined_ns.pop(burst))
+
+    def _finished(self) -> None:
+        """Wake the strand whose burst is finished and go on with the next."""
+        burst = self.current
+        assert burst is not None and burst.strand is not None
+        self.current = None
+        self._end(burst, busy=True)
+        burst.strand.wake()
+        self._next()
+
+    def _next(self) -> None:
+        """Go on with the next ready burst."""
+        if self.ready:
+            if self.totals is not None:
+                self.totals.change(waiting=-1)
+            self._begin(self.ready.popleft())
+
+    def withdraw(self, strand: Strand) -> bool:
+        """Take a strand's burst back, wherever it is."""
+        current = self.current
+        if current is not None and current.strand is strand:
+            self.current = None
+            self.processor.withdraw(self.task)
+            self._end(current, busy=True)
+            self._next()
+            return True
+        burst = next(burst for burst in self.ready if burst.strand is strand)
+        self.ready.remove(burst)
+        self._end(burst, busy=False)
+        return True
+
+
+class BlockingWorkers:
+    """Workers that an attempt holds; an attempt waits for a free one first come, first served."""
+
+    def __init__(self, clock: Clock, runners: list[Runner]) -> None:
+        self.runners = runners
+        self.free = [True] * len(runners)
+        self.queue: deque[Strand] = deque()
+        self.granted: dict[Strand, tuple[Runner, int]] = {}
+        self.totals = StationTotals(clock)
+        self.arrived_ns: dict[Strand, int] = {}
+
+    def try_take(self, strand: Strand) -> Runner | None:
+        """Take the free worker of the lowest index, or join the queue and return None (the strand then waits)."""
+        self.arrived_ns[strand] = self.totals.arrive()
+        if True in self.free:
+            return self._take(strand)
+        strand.prepare(self, WAITING_FOR_WORKER)
+        self.queue.append(strand)
+        self.totals.change(waiting=1)
+        return None
+
+    def _take(self, strand: Strand) -> Runner:
+        """Give the free worker of the lowest index to a strand."""
+        index = self.free.index(True)
+        self.free[index] = False
+        self.totals.change(busy=1)
+        self.granted[strand] = (self.runners[index], self.arrived_ns.pop(strand))
+        return self.runners[index]
+
+    def runner_of(self, strand: Strand) -> Runner:
+        """Return the worker that a strand holds."""
+        return self.granted[strand][0]
+
+    def give_back(self, strand: Strand) -> None:
+        """Give a strand's worker to the first in the queue, or set it free."""
+        runner, arrived_ns = self.granted.pop(strand)
+        self.free[self.runners.index(runner)] = True
+        self.totals.change(busy=-1)
+        self.totals.depart(arrived_ns)
+        if self.queue:
+            first = self.queue.popleft()
+            self.totals.change(waiting=-1)
+            self._take(first)
+            first.wake()
+
+    def withdraw(self, strand: Strand) -> bool:
+        """Leave the queue."""
+        self.queue.remove(strand)
+        self.totals.change(waiting=-1)
+        self.totals.depart(self.arrived_ns.pop(strand))
+        return True
+
+
+class EventLoopWorkers:
+    """Workers that serve many attempts each; an attempt belongs to the one with the fewest, lowest index first."""
+
+    def __init__(self, clock: Clock, runners: list[Runner], totals: StationTotals) -> None:
+        self.runners = runners
+        self.totals = totals
+
+    def join(self) -> Runner:
+        """Return the worker that a new attempt belongs to."""
+        runner = min(self.runners, key=lambda runner: runner.attempts)
+        runner.attempts += 1
+        return runner
+
+    def leave(self, runner: Runner) -> None:
+        """Let an attempt of a worker end."""
+        runner.attempts -= 1
