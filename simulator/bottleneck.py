@@ -131,8 +131,10 @@ def _delayed(data: Mapping[str, Any]) -> float:
     causes = data["causes"]
     if causes is None:
         return 0.0
-    mean = causes["mean"]
-    return float(sum(mean[name] for name in ("delay", "hop_and_dispatch", "backoff", "on_link")))
+    mean = causes["all"]
+    total = sum(mean.values())
+    aside = sum(mean[name] for name in ("delay", "hop_and_dispatch", "backoff", "on_link"))
+    return aside / total if total else 0.0
 
 
 def _next(data: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -49,6 +49,22 @@ def scripted_end_ns(scenario: Any) -> int:
     return int(max([0, *phases, *events]))
 
 
+def sheds(scenario: Any) -> bool:
+    """Return whether something turns work away, so that an overload has a steady state."""
+    if any(service.queue_limit is not None for service in scenario.services.values()):
+        return True
+    if any(workload.cancel_on_timeout for workload in scenario.workloads):
+        return True
+    stages = [stage for operation in scenario.operations for stage in operation.stages]
+    while stages:
+        stage = stages.pop()
+        if getattr(stage, "on_exhaustion", None) == "fail":
+            return True
+        stages.extend(getattr(stage, "stages", ()))
+        stages.extend(inner for branch in getattr(stage, "branches", ()) for inner in branch.stages)
+    return False
+
+
 def window_operations(pilot: Pilot, precision: float, replications: int) -> float:
     """Return how many operations each replication's window needs for mean, p99 and throughput.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import time
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.scenario import Scenario
+from models.scenario_capacity import OfferedUtilization, offered_utilization
 from simulator import warnings as notes
 from simulator.assembly import as_json, estimates, samples, scenario_hash, seconds
 from simulator.bottleneck import bottleneck
@@ -19,7 +19,7 @@ from simulator.engines import Engine, choose
 from simulator.laws import LAWS
 from simulator.measures import STANDARD_PERCENTS
 from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, Pilot, drain, explore
-from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan
+from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan, sheds
 from simulator.provenance import provenance
 from simulator.replications import Progress, Replicator, Report, imprecise
 from simulator.result import SCHEMA_VERSION, Result
@@ -34,14 +34,17 @@ FIRST_SLICE_OPERATIONS: Final = 4 * FIRST_OPERATIONS  # arrive in it; many do no
 
 @dataclass(frozen=True)
 class _Request:
-    """What was asked for: the arguments of `run` after they were read."""
+    """What was asked for: the arguments of `run` after they were read.
+
+    overloaded: the stations to which open workloads offer more than they can do.
+    """
 
     scenario: Scenario
     engine: Engine
     seed: int
     explain: float | None
     thresholds: Sequence[Threshold]
-    offered: Sequence[tuple[str, str, float]]
+    overloaded: Sequence[OfferedUtilization]
 
 
 def run(
@@ -86,13 +89,13 @@ def run(
         scenario.run.seed if seed is None else seed,
         None if explain is None else parse_percentile(explain),
         [parse(text, names) for text in scenario.thresholds],
-        _offered_utilization(scenario),
+        [entry for entry in offered_utilization(scenario) if entry.utilization >= 1],
     )
     compiled = chosen.compile(scenario, base_directory)
     replicator = Replicator(chosen, compiled, request.seed, progress, records, check, threads)
     data, totals = _answer(request, compiled, replicator)
     data["warnings"] += notes.engine_fallback(fallback)
-    if efficiency:
+    if efficiency and not data["interrupted"]:
         _add_efficiency(data, request, replicator, base_directory)
     printed = data["scenario"]
     data["provenance"] = provenance(chosen.name, scenario_hash(printed), time.monotonic() - started)
@@ -105,16 +108,6 @@ def _bounded(engine: Engine, operations: int) -> Engine:
         raise ValueError(f"max_operations: found {operations}; accepted: at least 1")
     events = max(engine.events * operations // engine.operations, 1)
     return replace(engine, operations=operations, events=events)
-
-
-def _offered_utilization(scenario: Scenario) -> list[tuple[str, str, float]]:
-    """Return name, kind and offered utilization of the stations that open workloads use."""
-    try:
-        capacity = importlib.import_module("models.scenario_capacity")
-    except ModuleNotFoundError:
-        return []
-    offered: list[tuple[str, str, float]] = capacity.offered_utilization(scenario)
-    return offered
 
 
 def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[dict[str, Any], Totals]:
@@ -165,10 +158,12 @@ def _plan(
     """Return the pilot, if one was needed, what to simulate, and what to warn about."""
     scenario = request.scenario
     wanted = scenario.run
-    found = notes.overload(request.offered)
+    shedding = sheds(scenario)
+    found = notes.overload(request.overloaded, shedding)
+    transient = bool(request.overloaded) and not shedding
     traced = all(workload.kind == "trace" for workload in scenario.workloads)
     # A trace is a story with an end, and an overload a transient: neither has a stationary part to look for.
-    warmup_ns = 0 if wanted.warmup == "auto" and (traced or found) else wanted.warmup
+    warmup_ns = 0 if wanted.warmup == "auto" and (traced or transient) else wanted.warmup
     first = FEWEST_REPLICATIONS if wanted.replications == "auto" else int(wanted.replications)
     most = MOST_REPLICATIONS if wanted.replications == "auto" else first
     if warmup_ns != "auto" and wanted.duration != "auto":
@@ -210,7 +205,7 @@ def _judgements(request: _Request, planned: Plan, totals: Totals) -> list[dict[s
     """Warn about what the replications turned out to be."""
     wanted = request.scenario.run
     found = notes.nothing_completed(totals.completed)
-    if not any(share >= 1 for _, _, share in request.offered):
+    if not request.overloaded:
         found += notes.growing_queue(totals.growth, totals.arrivals)
     found += notes.scripted(request.scenario)
     if wanted.replications == "auto" or wanted.duration == "auto":
@@ -260,14 +255,19 @@ def _add_efficiency(
         told = replicator.report
         return None if told is None else told(replace(progress, stage="one process"))
 
-    single = run(
-        alone,
-        engine=request.engine,
-        seed=request.seed,
-        progress=report,
-        threads=replicator.threads,
-        base_directory=base_directory,
-    )
+    try:
+        single = run(
+            alone,
+            engine=request.engine,
+            seed=request.seed,
+            progress=report,
+            threads=replicator.threads,
+            base_directory=base_directory,
+        )
+    except KeyboardInterrupt:
+        data["interrupted"] = True
+        data["warnings"] += notes.interrupted(data["replications"], data["replications"])
+        return
     expected = [
         workload.procs * single.workload(workload.name)["throughput_per_s"]["value"] for workload in workloads
     ]

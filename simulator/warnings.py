@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from simulator.histogram import rank_of
 from simulator.measures import percentile_name
 from simulator.statistics import interval
 
@@ -20,19 +21,28 @@ def warning(code: str, message: str, advice: str) -> Entry:
     return {"code": code, "message": message, "advice": advice}
 
 
-def overload(offered: Sequence[tuple[str, str, float]]) -> list[Entry]:
+def overload(overloaded: Sequence[tuple[str, str, float]], shedding: bool) -> list[Entry]:
     """Warn of stations that are offered more than they can do.
 
-    offered: name, kind and offered utilization of each station.
+    overloaded: name, kind and offered utilization of each, the highest first. shedding: whether something
+    turns work away before the queues grow for ever.
     """
-    beyond = sorted((entry for entry in offered if entry[2] >= 1), key=lambda entry: -entry[2])
-    if not beyond:
+    if not overloaded:
         return []
-    named = ", ".join(f"{name} ({utilization:.0%})" for name, _, utilization in beyond[:3])
+    named = ", ".join(f"{name} ({utilization:.0%})" for name, _, utilization in overloaded[:3])
+    beyond = f"the open offered load is beyond the capacity of {named}"
+    if shedding:
+        return [
+            warning(
+                "overload_shed",
+                f"{beyond}: what it cannot do is turned away",
+                "see the error rate; lower the rate or raise the capacity",
+            )
+        ]
     return [
         warning(
             "overload",
-            f"the open offered load is beyond the capacity of {named}: queues grow without end",
+            f"{beyond}: queues grow without end",
             "what is shown is a transient that depends on the duration; lower the rate or raise the capacity",
         )
     ]
@@ -57,7 +67,9 @@ def precision_missed(worst: Mapping[str, float], precision: float, bounded_by: s
 
 def few_observations(completed: int, percents: Sequence[float]) -> list[Entry]:
     """Warn of percentiles that rest on few operations. completed: operations measured in all replications."""
-    few = [percent for percent in sorted(percents) if completed * (100 - percent) / 100 < FEWEST_BEYOND]
+    few = [
+        percent for percent in sorted(percents) if completed - rank_of(percent, completed) < FEWEST_BEYOND
+    ]
     if not few or completed == 0:
         return []
     names = ", ".join(percentile_name(percent) for percent in few)

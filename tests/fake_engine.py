@@ -1,7 +1,8 @@
 """An engine of one queue with one server (Lindley, 1952): exact, fast, and independent of the real ones.
 
-It serves the first open workload of a scenario with the demand of its first stage, both exponential, first
-come first served, and keeps all the accounts that an engine has to keep.
+It serves the first workload of a scenario with the demand of its first stage, both exponential, first come
+first served, and keeps all the accounts that an engine has to keep. A closed workload arrives at 100/s from
+each process.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def engine(
 
 def lindley(scenario: Scenario, seed: int, replication: int, warmup_ns: int, end_ns: int) -> EngineOutput:
     """Simulate the queue; ends are computed as running maxima of arrival minus the work that came before."""
-    rate_per_ns = (scenario.workloads[0].arrival_rate or 0.0) / 1e9
+    rate_per_ns = (scenario.workloads[0].arrival_rate or 100.0 * scenario.workloads[0].procs) / 1e9
     demand_ns = scenario.operations[0].stages[0].demand.mean
     generator = np.random.default_rng([seed, replication])
     gaps, works = _draws(generator, int(rate_per_ns * end_ns * 1.2) + 1000, rate_per_ns, demand_ns)

@@ -1,5 +1,6 @@
 """The sample-path laws hold on a correct engine and each catches its own defect."""
 
+import fake_engine
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,6 @@ from hypothesis import strategies as st
 
 from models.records import CORE_IDLE, CORE_WORKING, COUNT_FAILED, OFFERED, WORKING
 from simulator.laws import fingerprint, same_bytes, violations
-from tests import fake_engine
 
 
 def output(seed=1, rate_per_s=800.0, warmup_ns=50_000_000, end_ns=400_000_000):

@@ -2,11 +2,11 @@
 
 import json
 
+import fake_engine
 import pytest
 
 from simulator import Result, run
 from simulator.result import ResultError
-from tests import fake_engine
 
 FIELDS = """
     schema_version kind scenario seed engine replications duration_s warmup_s operations throughput_per_s

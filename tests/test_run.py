@@ -3,13 +3,13 @@
 import math
 import threading
 
+import fake_engine
 import pytest
 
 from simulator import Result, run
 from simulator.engines import choose
 from simulator.planning import FEWEST_REPLICATIONS, PLANNED_REPLICATIONS
 from simulator.replications import Progress
-from tests import fake_engine
 
 FIXED = {"warmup": "100ms", "duration": "2s", "replications": 5}
 
@@ -137,9 +137,17 @@ def test_one_replication_has_no_half_width_and_says_so():
 
 def test_an_overload_is_said_and_its_station_named():
     result, _ = simulate(fake_engine.scenario(1300))
-    assert {"overload", "not_stationary"} & set(codes(result))
+    message = next(warning["message"] for warning in result.warnings if warning["code"] == "overload")
+    assert "web" in message
+    assert "130%" in message
+    assert result.data["warmup_s"] == 0
     assert result.data["bottleneck"]["name"] == "web[0].cpu"
     assert result["throughput_per_s"] == pytest.approx(1000, rel=0.05)
+
+
+def test_a_system_that_turns_work_away_is_no_transient():
+    shedding = fake_engine.scenario(1300, services={"web": {"discipline": "fifo", "queue_limit": 10}})
+    assert "overload_shed" in codes(simulate(shedding)[0])
 
 
 def test_few_observations_are_said_of_the_percentiles_that_have_them():
@@ -313,3 +321,34 @@ def test_the_seed_of_the_pilot_is_that_of_the_run():
     first, _ = simulate(fake_engine.scenario(500), seed=1)
     second, _ = simulate(fake_engine.scenario(500), seed=2)
     assert first.data["pilot"] != second.data["pilot"] or first.data["warmup_s"] != second.data["warmup_s"]
+
+
+def test_ctrl_c_in_the_baseline_of_the_efficiency_keeps_the_answer():
+    closed = fake_engine.Scenario.from_dict(
+        fake_engine.scenario(run=FIXED).model_dump(mode="json", exclude_none=True)
+        | {"workloads": [{"name": "clients", "kind": "closed", "procs": 4, "think_time": "10ms"}]}
+    )
+    seen = []
+
+    def on_replication(replication):
+        seen.append(replication)
+        if len(seen) > 5:
+            raise KeyboardInterrupt
+
+    engine, _ = fake_engine.engine(on_replication=on_replication)
+    result = run(closed, engine=engine, efficiency=True)
+    assert result.interrupted
+    assert result.data["efficiency"] is None
+    assert result.data["replications"] == 5
+
+
+def test_efficiency_is_the_throughput_per_process_relative_to_one():
+    closed = fake_engine.Scenario.from_dict(
+        fake_engine.scenario(0.5, run=FIXED).model_dump(mode="json", exclude_none=True)
+        | {"workloads": [{"name": "clients", "kind": "closed", "procs": 20, "think_time": "10ms"}]}
+    )
+    result, calls = simulate(closed, efficiency=True)
+    # 20 processes ask for 2000/s of a server that does 1000/s; one gets its 100/s.
+    assert calls.replications == [1, 2, 3, 4, 5] * 2
+    assert result["efficiency"] == pytest.approx(0.5, rel=0.05)
+    assert result.estimate("efficiency").half_width > 0
