@@ -350,5 +350,5 @@ def test_efficiency_is_the_throughput_per_process_relative_to_one():
     result, calls = simulate(closed, efficiency=True)
     # 20 processes ask for 2000/s of a server that does 1000/s; one gets its 100/s.
     assert calls.replications == [1, 2, 3, 4, 5] * 2
-    assert result["efficiency"] == pytest.approx(0.5, rel=0.05)
+    assert result["efficiency"] == pytest.approx(0.5, rel=0.1)
     assert result.estimate("efficiency").half_width > 0
