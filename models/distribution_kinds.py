@@ -48,7 +48,7 @@ def _above_zero(field: str) -> tuple[str, Rule]:
     return field, Rule(lambda numbers: numbers[field] > 0, f"a {field} above 0")
 
 
-_CV = ("cv", Rule(lambda numbers: 0 < numbers["cv"] <= 100, "a cv above 0, at most 100"))
+_CV = ("cv", Rule(lambda numbers: 0.0001 <= numbers["cv"] <= 100, "a cv from 0.0001 to 100"))
 
 
 def _gamma_parameters(numbers: Numbers) -> Parameters:
@@ -130,9 +130,7 @@ KINDS: dict[str, Kind] = {
         lambda p: ((p[0] + p[1]) / 2, (p[1] - p[0]) ** 2 / 12),
         low=lambda p: p[0],
     ),
-    "exponential": Kind(
-        (("mean",),), (_above_zero("mean"),), lambda n: (n["mean"],), lambda p: (p[0], p[0] * p[0])
-    ),
+    "exponential": Kind((("mean",),), (_above_zero("mean"),), lambda n: (n["mean"],), lambda p: (p[0], p[0] * p[0])),
     "erlang": Kind(
         (("shape", "mean"),),
         (

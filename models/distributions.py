@@ -135,9 +135,7 @@ def _parametric(kind_name: str, written: Mapping[str, object], dimension: Dimens
     form = next((fields for fields in kind.forms if set(fields) == set(written)), None)
     if form is None:
         missing = [field for field in kind.forms[0] if field not in written]
-        raise invalid(
-            ", ".join(written) or None, f"{kind_name} takes {kind.takes}", (missing[0],) if missing else ()
-        )
+        raise invalid(", ".join(written) or None, f"{kind_name} takes {kind.takes}", (missing[0],) if missing else ())
     numbers: dict[str, float] = {}
     for field in form:
         numbers[field] = _at(field, written[field], "number" if field in _DIMENSIONLESS else dimension)

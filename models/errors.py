@@ -13,10 +13,12 @@ def shown(value: object) -> str:
     """Print a value on one line the way it stands in a TOML file, cut to a readable length."""
     if value is None:
         return "nothing"
+    if isinstance(value, float):
+        return repr(value)
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):
-        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or a very deep table
+        text = "a value too large to show"
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 

@@ -57,7 +57,7 @@ def _whole_schema(minimum: int, maximum: int = MAX_COUNT) -> dict[str, Any]:
 def _number(minimum: float, maximum: float, above_minimum: bool = False) -> Callable[[object], float]:
     def read(value: object) -> float:
         above = "above" if above_minimum else "from"
-        accepted = f"a number {above} {minimum:g} to {maximum:g}"
+        accepted = f"a number {above} {minimum:.12g} to {maximum:.12g}"
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise invalid(value, accepted)
         inside = minimum < value <= maximum if above_minimum else minimum <= value <= maximum

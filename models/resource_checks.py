@@ -75,9 +75,7 @@ def _least_memory(stages: Sequence[Stage], service: str, wanted: str) -> float:
             total += stage.bytes.low
         inside = [_least_memory(inner, runs_on, wanted) for _, inner in nested_stages(stage)]
         if isinstance(stage, ChoiceStage):
-            total += max(
-                needed for needed, branch in zip(inside, stage.branches, strict=True) if branch.weight > 0
-            )
+            total += max(needed for needed, branch in zip(inside, stage.branches, strict=True) if branch.weight > 0)
         else:
             total += sum(inside)
     return total

@@ -162,9 +162,7 @@ class Scenario(Table):
         return cls.from_dict(parse_toml(toml_text, source), source, directory)
 
     @classmethod
-    def from_dict(
-        cls, data: Mapping[str, Any], source: str = "scenario", directory: str | Path = "."
-    ) -> Self:
+    def from_dict(cls, data: Mapping[str, Any], source: str = "scenario", directory: str | Path = ".") -> Self:
         """Read what a TOML file would hold, or a JSON dump of a scenario. Raises ScenarioError."""
         try:
             return cls.model_validate(data, context={"directory": directory})
@@ -182,9 +180,7 @@ class Scenario(Table):
     @model_validator(mode="after")
     def _name_the_default_operation(self) -> Self:
         for workload in self.workloads:
-            if not workload.operations and not (
-                workload.kind == "trace" and workload.arrivals()[1] is not None
-            ):
+            if not workload.operations and not (workload.kind == "trace" and workload.arrivals()[1] is not None):
                 # The models are frozen for everyone else; the default is only known here.
                 object.__setattr__(workload, "operations", {self.operations[0].name: 1.0})
         return self

@@ -74,9 +74,7 @@ def _duplicate_names(scenario: Scenario) -> Iterator[FieldProblem]:
     ):
         for index, name in enumerate(names):
             if name in names[:index]:
-                yield FieldProblem(
-                    (field, index, "name"), shown(name), f"a name that no other of the {field} has"
-                )
+                yield FieldProblem((field, index, "name"), shown(name), f"a name that no other of the {field} has")
 
 
 def _hosts(scenario: Scenario) -> Iterator[FieldProblem]:
@@ -87,13 +85,9 @@ def _hosts(scenario: Scenario) -> Iterator[FieldProblem]:
         others = [other for other in scenario.services if other != name]
         host = scenario.services.get(service.cores_of)
         if host is None or service.cores_of == name:
-            yield FieldProblem(
-                path, shown(service.cores_of), f"another service, {nearest(service.cores_of, others)}"
-            )
+            yield FieldProblem(path, shown(service.cores_of), f"another service, {nearest(service.cores_of, others)}")
         elif host.cores_of is not None:
-            yield FieldProblem(
-                path, shown(service.cores_of), "a service with cores of its own, which this one has not"
-            )
+            yield FieldProblem(path, shown(service.cores_of), "a service with cores of its own, which this one has not")
         elif host.instances not in (1, service.instances):
             accepted = f"1, or the {host.instances} instances of the host {service.cores_of}"
             yield FieldProblem(("services", name, "instances"), str(service.instances), accepted)
@@ -155,9 +149,7 @@ def _workload_operations(scenario: Scenario) -> Iterator[FieldProblem]:
             continue
         if names is not None and workload.operations:
             accepted = f"nothing, as {workload.file} names the operation of each arrival"
-            yield FieldProblem(
-                ("workloads", index, "operations"), shown_field(workload, "operations"), accepted
-            )
+            yield FieldProblem(("workloads", index, "operations"), shown_field(workload, "operations"), accepted)
         for name in dict.fromkeys(names or ()):
             if name not in known:
                 found = f"the operation {shown(name)} in {workload.file}"
@@ -179,11 +171,7 @@ def _events(scenario: Scenario) -> Iterator[FieldProblem]:
         elif event.instance >= service.instances:
             accepted = f"an instance of {event.service}, from 0 to {service.instances - 1}"
             yield FieldProblem((*path, "instance"), str(event.instance), accepted)
-        if (
-            isinstance(run.duration, int)
-            and isinstance(run.warmup, int)
-            and event.at >= run.warmup + run.duration
-        ):
+        if isinstance(run.duration, int) and isinstance(run.warmup, int) and event.at >= run.warmup + run.duration:
             accepted = f"a time before the end of the run at {TIME.print(run.warmup + run.duration)}"
             yield FieldProblem((*path, "at"), shown_field(event, "at"), accepted)
 

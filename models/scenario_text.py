@@ -19,6 +19,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _ACCEPTED_TYPES = {
     "missing": "a value, as this field is required",
     "string_type": "a text in quotes",
+    "model_attributes_type": 'a stage, such as { kind = "cpu", demand = "1ms" }',
     "list_type": "a list, in square brackets",
     "dict_type": "a table of names",
     "bool_type": "true or false",
@@ -51,6 +52,9 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         found = "".join(c if c.isprintable() else "?" for c in what[:1].lower() + what[1:])
         place: Path = (position[1],) if position else ()
         raise ScenarioError(source, [FieldProblem(place, f"a syntax error ({found})", "TOML 1.0")]) from None
+    except ValueError as error:
+        found = str(error).split(";")[0]
+        raise ScenarioError(source, [FieldProblem((), f"a value that cannot be read ({found})", "TOML 1.0")]) from None
     except RecursionError:
         raise ScenarioError(source, [FieldProblem((), "too deep a nesting", "a scenario in TOML")]) from None
 
@@ -83,9 +87,7 @@ def _path_in_file(location: Sequence[str | int]) -> Path:
     """Drop what pydantic adds to a place: the kind after a stage's index, the mark of a dictionary's key."""
     path: list[str | int] = []
     for index, part in enumerate(location):
-        after_stage_index = (
-            index >= 2 and isinstance(location[index - 1], int) and location[index - 2] == "stages"
-        )
+        after_stage_index = index >= 2 and isinstance(location[index - 1], int) and location[index - 2] == "stages"
         if part != "[key]" and not (after_stage_index and part in STAGE_KINDS):
             path.append(part)
     return tuple(path)

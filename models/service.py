@@ -28,9 +28,7 @@ from models.table import Table, shown_field
 _MS = 1_000_000
 
 Discipline = Literal["linux", "round_robin", "fifo", "processor_sharing"]
-BalancerPolicy = Literal[
-    "round_robin", "random", "least_connections", "power_of_two", "session_affinity", "weighted"
-]
+BalancerPolicy = Literal["round_robin", "random", "least_connections", "power_of_two", "session_affinity", "weighted"]
 
 HOST_FIELDS = (
     "cores",

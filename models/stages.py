@@ -167,9 +167,7 @@ def nested_stages(stage: StageBase) -> list[tuple[Path, "Sequence[Stage]"]]:
     return []
 
 
-def walk_stages(
-    stages: "Sequence[Stage]", service: str, path: Path = ()
-) -> Iterator[tuple[Path, "Stage", str]]:
+def walk_stages(stages: "Sequence[Stage]", service: str, path: Path = ()) -> Iterator[tuple[Path, "Stage", str]]:
     """Yield all stages, nested ones after their enclosing one, with their place and the service they run on.
 
     service: where a stage runs that names no service.

@@ -51,17 +51,14 @@ class Table(BaseModel):
         unknown = [key for key in data if key not in cls.model_fields]
         if unknown:
             raise InvalidField(
-                FieldProblem((str(key),), "an unknown field", nearest(str(key), cls.model_fields))
-                for key in unknown
+                FieldProblem((str(key),), "an unknown field", nearest(str(key), cls.model_fields)) for key in unknown
             )
         return data
 
     @model_validator(mode="after")
     def _check_neighbours(self) -> "Table":
         found = [
-            FieldProblem(
-                (field,), shown_field(self, field), f"nothing, as it only has an effect with {needed}"
-            )
+            FieldProblem((field,), shown_field(self, field), f"nothing, as it only has an effect with {needed}")
             for field, needed in self.meaningless()
             if field in self.model_fields_set and getattr(self, field) not in (None, [], {})
         ]

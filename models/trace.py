@@ -2,6 +2,7 @@
 
 import csv
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,18 @@ def _problem(path: Path, line: int | None, found: str, accepted: str) -> Invalid
     return InvalidField([FieldProblem(("file",), found + place, accepted)])
 
 
+def _unreadable(path: Path, error: OSError) -> InvalidField:
+    found = f"no readable file ({(error.strerror or 'unknown reason').lower()})"
+    return _problem(path, None, found, "a readable file, its place relative to the scenario file")
+
+
 def _read_rows(path: Path) -> list[tuple[int, list[str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except OSError as error:
-        found = f"no readable file ({(error.strerror or 'unknown reason').lower()})"
-        raise _problem(
-            path, None, found, "a readable file, its place relative to the scenario file"
-        ) from None
+        raise _unreadable(path, error) from None
     except (UnicodeDecodeError, csv.Error):
         raise _problem(path, None, "something other than text", "CSV in UTF-8") from None
 
@@ -41,9 +44,19 @@ def _is_number(cell: str) -> bool:
 def read_trace(path: Path) -> tuple[NDArray[np.int64], list[str] | None]:
     """Read start times [ns, nondecreasing] and the operation of each, or None if there is no second column.
 
-    A first line whose first cell is no number is a header.
+    A first line whose first cell is no number is a header. A file is read again only when it has changed.
     Raises InvalidField if the file is missing, empty, unsorted, or has a row that cannot be read.
     """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    times, names = _read_version(path, status.st_mtime_ns, status.st_size)
+    return times, None if names is None else list(names)
+
+
+@lru_cache(maxsize=4)
+def _read_version(path: Path, _mtime_ns: int, _size_bytes: int) -> tuple[NDArray[np.int64], list[str] | None]:
     rows = _read_rows(path)
     if rows and not _is_number(rows[0][1][0]):
         rows = rows[1:]
@@ -62,5 +75,6 @@ def read_trace(path: Path) -> tuple[NDArray[np.int64], list[str] | None]:
         if times and time_ns < times[-1]:
             raise _problem(path, line, shown(row[0]), "times in order, none before the one above it")
         times.append(time_ns)
-    names = [row[1] for _, row in rows] if columns == 2 else None
-    return np.array(times, dtype=np.int64), names
+    array = np.array(times, dtype=np.int64)
+    array.flags.writeable = False
+    return array, [row[1] for _, row in rows] if columns == 2 else None

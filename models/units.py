@@ -14,7 +14,7 @@ NS_PER_S = 1_000_000_000
 MAX_TIME_NS = 100 * 365 * 86_400 * NS_PER_S
 MAX_BYTES = 2**62
 
-_NUMBER = r"\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
+_NUMBER = r"\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?"
 _NUMBER_AND_UNIT = re.compile(rf"\s*({_NUMBER})\s*([^\s\d.].*?)\s*", re.ASCII)
 
 

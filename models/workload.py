@@ -139,9 +139,7 @@ class Workload(Table):
 
     def _open_problems(self) -> Iterator[FieldProblem]:
         if self.arrival_rate is None and self.interarrival is None:
-            yield FieldProblem(
-                ("arrival_rate",), "nothing", 'a rate, such as "870/s", or interarrival instead'
-            )
+            yield FieldProblem(("arrival_rate",), "nothing", 'a rate, such as "870/s", or interarrival instead')
         if self.arrival_rate is not None and self.interarrival is not None:
             accepted = "nothing beside arrival_rate"
             yield FieldProblem(("interarrival",), shown_field(self, "interarrival"), accepted)

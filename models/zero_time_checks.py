@@ -46,9 +46,7 @@ def zero_time_problems(scenario: Scenario) -> Iterator[FieldProblem]:
             ends = circuits.ends_of_attempt(operation.stages)
             if ends.goes_on or (ends.fails and not circuits.backs_off()):
                 how = "completes" if ends.goes_on else "fails"
-                found = (
-                    f"a circuit without time (the operation {operation.name} can be one that {how} at once)"
-                )
+                found = f"a circuit without time (the operation {operation.name} can be one that {how} at once)"
                 accepted = 'a think_time above 0, such as "1ms", or a stage that takes time on every path'
                 yield FieldProblem(("workloads", index, "think_time"), found, accepted)
                 break
@@ -102,9 +100,7 @@ class _Circuits:
         balancer = self._services[name].balancer
         return balancer.enabled and (balancer.dispatch > 0 or balancer.hop > 0)
 
-    def _ends_of_stage(
-        self, stage: Stage, runs_on: str, visited: frozenset[str]
-    ) -> tuple[_Ends, frozenset[str]]:
+    def _ends_of_stage(self, stage: Stage, runs_on: str, visited: frozenset[str]) -> tuple[_Ends, frozenset[str]]:
         if isinstance(stage, ChoiceStage):
             ways = [self._ends_of_list(b.stages, runs_on, visited)[0] for b in stage.branches if b.weight > 0]
             return _Ends(any(way.goes_on for way in ways), any(way.fails for way in ways)), visited
@@ -115,9 +111,7 @@ class _Circuits:
             return self._ends_of_list(stage.stages, runs_on, visited)
         if isinstance(stage, FailureStage):
             return _Ends(stage.probability < 1, stage.probability > 0), visited
-        fails = (
-            isinstance(stage, MemoryStage) and stage.on_exhaustion == "fail" and self._memory_ends(runs_on)
-        )
+        fails = isinstance(stage, MemoryStage) and stage.on_exhaustion == "fail" and self._memory_ends(runs_on)
         return _Ends(not self._takes_time(stage, runs_on), fails), visited
 
     def _memory_ends(self, name: str) -> bool:

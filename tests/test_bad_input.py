@@ -312,7 +312,7 @@ CASES: list[tuple[str, dict[tuple[Any, ...], Any], str, str]] = [
         "cv of zero",
         demand(distribution="lognormal", mean="1ms", cv=0),
         "operations[0].stages[1].demand.cv",
-        "above 0",
+        "from 0.0001",
     ),
     (
         "small cv",
@@ -689,11 +689,7 @@ CASES: list[tuple[str, dict[tuple[Any, ...], Any], str, str]] = [
     ("blank threshold", {("thresholds",): [" "]}, "thresholds[0]", "a threshold"),
     (
         "pool inside itself",
-        {
-            (*STAGES, 5, "stages"): [
-                {"kind": "pool", "pool": "first", "stages": [{"kind": "delay", "time": "1ms"}]}
-            ]
-        },
+        {(*STAGES, 5, "stages"): [{"kind": "pool", "pool": "first", "stages": [{"kind": "delay", "time": "1ms"}]}]},
         "operations[0].stages[5].stages[0].pool",
         "first",
     ),
@@ -848,6 +844,8 @@ TRACES = {
     "binary.csv": b"0.5\n\xff\xfe\n",
 }
 
+HEAD = 'name = "a"\nworkloads = []\n'
+
 TEXTS = [
     ("no TOML", "name = = 3", "line 1", "syntax error"),
     ("two tables of one name", 'name = "a"\n[run]\n[run]\n', "line 3", "syntax error"),
@@ -867,6 +865,17 @@ TEXTS = [
         "a table",
     ),
     ("no services", 'name = "a"\nworkloads = []\noperations = []\n[services]\n', "workloads", "at least one"),
+    ("endless number", "x = " + "9" * 5000, "", "cannot be read"),
+    ("huge number", f"{HEAD}services.hub.cores = 0x{'f' * 5000}\n", "services.hub.cores", "too large to show"),
+    ("infinity", f"{HEAD}services.hub.cores = inf\n", "services.hub.cores", "found inf"),
+    ("a date", f"{HEAD}run.duration = 2020-01-01\n", "run.duration", "2020-01-01"),
+    (
+        "stage that is a number",
+        f'{HEAD}services = {{{{}}}}\noperations = [{{ name = "a", stages = [5] }}]\n',
+        "operations[0].stages[0]",
+        "a stage",
+    ),
+    ("service with a strange name", f'{HEAD}services."a\\nb" = {{}}\n', "services.a?b", "a name of letters"),
     ("empty file", "", "name", "required"),
     ("deep nesting", "x = " + "[" * 5000 + "]" * 5000, "", "nesting"),
 ]
@@ -907,9 +916,7 @@ def test_the_base_is_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert printed.err == ""
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "says"), [pytest.param(*case[1:], id=case[0]) for case in CASES]
-)
+@pytest.mark.parametrize(("changes", "field", "says"), [pytest.param(*case[1:], id=case[0]) for case in CASES])
 def test_a_wrong_scenario_is_one_clear_line(
     changes: dict[tuple[Any, ...], Any],
     field: str,
@@ -951,9 +958,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_several_errors_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "several.toml"
-    file.write_text(
-        write_toml(changed({(*HUB, "cores"): 0, ("run", "seed"): -1, ("name",): 3})), encoding="utf-8"
-    )
+    file.write_text(write_toml(changed({(*HUB, "cores"): 0, ("run", "seed"): -1, ("name",): 3})), encoding="utf-8")
     assert rejected(file, capsys).endswith("(and 2 more)")
 
 

@@ -109,9 +109,10 @@ def test_a_plain_value_is_constant() -> None:
 
 
 def test_sizes_and_numbers_have_their_own_units() -> None:
-    assert read_distribution(
-        {"distribution": "uniform", "low": "1kB", "high": "1KiB"}, "size"
-    ).parameters() == (1000, 1024)
+    assert read_distribution({"distribution": "uniform", "low": "1kB", "high": "1KiB"}, "size").parameters() == (
+        1000,
+        1024,
+    )
     assert read_distribution({"distribution": "exponential", "mean": 2.5}, "number").parameters() == (2.5,)
     assert read_distribution(3, "number") == constant(3.0, "number")
 

@@ -46,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments: without the program's name; None: those of the process.
     """
     try:
-        code = app(
-            args=None if arguments is None else list(arguments), prog_name="sim", standalone_mode=False
-        )
+        code = app(args=None if arguments is None else list(arguments), prog_name="sim", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
