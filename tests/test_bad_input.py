@@ -871,7 +871,7 @@ TEXTS = [
     ("a date", f"{HEAD}run.duration = 2020-01-01\n", "run.duration", "2020-01-01"),
     (
         "stage that is a number",
-        f'{HEAD}services = {{{{}}}}\noperations = [{{ name = "a", stages = [5] }}]\n',
+        f'{HEAD}services = {{}}\noperations = [{{ name = "a", stages = [5] }}]\n',
         "operations[0].stages[0]",
         "a stage",
     ),
