@@ -21,7 +21,6 @@ from models.records import (
     CORE_WORKING,
     THROTTLED_OR_PAUSED,
     WAITING_FOR_CORE,
-    WORKING,
 )
 
 
@@ -174,11 +173,10 @@ class ProcessorSharingCores:
         for task, rate in zip(self.active, self.rates, strict=True):
             burst = task.burst
             assert burst is not None
-            burst.account(0, elapsed)
-            if burst.strand is not None:  # its share of the elapsed time was service, the rest waiting
-                waited = elapsed - elapsed * working // len(self.active)
-                burst.strand.causes_ns[WORKING] -= waited
-                burst.strand.causes_ns[WAITING_FOR_CORE] += waited
+            served = elapsed * working // len(self.active)  # its share of the elapsed time; it waited in the rest
+            burst.account(0, served)
+            if burst.strand is not None:
+                burst.strand.causes_ns[WAITING_FOR_CORE] += elapsed - served
             done = min(task.work, elapsed * rate)
             task.work -= done
             task.group.work_done += done
