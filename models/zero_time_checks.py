@@ -140,7 +140,7 @@ class _Circuits:
 
 
 def _services_that_go_down(scenario: Scenario) -> Iterator[str]:
-    """Yield each service of which all instances are down at some time."""
+    """Yield each service that rejects because instances are down: all of them, or any that nothing routes around."""
     for name, service in scenario.services.items():
         down: set[int] = set()
         for event in sorted(scenario.events, key=lambda event: event.at):
@@ -150,6 +150,6 @@ def _services_that_go_down(scenario: Scenario) -> Iterator[str]:
                 down.add(event.instance)
             elif event.action == "up":
                 down.discard(event.instance)
-            if len(down) == service.instances:
+            if len(down) == service.instances or (down and not service.balancer.enabled):
                 yield name
                 break
