@@ -48,17 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="sim", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        code = code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        return _report("interrupted", EXIT_INTERRUPTED)
+        code = EXIT_INTERRUPTED
     except typer.Exit as error:
-        return error.exit_code
+        code = error.exit_code
     except BrokenPipeError:
-        # The reader has closed the pipe; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        code = _after_closed_pipe()
+    except SystemExit as stop:
+        # Typer's own way to end when the reader has closed the pipe, and after shell completion.
+        broken = isinstance(stop.__context__, BrokenPipeError)
+        code = _after_closed_pipe() if broken else stop.code if isinstance(stop.code, int) else 0
     except Exception as error:
         return _report(*_explained(error))
+    return _report("interrupted", code) if code == EXIT_INTERRUPTED else code
+
+
+def _after_closed_pipe() -> int:
+    """Leave quietly: the reader has what it wanted, and what is still buffered has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 0
 
 
 def _explained(error: Exception) -> tuple[str, int]:
