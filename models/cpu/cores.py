@@ -80,7 +80,11 @@ class Cores:
         self.busy_since_ns = 0
         self.pauses = 0
         self.groups: list[Group] = []
-        self.idle_beside_waiting = 0  # how often a core went idle beside a task that it may run
+        self.checks = False  # whether idle_beside_waiting is counted
+        self.idle_beside_waiting = 0  # how often a core was idle beside a task that it may run
+
+    idle_cores_look = True
+    """Whether a core that is idle takes a task that may move to it only now; if not, it must become idle to look."""
 
     # --- hooks of a discipline -------------------------------------------------------------------------------
 
@@ -94,6 +98,10 @@ class Cores:
 
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Queue a task that lost its core."""
+        raise NotImplementedError
+
+    def may_take(self, core: Core) -> bool:
+        """Return whether a task waits that a free core may run: beside it the core must not be idle."""
         raise NotImplementedError
 
     def remove(self, task: Task) -> None:
@@ -114,6 +122,9 @@ class Cores:
     def shares(self, core: Core) -> bool:
         """Return whether the running task's slice ends because others wait."""
         return False
+
+    def begin_sharing(self, core: Core) -> None:
+        """Let the running task's slice end, if others wait from now on."""
 
     def end_slice(self, core: Core) -> None:
         """Handle the end of a running task's slice."""
@@ -214,6 +225,8 @@ class Cores:
     def _go_idle(self, core: Core) -> None:
         """Have nothing to run: give unused quota back and change the others' speeds."""
         self.account(core)
+        if self.checks and self.may_take(core):
+            self.idle_beside_waiting += 1
         for group, budget in core.budget_ns.items():
             group.left_ns += budget
             core.budget_ns[group] = 0
@@ -398,6 +411,10 @@ class Cores:
                 second = core
         return second
 
+    def check_rest(self) -> None:
+        """Look for idle cores beside waiting tasks when everything of an instant has happened."""
+        self.idle_beside_waiting += sum(1 for core in self.cores if core.task is None and self.may_take(core))
+
     # --- pauses ----------------------------------------------------------------------------------------------
 
     def pause(self) -> None:
@@ -441,10 +458,10 @@ class Cores:
             core.budget_ns[group] += taken
             return True
         self.give_up(core, throttled=True)
-        self._throttle(core, group)
+        self.throttle(core, group)
         return False
 
-    def _throttle(self, core: Core, group: Group) -> None:
+    def throttle(self, core: Core, group: Group) -> None:
         """Stop a group on one core until its next period."""
         self.account(core)
         core.throttled.add(group)
@@ -459,7 +476,7 @@ class Cores:
                 self.give_up(core, throttled=True)
                 freed.append(core)
             if group not in core.throttled:
-                self._throttle(core, group)
+                self.throttle(core, group)
         for core in freed:
             if core is not noticed:
                 self.take_next(core)
@@ -493,8 +510,10 @@ class Cores:
             core.throttled.discard(group)
             for task in self.waiting_on(core, group):
                 task.waits(self.blocked(core, group))
+        for core in released:
+            self.begin_sharing(core)
         for core in self.cores:
-            if core.task is None and core in released:
+            if core.task is None and (core in released or self.idle_cores_look):
                 self.take_next(core)
             elif group.ideal_quota and core.task is not None and core.task.group is group:
                 self.arm(core)

@@ -34,9 +34,20 @@ class FifoCores(Cores):
                 return task
         return None
 
+    def may_take(self, core: Core) -> bool:
+        """Return whether a task waits that a free core may run."""
+        return any(task.group not in core.throttled for task in self.queue)
+
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Go to the head: only a throttled task loses its core."""
         self.queue.appendleft(task)
+
+    def throttle(self, core: Core, group: Group) -> None:
+        """Throttle the idle cores too: offered the task that waits in the common queue, they would find nothing left."""
+        super().throttle(core, group)
+        for other in self.cores:
+            if other.task is None and group not in other.throttled:
+                super().throttle(other, group)
 
     def remove(self, task: Task) -> None:
         """Leave the queue."""

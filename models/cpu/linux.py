@@ -54,6 +54,8 @@ class LinuxCores(Cores):
     is the host's among simultaneous events.
     """
 
+    idle_cores_look = False
+
     def __init__(
         self,
         *arguments: Any,
@@ -180,6 +182,8 @@ class LinuxCores(Cores):
             self._wake_in_place(core, task)
         else:
             core = self._find_core(task)
+            if self.checks and self._overlooked(core, task):
+                self.idle_beside_waiting += 1
             self._enqueue(core, task)
         task.waits(self.blocked(core, task.group))
         self._after_wake(core)
@@ -239,6 +243,14 @@ class LinuxCores(Cores):
         if idle is None or not search_passes(len(self.cores), self.utilization_q20):
             return previous
         return idle if self.search_draw() < self.idle_search else previous
+
+    def _overlooked(self, core: Core, task: Task) -> bool:
+        """Return whether a task that wakes up is queued on a busy core although a certain search would find an idle one."""
+        if core.task is None or self.idle_search < 1.0:
+            return False
+        searched = task.last_core is None or search_passes(len(self.cores), self.utilization_q20)
+        idle = any(other.task is None and task.group not in other.throttled for other in self.cores)
+        return bool(searched) and idle
 
     def _runnable(self, core: Core) -> int:
         """Return how many tasks run or wait on a core, delayed ones not counted."""
@@ -321,6 +333,14 @@ class LinuxCores(Cores):
         for core in self.cores:
             if core.task is not None and self._update(core):
                 self._repick(core)
+
+    def may_take(self, core: Core) -> bool:
+        """Return whether a task waits that a core must take when it becomes free; from others only if it always steals."""
+        others = self.cores if self.idle_steal >= 1.0 else [core]
+        return any(self._movable(other, core) for other in others)
+
+    def check_rest(self) -> None:
+        """Check nothing: tasks wait beside idle cores where no search was allowed, and in place; see `place`."""
 
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Join the end of the queue order; it was counted all the time."""

@@ -29,10 +29,10 @@ class RoundRobinCores(Cores):
         task.core = core
         self.queues[core.position].append(task)
         task.waits(self.blocked(core, task.group))
-        self._begin_sharing(core)
+        self.begin_sharing(core)
 
-    def _begin_sharing(self, core: Core) -> None:
-        """Let the running task's slice end, now that another waits."""
+    def begin_sharing(self, core: Core) -> None:
+        """Let the running task's slice end, if another waits from now on; alone it went round in full slices."""
         if core.task is None or core.held or not self.shares(core):
             return
         self.account(core)
@@ -94,6 +94,12 @@ class RoundRobinCores(Cores):
         """Take a task out of a core's queue."""
         self.queues[core.position].remove(task)
         return task
+
+    def may_take(self, core: Core) -> bool:
+        """Return whether a task waits that a free core may run."""
+        return any(
+            self._movable(task, other, core) for other in self.cores for task in self.queues[other.position]
+        )
 
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Go to the tail at the end of a slice, to the head when throttled."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.clients import Operation
+from models.cpu.cores import Cores
 from models.records import (
     CAUSES,
     COMPLETED,
@@ -45,10 +46,13 @@ def simulate(
     system = System(
         compiled, seed=seed, replication=replication, started=measurement.started, ended=measurement.ended
     )
-    events, reached = _advance(system, warmup_ns, progress, 0)
+    hosts = [host for host in system.hosts if separate_cores(host)] if check else []
+    for host in hosts:
+        host.checks = True
+    events, reached = _advance(system, hosts, warmup_ns, progress, 0)
     measurement.begin_window(system)
     if reached == warmup_ns:
-        events, reached = _advance(system, end_ns, progress, events)
+        events, reached = _advance(system, hosts, end_ns, progress, events)
     output = measurement.output(system, seed, replication, reached, events)
     output.interrupted = reached < end_ns
     if check:
@@ -57,13 +61,19 @@ def simulate(
 
 
 def _advance(
-    system: System, until_ns: int, progress: Callable[[int], bool] | None, events: int
+    system: System, checked: list[Cores], until_ns: int, progress: Callable[[int], bool] | None, events: int
 ) -> tuple[int, int]:
-    """Handle everything before ``until_ns``; returns the number of events so far and the time reached."""
+    """Handle everything before ``until_ns``; returns the number of events so far and the time reached.
+
+    ``checked``: cores that must not be idle beside a waiting task when time goes on.
+    """
     environment = system.clock.environment
     while environment.peek() < until_ns:
         environment.step()
         events += 1
+        if checked and environment.peek() > environment.now:
+            for host in checked:
+                host.check_rest()
         if progress is not None and events % _EVENTS_BETWEEN_PROGRESS == 0 and not progress(system.clock.now):
             return events, system.clock.now
     environment.run(until=until_ns) if environment.now < until_ns else None
@@ -208,11 +218,11 @@ def law_violations(system: System) -> list[str]:
         group = instance.group
         name = f"instance {instance.position}"
         if group.work_asked != group.work_done + group.work_withdrawn + group.work_present:
-            violations.append(f"4 work: {name}: asked {group.work_asked}, done {group.work_done}")
+            violations.append(f"law 4: {name}: asked {group.work_asked}, done {group.work_done}")
         memory = instance.memory
         if memory.taken_bytes != memory.given_back_bytes + memory.held_bytes:
-            violations.append(f"6 memory: {name}: taken {memory.taken_bytes}, back {memory.given_back_bytes}")
+            violations.append(f"law 6: {name}: taken {memory.taken_bytes}, back {memory.given_back_bytes}")
     for index, host in enumerate(system.hosts):
         if separate_cores(host) and host.idle_beside_waiting:
-            violations.append(f"5 idle: host {index}: {host.idle_beside_waiting} times a core idled beside a waiting task")
+            violations.append(f"law 5: host {index}: a core idled beside a waiting task {host.idle_beside_waiting} times")
     return violations
