@@ -58,6 +58,13 @@ class Override:
     value: object
     option: str = ""
 
+    def __str__(self) -> str:
+        """Return it as it is given on the command line."""
+        value = self.value if isinstance(self.value, str) else shown(self.value)
+        if self.option:
+            return f"{self.origin} {value}"
+        return f"{self.origin}={'' if self.value is None else value}"
+
 
 @dataclass(frozen=True)
 class Overridden:

@@ -22,6 +22,7 @@ _UNITS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
     NUMBER: ((1.0, ""),),
 }
 MISSING: Final = "-"
+NEGLIGIBLE: Final = 1e-6  # a half-width of so small a share of its value is printed as 0
 
 
 def fitting_unit(value: float, family: str) -> tuple[float, str]:
@@ -47,6 +48,8 @@ def estimate_text(estimate: Any, family: str, *, brief: bool = False) -> str:
     if brief or half_width is None or half_width == value == 0:
         text = _digits(scaled, 3 if brief else 4)
         return f"{text}{'' if unit == '/s' else ' '}{unit}".rstrip()
+    if half_width <= NEGLIGIBLE * value:
+        return f"{_digits(scaled, 4)} ± 0 {unit}".rstrip()
     within = half_width / size
     decimals = _decimals(scaled, within)
     return f"{scaled:,.{decimals}f} ± {within:,.{decimals}f} {unit}".rstrip()
@@ -83,5 +86,5 @@ def _digits(value: float, digits: int) -> str:
 def _decimals(value: float, half_width: float) -> int:
     """Return the decimals that show two digits of the half-width, and three to five of the value."""
     first = math.floor(math.log10(abs(value))) if value else 0
-    wanted = 1 - math.floor(math.log10(half_width)) if half_width > 1e-9 * abs(value) else 0
+    wanted = 1 - math.floor(math.log10(half_width)) if half_width > 0 else 0
     return max(0, min(max(wanted, 2 - first), 4 - first))

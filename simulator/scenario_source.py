@@ -61,8 +61,7 @@ def prepare(
     _check_thresholds(thresholds, workloads, "--threshold")
     scenario = scenario.model_copy(update={"thresholds": [*scenario.thresholds, *thresholds]})
     if overrides:
-        changes = list(dict.fromkeys(override.origin for override in overrides))
-        source += f" with {', '.join(changes)}"
+        source += f" with {' '.join(map(str, overrides))}"
     return Prepared(scenario, source, directory, overridden.notes)
 
 

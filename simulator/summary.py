@@ -26,6 +26,7 @@ from simulator.verdict import OK, verdict
 WIDTH: Final = 100
 LABEL_WIDTH: Final = 30
 STATION_ROWS: Final = 12
+CAUTION: Final = "!"
 MARKS: Final = {True: "✓", False: "✗"}
 
 _BOLD, _DIM, _GREEN, _YELLOW, _RED, _CYAN = "1", "2", "32", "33", "31", "36"
@@ -45,6 +46,7 @@ SYSTEM_ROWS: Final = (
     ("disk_bytes_per_s", "disk", BANDWIDTH),
 )
 """Path in a result, label and family of each row of the whole system; response times follow the third."""
+LEFT_OUT_AT_ZERO: Final = ("memory_bytes.mean", "memory_bytes.peak", "network_bytes_per_s", "disk_bytes_per_s")
 
 Data = Mapping[str, Any]
 
@@ -107,8 +109,10 @@ def _headline(data: Data, ink: Ink) -> Iterator[str]:
 
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
     found = verdict(data)
-    code = _GREEN if found.state == OK else _YELLOW if found.exit_code == 0 else _RED
-    for line in _wrapped(f"{MARKS[found.state == OK]} {found.text}", "  "):
+    mark, code = (MARKS[True], _GREEN) if found.state == OK else (MARKS[False], _RED)
+    if found.state != OK and found.exit_code == 0:
+        mark, code = CAUTION, _YELLOW
+    for line in _wrapped(f"{mark} {found.text}", "  "):
         yield ink(line, _BOLD, code)
 
 
@@ -140,7 +144,7 @@ def _estimates(data: Data, ink: Ink) -> Iterator[str]:
 def _rows(data: Data, rows: Iterable[tuple[str, str, str]], ink: Ink) -> Iterator[str]:
     for path, label, family in rows:
         estimate = estimate_at(data, path)
-        if estimate is not None:
+        if estimate is not None and (value_of(estimate) or path not in LEFT_OUT_AT_ZERO):
             yield _row(label, estimate_text(estimate, family), ink)
 
 
@@ -164,10 +168,7 @@ def workload_table(data: Data) -> TextTable:
         [
             workload["name"],
             estimate_text(workload.get("throughput_per_s"), RATE),
-            *(
-                estimate_text(estimate_at(workload, f"response_time_s.{key}"), TIME, brief=True)
-                for key in keys
-            ),
+            *(estimate_text(estimate_at(workload, f"response_time_s.{key}"), TIME, brief=True) for key in keys),
         ]
         for workload in workloads
     ]
@@ -233,7 +234,8 @@ def bottleneck_text(data: Data) -> str:
     binds = data.get("bottleneck")
     if not binds:
         return ""
-    text = f"bottleneck: {binds['name']}, because {binds['why']}"
+    because = "" if binds["why"].startswith(binds["name"]) else f"{binds['name']}, because "
+    text = f"bottleneck: {because}{binds['why']}"
     ahead = binds.get("next")
     if not ahead:
         return text
@@ -315,5 +317,10 @@ def _table(table: TextTable, ink: Ink) -> Iterator[str]:
 def _wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
     start = text[: len(text) - len(text.lstrip())]
     return textwrap.wrap(
-        text.strip(), width, initial_indent=start, subsequent_indent=start + indent, break_long_words=False
+        text.strip(),
+        width,
+        initial_indent=start,
+        subsequent_indent=start + indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

@@ -6,15 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator.bottleneck import SATURATED as SATURATED_FROM
+from simulator.quantity_text import value_of
 
 OK: Final = "ok"
 SATURATED: Final = "saturated"
 UNSTABLE: Final = "unstable"
 FAILED: Final = "threshold failed"
+FAILING: Final = "failing"
 INTERRUPTED: Final = "interrupted"
 NOTHING: Final = "nothing completed"
 DEFECT: Final = "defect"
+
+ERROR_ALERT: Final = 0.01  # above it operators are called, as in the load test that the built-in scenario is of
+TIGHT: Final = 0.8  # utilization from which on waiting grows fast with every further per cent
 
 EXIT_OK: Final = 0
 EXIT_DEFECT: Final = 1
@@ -53,6 +57,7 @@ def _findings(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         (INTERRUPTED, _interrupted(messages)),
         (FAILED, _failed(data)),
         (NOTHING, messages.get("nothing_completed")),
+        (FAILING, _failing(data)),
         (UNSTABLE, messages.get("overload") or messages.get("not_stationary")),
         (SATURATED, _saturated(data)),
     ]
@@ -75,6 +80,11 @@ def _failed(data: Mapping[str, Any]) -> str | None:
     return f"{len(failed)} of {len(thresholds)}, {', '.join(failed[:3])}"
 
 
+def _failing(data: Mapping[str, Any]) -> str | None:
+    rate = value_of(data.get("error_rate"))
+    return None if rate is None or rate <= ERROR_ALERT else f"{rate:.1%} of the operations fail"
+
+
 def _saturated(data: Mapping[str, Any]) -> str | None:
     binds = data.get("bottleneck") or {}
     if binds.get("kind") != "station":
@@ -90,5 +100,5 @@ def _room(data: Mapping[str, Any]) -> str:
     ahead = (data.get("bottleneck") or {}).get("next")
     if not ahead:
         return f"{passed}no station is saturated"
-    busiest = f"the busiest station, {ahead['name']}, is at {ahead['utilization']:.0%}"
-    return f"{passed}no station is {SATURATED_FROM:.0%} busy; {busiest}"
+    little = ", which leaves little room" if ahead["utilization"] >= TIGHT else ""
+    return f"{passed}no station is saturated; the busiest, {ahead['name']}, is at {ahead['utilization']:.0%}{little}"

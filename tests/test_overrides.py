@@ -177,6 +177,18 @@ def test_flags_win_over_variables_and_set_over_named_options() -> None:
     assert table["services"]["hub"]["cores"] == 6
 
 
+def test_an_override_prints_as_it_was_given() -> None:
+    options = {"cores": "8", "think_time": "{ mean = '1s' }", "memory": "4GiB"}
+    made = overrides.collect(options, ["run.seed=4", "services.hub.linux="], environment=["memory"])
+    assert [str(override) for override in made] == [
+        "SIM_MEMORY 4GiB",
+        "--cores 8",
+        '--think-time {"mean": "1s"}',
+        "--set run.seed=4",
+        "--set services.hub.linux=",
+    ]
+
+
 def test_a_problem_is_told_under_the_option_that_brought_it() -> None:
     done = overrides.apply(TABLE, overrides.collect({"cores": "0"}, ["workloads[0].timeout.mean=x"]))
     found = ScenarioError(

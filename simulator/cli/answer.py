@@ -67,8 +67,9 @@ class Destinations:
         aside = self.json == STANDARD_OUTPUT
         if quiet and aside:
             return
-        text = verdict(result.data).text + "\n" if quiet else None
-        typer.echo(text or summary_text(result.data, colour=is_coloured(colour, aside)), nl=False, err=aside)
+        coloured = is_coloured(colour, aside)
+        text = verdict(result.data).text + "\n" if quiet else summary_text(result.data, colour=coloured)
+        typer.echo(text, nl=False, err=aside, color=coloured)
 
 
 def is_coloured(colour: Colour, standard_error: bool = False) -> bool:

@@ -26,8 +26,9 @@ def report(
     """Print saved results, or write them as one HTML page that needs nothing else."""
     loaded = [(str(path), Result.load(path).data) for path in results]
     if output is None:
-        texts = [summary_text(data, colour=is_coloured(color)) for _, data in loaded]
-        typer.echo("\n".join(texts), nl=False)
+        coloured = is_coloured(color)
+        texts = [summary_text(data, colour=coloured) for _, data in loaded]
+        typer.echo("\n".join(texts), nl=False, color=coloured)
         return
     from simulator.report_html import report_html  # Matplotlib takes most of a second to load
 

@@ -6,7 +6,7 @@ import typer
 
 from simulator.cli import options
 from simulator.cli.answer import Destinations
-from simulator.cli.progress import shown_progress
+from simulator.cli.progress import watched
 from simulator.overrides import PLACES, collect
 from simulator.run import run as simulate
 from simulator.scenario_source import prepare
@@ -58,7 +58,7 @@ def run(
     prepared = prepare(scenario, overrides, threshold or options.from_variable("threshold"))
     destinations = Destinations(export_json, export_csv, export_records, plot)
     with destinations.opened() as outputs:
-        with shown_progress(quiet) as report:
+        with watched(quiet) as report:
             result = simulate(
                 prepared.scenario,
                 engine=engine.value,
