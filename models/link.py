@@ -86,7 +86,7 @@ class Link:
     def carry(self, cargo: Cargo) -> None:
         """Carry a cargo as soon as a channel is free; ``cargo.arrived`` is called when it has arrived."""
         cargo.link_arrived_ns = self.totals.arrive()
-        if None in self.channels:
+        if None in self.channels and not self.queue:  # freed just now, it belongs to the first in the queue
             self._begin(self.channels.index(None), cargo)
         else:
             cargo.waiting()

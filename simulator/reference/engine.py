@@ -114,21 +114,22 @@ class _Measurement:
     def begin_window(self, system: System) -> None:
         """Remember the totals at the start of the measured window."""
         self.counts_before = _counts(system)
+        for instance in system.instances:
+            instance.memory.advance()
         self.stations_before = _stations(system)
         self.cores_before = _cores(system)
         for instance in system.instances:
-            instance.memory.advance()
             instance.memory.peak_bytes = instance.memory.held_bytes
         self.memory_before = [instance.memory.byte_ns for instance in system.instances]
 
     def output(self, system: System, seed: int, replication: int, end_ns: int, events: int) -> EngineOutput:
         """Return everything."""
+        for instance in system.instances:
+            instance.memory.advance()
         counts, stations, cores = _counts(system), _stations(system), _cores(system)
         window_counts = counts - self.counts_before
         window_counts[:, COUNT_IN_FLIGHT] = counts[:, COUNT_IN_FLIGHT]
         window_ns = max(1, end_ns - self.warmup_ns)
-        for instance in system.instances:
-            instance.memory.advance()
         memories = [instance.memory for instance in system.instances]
         means = [
             memory.base_bytes + (memory.byte_ns - before) / window_ns
@@ -172,7 +173,10 @@ def _counts(system: System) -> Any:
 def _stations(system: System) -> Any:
     """Return the stations' totals up to now."""
     rows = [(0,) * 7 if totals is None else totals.row() for totals in system.station_totals]
-    return np.array(rows, dtype=STATION_TOTALS)
+    result = np.array(rows, dtype=STATION_TOTALS)
+    for instance in system.instances:  # byte-nanoseconds would overflow
+        result["busy_ns"][instance.row.memory_station] = int(instance.memory.byte_ns / 1000.0)
+    return result
 
 
 def _difference(after: Any, before: Any) -> Any:
