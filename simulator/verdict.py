@@ -89,7 +89,9 @@ def _saturated(data: Mapping[str, Any]) -> str | None:
     binds = data.get("bottleneck") or {}
     if binds.get("kind") != "station":
         return None
-    return f"{binds['name']} binds the throughput"
+    # A reason that is not the station's own utilization (a quota) says more than its name.
+    is_full = binds["why"].startswith(binds["name"])
+    return f"{binds['name']} binds the throughput" if is_full else str(binds["why"])
 
 
 def _room(data: Mapping[str, Any]) -> str:

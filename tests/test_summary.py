@@ -145,6 +145,12 @@ def test_a_result_without_completed_operations_can_be_shown() -> None:
         ),
         ({"bottleneck": SATURATED}, "saturated", 0, "hub[0].cpu binds the throughput"),
         (
+            {"bottleneck": {**SATURATED, "why": "the CPU quota of hub[0] stops its cores"}},
+            "saturated",
+            0,
+            "saturated: the CPU quota of hub[0] stops its cores",
+        ),
+        (
             {
                 "bottleneck": SATURATED,
                 "warnings": warned("overload", "beyond the capacity of hub.cpu (120%)"),
