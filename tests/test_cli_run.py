@@ -11,28 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sample_scenario import COUNTER
 
 from simulator.cli.main import main
-
-SCENARIO = """
-schema_version = 1
-name = "counter"
-[run]
-warmup = "100ms"
-duration = "2s"
-replications = 3
-[[workloads]]
-name = "people"
-kind = "closed"
-procs = 4
-think_time = { distribution = "exponential", mean = "10ms" }
-[services.desk]
-cores = 2
-discipline = "fifo"
-[[operations]]
-name = "ask"
-stages = [{ kind = "cpu", demand = { distribution = "exponential", mean = "2ms" } }]
-"""
 
 Sim = Callable[..., tuple[int, str, str]]
 
@@ -43,7 +24,7 @@ def sim(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SIM_")]:
         monkeypatch.delenv(name)
-    Path("counter.toml").write_text(SCENARIO)
+    Path("counter.toml").write_text(COUNTER)
 
     def command(*arguments: str) -> tuple[int, str, str]:
         code = main(["run", "counter.toml", *arguments])
@@ -172,7 +153,7 @@ def test_a_failed_threshold_is_exit_code_99(sim: Sim) -> None:
 
 
 def test_thresholds_of_the_scenario_count_too(sim: Sim) -> None:
-    text = SCENARIO.replace("[run]", 'thresholds = ["response_time: p(50) < 1us"]\n[run]', 1)
+    text = COUNTER.replace("[run]", 'thresholds = ["response_time: p(50) < 1us"]\n[run]', 1)
     Path("counter.toml").write_text(text)
     assert sim()[0] == 99
     assert sim("--threshold", "throughput > 1/s")[1].count("throughput > 1/s") == 1
@@ -253,7 +234,7 @@ def test_a_saved_result_reads_the_same_as_the_answer(sim: Sim, capsys: pytest.Ca
 
 
 def test_ctrl_c_gives_what_there_is(tmp_path: Path) -> None:
-    (tmp_path / "counter.toml").write_text(SCENARIO)
+    (tmp_path / "counter.toml").write_text(COUNTER)
     arguments = [
         "run",
         "counter.toml",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sample_scenario import COUNTER
 
 from models.scenario import Scenario
 from simulator.run import run
@@ -42,3 +43,16 @@ def test_an_example_gives_an_answer(path: Path) -> None:
     assert 0 < result["response_time_s.p50"] <= result["response_time_s.p99"] <= result["response_time_s.max"]
     assert verdict(result.data).exit_code == 0
     assert summary_text(result.data).startswith(result.data["scenario"]["name"])
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippet = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert snippet is not None
+    monkeypatch.chdir(tmp_path)
+    Path("my.toml").write_text(COUNTER)
+    exec(snippet[1], {})
+    throughput_per_s, p99_s = map(float, capsys.readouterr().out.split()[:2])
+    assert throughput_per_s > 100
+    assert 0.001 < p99_s < 1
