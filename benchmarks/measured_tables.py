@@ -70,13 +70,13 @@ def scenario_of(machine: Path, procs: int, think_mean_ms: float, seconds: float,
 def simulate(machine: Path, row: MeasuredRow, seconds: float, seed: int = 1) -> dict[str, float]:
     """Return the simulator's answer for a row, by measure, in ms and 1/s."""
     scenario = scenario_of(machine, row.procs, row.think_mean_ms, seconds, seed)
-    result = run(scenario)
+    processes = run(scenario).data["workloads"][0]
     times = {
-        measure: result[f"response_time_s.{measure.removesuffix('_ms')}"] * 1e3
+        measure: processes["response_time_s"][measure.removesuffix("_ms")]["value"] * 1e3
         for measure in MEASURES
         if measure.endswith("_ms")
     }
-    return {"throughput_per_s": result["throughput_per_s"], **times}
+    return {"throughput_per_s": processes["throughput_per_s"]["value"], **times}
 
 
 def number(value: float) -> str:

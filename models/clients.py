@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import simpy
@@ -41,6 +42,11 @@ from models.records import (
 
 Draw = Callable[[int, int], int]
 """A distribution: (key, position) to an integer number of nanoseconds or bytes."""
+
+
+def _succeed(event: simpy.Event) -> None:
+    """Wake who waits for an event."""
+    event.succeed()
 
 
 @dataclass
@@ -219,7 +225,7 @@ class Clients:
         if wait_ns:
             operation.causes_ns[BACKING_OFF] += wait_ns
             event = simpy.Event(self.clock.environment)
-            self.clock.at(self.clock.now + wait_ns, BACKOFF, operation.serial, event.succeed)
+            self.clock.at(self.clock.now + wait_ns, BACKOFF, operation.serial, partial(_succeed, event))
             yield event
 
     # --- closed users ----------------------------------------------------------------------------------------
@@ -256,7 +262,7 @@ class Clients:
         while True:
             if position >= self.active:
                 event = simpy.Event(self.clock.environment)
-                user.parked = event.succeed
+                user.parked = partial(_succeed, event)
                 yield event
                 fresh = True
             key = user.next_key()
@@ -265,7 +271,7 @@ class Clients:
                 wait_ns = scaled_ns(wait_ns, uniform(key, coordinate(0, STAGE_FIRST_THINK, 0)))
             if wait_ns or fresh:
                 event = simpy.Event(self.clock.environment)
-                self.clock.at(self.clock.now + wait_ns, THINK, user.identifier, event.succeed)
+                self.clock.at(self.clock.now + wait_ns, THINK, user.identifier, partial(_succeed, event))
                 yield event
             fresh = False
             yield from self.operation(user, -1)

@@ -35,4 +35,4 @@ class Clock:
         event._value = None
         event.callbacks = [lambda _event: callback()]
         priority = _FIRST_PRIORITY + (rank << RANK_SHIFT | identifier)
-        self.environment.schedule(event, priority=priority, delay=time_ns - now)
+        self.environment.schedule(event, priority=priority, delay=time_ns - now)  # type: ignore[arg-type]

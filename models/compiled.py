@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ def shared(signature: str) -> Callable[[Function], Function]:
     def compile_function(function: Function) -> Function:
         if not HAVE_NUMBA:
             return function
-        compiled: Function = numba.njit(signature, cache=True, nogil=True)(function)
-        return compiled
+        compiled: Any = numba.njit(signature, cache=True, nogil=True)(function)
+        return cast(Function, compiled)
 
     return compile_function

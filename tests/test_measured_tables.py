@@ -69,7 +69,8 @@ def outside(machine, row, bounds):
 def test_the_demand_is_that_of_one_process_alone(machine):
     alone = row_of(f"closed_loop_{machine}", 1)
     scenario = tables.scenario_of(DATA / f"machine_{machine}.toml", 1, 0, 1, 1)
-    demand = scenario.operations[0].stages[0].demand
+    (work,) = [operation for operation in scenario.operations if operation.name == "work"]
+    demand = work.stages[0].demand
     assert demand.mean == pytest.approx(1e9 / alone.median("throughput_per_s"), rel=0.002)
     measured = {percent: alone.median(f"p{percent}_ms") * 1e6 for percent in (50, 90, 95, 99)}
     said = {percent: dict(demand.quantiles)[percent / 100] for percent in measured}

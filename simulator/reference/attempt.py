@@ -239,7 +239,7 @@ class Server:
             return
         if memory.fits(size_bytes):
             memory.take(strand, size_bytes)
-        elif step.a or size_bytes > memory.capacity_bytes:
+        elif step.a or size_bytes > (memory.capacity_bytes or 0):
             raise StrandEnded(MEMORY_EXHAUSTED)
         else:
             memory.wait_for(strand, size_bytes)

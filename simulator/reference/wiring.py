@@ -101,7 +101,8 @@ class System:
 
     def draw(self, distribution: int, key: int, position: int) -> int:
         """Draw an integer from a compiled distribution."""
-        return int(sample_integer(*self.distributions[distribution], self.quantiles, key, position))
+        row = self.distributions[distribution]
+        return int(sample_integer(*row, self.quantiles, key, position))  # type: ignore[call-arg]
 
     def decisions(self, kind: int, owner: int) -> Callable[[], float]:
         """Return the uniform draws of an owner's decisions."""
