@@ -1,8 +1,8 @@
 """Random scenarios over the whole language: small, full of ties, each a pure function of its seed.
 
-All constant times are small multiples of one unit (1 ns, 1 us or 1 ms), links carry a whole number of bytes in a unit and
-speeds are simple fractions, so that many things happen at the same nanosecond: completions beside changes of speed, ends
-of slices beside arrivals, quota periods beside ticks. A share of the times is continuous instead.
+All constant times are small multiples of one unit (1 ns, 1 us or 1 ms), links carry a whole number of bytes in a unit
+and speeds are simple fractions, so that many things happen at the same nanosecond: completions beside changes of speed,
+ends of slices beside arrivals, quota periods beside ticks. A share of the times is continuous instead.
 
 `random_scenario` serves mass runs; `scenarios` is the same generator as a hypothesis strategy, so that failures shrink.
 """
