@@ -13,7 +13,7 @@ from models.records import COMPLETED
 from models.units import NS_PER_S
 from simulator.engines import Engine
 from simulator.output import EngineOutput
-from simulator.statistics import Floats, mser5
+from simulator.statistics import Floats, mser, mser5
 
 PILOT_REPLICATION: Final = 0  # counted replications are numbered from 1
 
@@ -22,6 +22,8 @@ FIRST_OPERATIONS: Final = 200  # enough to extrapolate a rate within some 15 %
 GROWTH: Final = 8  # of the slice while the rate is unknown: few reruns, and no slice much too long
 FIRST_SHARE: Final = 0.05  # of the budget, for the first pilot that is judged
 LARGEST_SHARE: Final = 0.2  # of the budget, for the longest: the answer's own replications need the rest
+COARSE_BATCHES: Final = 100
+CYCLES: Final = 1.5  # of a closed workload's users: before that, the pilot knows them from their first thinking
 LONGEST_NS: Final = 1000 * 86_400 * NS_PER_S  # where nothing ends for so long, there is no pilot
 
 
@@ -64,15 +66,18 @@ def explore(
     simulate: Callable[[int], EngineOutput],
     first_slice_ns: int,
     warmup_ns: int | None,
+    users: int,
 ) -> Pilot:
     """Run the pilot from 0 in growing slices until the warm-up is found or a bound is reached.
 
-    Each slice is the same sample path, longer. The cut is the later of two that MSER-5 finds: on the response
-    times, and on the times between ends (a system that fills up shows there even if every response is alike).
+    Each slice is the same sample path, longer. The cut is the latest of three: MSER-5 on the response times, the
+    same with COARSE_BATCHES batches (a backlog that is worked off raises many responses by little), and MSER on
+    the number of ends in as many stretches of time (a system that fills up, each response alike).
 
     simulate: runs the pilot replication to a time [ns], with records.
     first_slice_ns: where to start, expected to show about FIRST_OPERATIONS operations.
     warmup_ns: the scenario's own warm-up, or None to look for it.
+    users: of the closed workloads, 0 if there are none.
     """
     wanted = max(FIRST_SHARE, FIRST_OPERATIONS / engine.operations)
     end_ns, spent = first_slice_ns, 0.0
@@ -82,16 +87,16 @@ def explore(
         spent += cost
         responses_ns, ends_ns, all_ends_ns = _series(output)
         if warmup_ns is None:
-            cut_ns, found = _cut(responses_ns, ends_ns, all_ends_ns)
+            cut_ns, found = _cut(responses_ns, ends_ns, all_ends_ns, end_ns)
         else:
             cut_ns, found = warmup_ns, True
-        covered = end_ns >= 2 * cut_ns
+        covered_ns = max(2 * cut_ns, int(CYCLES * users * end_ns / max(len(all_ends_ns), 1)))
         if cost >= LARGEST_SHARE or end_ns >= LONGEST_NS or output.interrupted:
             break
         if cost >= wanted * 0.7:
-            if found and covered:
+            if found and end_ns >= covered_ns:
                 break
-            end_ns *= 2
+            end_ns = int(end_ns * min(max(2.0, covered_ns / end_ns), max(1.05 * LARGEST_SHARE / cost, 1.1)))
             continue
         reach = 1.05 * wanted / cost if len(all_ends_ns) >= FIRST_OPERATIONS else GROWTH
         end_ns = int(end_ns * min(max(reach, 2), GROWTH))
@@ -130,14 +135,15 @@ def _series(output: EngineOutput) -> tuple[Floats, NDArray[np.int64], NDArray[np
 
 
 def _cut(
-    responses_ns: Floats, ends_ns: NDArray[np.int64], all_ends_ns: NDArray[np.int64]
+    responses_ns: Floats, ends_ns: NDArray[np.int64], all_ends_ns: NDArray[np.int64], end_ns: int
 ) -> tuple[int, bool]:
-    """Return the time of the warm-up cut, and whether both series had one."""
-    by_response = mser5(responses_ns)
-    by_gap = mser5(np.diff(all_ends_ns, prepend=0).astype(np.float64))
-    cut_ns = 0
-    if by_response.count:
-        cut_ns = int(ends_ns[by_response.count - 1])
-    if by_gap.count:
-        cut_ns = max(cut_ns, int(all_ends_ns[by_gap.count - 1]))
-    return round_up(cut_ns), by_response.found and by_gap.found
+    """Return the time of the warm-up cut, and whether all series had one."""
+    if len(ends_ns) == 0:
+        return 0, False
+    by_response = (mser5(responses_ns), mser(responses_ns, max(len(responses_ns) // COARSE_BATCHES, 1)))
+    count = max(cut.count for cut in by_response)
+    by_response_ns = int(ends_ns[count - 1]) if count else 0
+    rates, edges = np.histogram(all_ends_ns, bins=COARSE_BATCHES, range=(0, end_ns))
+    by_rate = mser(rates.astype(np.float64), 1)
+    cut_ns = max(by_response_ns, edges[by_rate.count])
+    return round_up(cut_ns), by_rate.found and all(cut.found for cut in by_response)

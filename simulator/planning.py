@@ -22,7 +22,8 @@ PLANNED_REPLICATIONS: Final = 10  # measured coverage of the 95 % interval with 
 MOST_REPLICATIONS: Final = 40  # beyond that, longer windows serve better: each replication pays its warm-up
 TAIL_OBSERVATIONS: Final = 100  # operations beyond p99 in all, or the tail is a few accidents
 FEWEST_OPERATIONS: Final = 200  # in a window, whatever the budget
-RESPONSES_PER_WINDOW: Final = 10  # a window shorter than some response times sees one state of the queue only
+RESPONSES_PER_WINDOW: Final = 20  # times p99: what the edges of a window cut off must not show in the throughput
+LEAST_SHARE: Final = 0.1  # of the budget, for all windows: a second or two, whatever a calm pilot promises
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     wanted = scenario.run.replications
     affordable_ns = allowed / pilot.cost_per_ns if pilot.cost_per_ns > 0 else math.inf
     count = PLANNED_REPLICATIONS if wanted == "auto" else wanted
-    if wanted == "auto" and pilot.warmup_ns > affordable_ns / count / 2:
-        # Warm-ups would take more than half of the work: fewer and longer replications.
+    if wanted == "auto" and affordable_ns / count < 2 * pilot.warmup_ns + _responses_ns(pilot):
+        # Warm-ups and edges of windows would tell too much: fewer and longer replications.
         count = FEWEST_REPLICATIONS
     if scenario.run.duration != "auto":
         first = FEWEST_REPLICATIONS if wanted == "auto" else wanted
@@ -113,15 +114,26 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     operations = window_operations(pilot, scenario.run.precision, judged)
     measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
     rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
-    floor_ns = FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S)
+    # A window shorter than its warm-up would show more of how the run began than of the system.
+    floor_ns = max(
+        FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), float(pilot.warmup_ns)
+    )
     needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
-    if len(pilot.responses_ns):
-        needed_ns = max(needed_ns, RESPONSES_PER_WINDOW * float(pilot.responses_ns.mean()))
+    needed_ns = max(needed_ns, _responses_ns(pilot))
+    if pilot.cost_per_ns > 0:
+        needed_ns = max(needed_ns, LEAST_SHARE / count / pilot.cost_per_ns)
     duration_ns = max(min(needed_ns, affordable_ns / count - pilot.warmup_ns), floor_ns)
     duration_ns = max(duration_ns, scripted_end_ns(scenario) - pilot.warmup_ns)
     if math.isinf(duration_ns):
         duration_ns = floor_ns
     return Plan(pilot.warmup_ns, round_up(duration_ns), count, _most(wanted, count))
+
+
+def _responses_ns(pilot: Pilot) -> float:
+    """Return the length of a window that is long against the response times [ns]."""
+    if len(pilot.responses_ns) == 0:
+        return 0.0
+    return RESPONSES_PER_WINDOW * float(np.quantile(pilot.responses_ns, 0.99))
 
 
 def _most(wanted: int | str, first: int) -> int:

@@ -173,7 +173,8 @@ def _plan(
         duration_ns = max(last_ns - int(warmup_ns), 1)
         return None, Plan(int(warmup_ns), duration_ns, first, most), [*found, *notes.undrained(drained)]
     given_ns = None if warmup_ns == "auto" else int(warmup_ns)
-    pilot = explore(request.engine, replicator.pilot, _first_slice_ns(scenario), given_ns)
+    users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
+    pilot = explore(request.engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users)
     found += notes.no_warmup(pilot.warmup_found)
     return pilot, plan(scenario, pilot, max(1 - pilot.cost, 0.0)), found
 
@@ -221,7 +222,7 @@ def _bound(request: _Request, planned: Plan, totals: Totals) -> str:
         return f"with the {totals.replications} replications that were asked for"
     if totals.replications >= planned.most_replications:
         return f"after {totals.replications} replications"
-    return f"bounded at about {request.engine.operations:,} operations of the {request.engine.name} engine"
+    return f"bounded to what the {request.engine.name} engine does in seconds"
 
 
 def _laws(replicator: Replicator) -> list[dict[str, Any]] | None:

@@ -105,11 +105,20 @@ def mser5(observations: Floats) -> Truncation:
 
     observations: in the order in which they were made.
     """
-    batches = len(observations) // MSER_BATCH
+    return mser(observations, MSER_BATCH)
+
+
+def mser(observations: Floats, batch: int) -> Truncation:
+    """Find the warm-up cut as `mser5` does, with batches of another size.
+
+    Small batches find a short transient; one that is small against the spread of single observations shows only
+    in large ones.
+    """
+    batches = len(observations) // batch
     if batches < 2 * MSER_TAIL:
         return Truncation(0, False)
-    used = np.asarray(observations[: batches * MSER_BATCH], dtype=np.float64)
-    means = used.reshape(batches, MSER_BATCH).mean(axis=1)
+    used = np.asarray(observations[: batches * batch], dtype=np.float64)
+    means = used.reshape(batches, batch).mean(axis=1)
     means -= means.mean()  # keeps the difference of the two sums accurate
     left = np.arange(batches, 0, -1, dtype=np.float64)
     sums = np.cumsum(means[::-1])[::-1]
@@ -117,7 +126,7 @@ def mser5(observations: Floats) -> Truncation:
     objective = np.maximum(squares - sums * sums / left, 0.0) / (left * left)
     best = int(np.argmin(objective[: batches - batches // MSER_TAIL]))
     half = batches // 2
-    return Truncation(min(best, half) * MSER_BATCH, best < half)
+    return Truncation(min(best, half) * batch, best < half)
 
 
 def variance_constant(series: Floats) -> float:
