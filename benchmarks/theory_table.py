@@ -1,4 +1,4 @@
-"""Prints every exact result beside its estimate: `python -m benchmarks.theory_table [--engine fast] [WORD ...]`."""
+"""Prints every exact result beside its estimate: `python -m benchmarks.theory_table [WORD ...]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import time
 from simulator.statistics import student_t
 from tests.theory_cases import CASES, TheoryCase, estimate_of, simulate
 
-HEADER = f"{'scenario':30} {'metric':42} {'exact':>12} {'estimate':>12} {'half-width':>10} {'error':>8} {'z':>6}  law"
+COLUMNS = (
+    f"{'scenario':30} {'metric':42} {'exact':>12} {'estimate':>12} {'half-width':>10} {'error':>8} {'z':>6}"
+)
+HEADER = f"{COLUMNS}  law"
 
 
 def row(case: TheoryCase, engine: str) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from simulator.statistics import student_t
-from tests.theory_cases import CASES, DIRECTORY, TheoryCase, estimate_of, simulate
+from tests.theory_cases import CASES, DIRECTORY, SLOW, TheoryCase, estimate_of, simulate
 
 MOST_STANDARD_ERRORS = 3.5
 
@@ -22,7 +22,9 @@ def test_the_table_and_the_files_belong_together() -> None:
     assert len(CASES_OF) >= 30
 
 
-@pytest.mark.parametrize("scenario", CASES_OF)
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES_OF]
+)
 def test_reference_engine_meets_theory(scenario: str) -> None:
     problems = [problem for case in CASES_OF[scenario] for problem in disagreements(case, engine="reference")]
     assert problems == []
