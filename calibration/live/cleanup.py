@@ -1,0 +1,109 @@
+"""Nothing that a measurement starts survives it: processes are ended in groups, and orphans are caught."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Final
+
+import psutil
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_GET_CHILD_SUBREAPER: Final = 37
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+TERMINATE_WITHIN_S: Final = 2.0
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill the calling process when its parent ends, however that happens (Linux)."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """End everything that is started inside the block, also what left its process group or lost its parent.
+
+    On Linux orphans come to this process for the time of the block. SIGTERM and SIGHUP become SystemExit, so that
+    the clean-up runs for them as it does for Ctrl-C.
+    """
+    before = _children()
+    subreaper = _set_subreaper(1)
+    try:
+        with _signals_as_exit():
+            yield
+    finally:
+        end_processes(child for child in _children() if child not in before)
+        _set_subreaper(subreaper)
+
+
+def end_group(pid: int, polite: bool = True) -> None:
+    """End the process group that a process leads, and what it started elsewhere; bounded in time.
+
+    polite: SIGTERM first, and SIGKILL only for what is still there after `TERMINATE_WITHIN_S`.
+    """
+    found: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        leader = psutil.Process(pid)
+        found = [leader, *leader.children(recursive=True)]
+    if polite:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGTERM)
+        psutil.wait_procs(found, timeout=TERMINATE_WITHIN_S)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    end_processes(found)
+
+
+def end_processes(found: Iterable[psutil.Process]) -> None:
+    """Kill these processes and all below them, and wait until they are gone; bounded in time."""
+    doomed: set[psutil.Process] = set()
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            doomed |= {process, *process.children(recursive=True)}
+    for process in doomed:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    give_up = time.monotonic() + TERMINATE_WITHIN_S
+    for process in doomed:
+        with contextlib.suppress(psutil.Error):
+            process.wait(timeout=max(0.0, give_up - time.monotonic()))
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children())
+
+
+def _set_subreaper(value: int) -> int:
+    """Switch the catching of orphans, and return what it was before."""
+    if sys.platform != "linux":
+        return 0
+    was = ctypes.c_int(0)
+    _LIBC.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(was), 0, 0, 0)
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, value, 0, 0, 0)
+    return was.value
+
+
+@contextlib.contextmanager
+def _signals_as_exit() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
