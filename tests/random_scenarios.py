@@ -158,7 +158,7 @@ class Generator:
 
     def scenario(self) -> dict[str, Any]:
         """Make everything."""
-        warmup, duration = self.integer(0, 80), self.integer(30, 150)
+        warmup, duration = self.integer(0, 120), self.integer(60, 320)
         self.end_units = warmup + duration
         self.service_names = [f"s{index}" for index in range(self.pick((1, 1, 1, 2, 2, 3)))]
         self.services: dict[str, dict[str, Any]] = {}

@@ -21,7 +21,7 @@ from simulator.output import EngineOutput
 from simulator.reference import simulate
 
 CHUNK = 20
-CHUNKS = 20
+CHUNKS = 15
 
 
 def simulated(scenario: Scenario, *, check: bool = True) -> EngineOutput:
