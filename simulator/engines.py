@@ -56,7 +56,7 @@ class Engine:
 
 # About 10 s of each engine: the reference engine handles 50 to 160 thousand events/s.
 REFERENCE_OPERATIONS: Final = 300_000
-REFERENCE_EVENTS: Final = 800_000
+REFERENCE_EVENTS: Final = 1_000_000
 FAST_OPERATIONS: Final = 10_000_000
 FAST_EVENTS: Final = 200_000_000
 

@@ -114,9 +114,9 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     operations = window_operations(pilot, scenario.run.precision, judged)
     measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
     rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
-    # A window shorter than its warm-up would show more of how the run began than of the system.
+    # Whatever the budget: a window much shorter than its warm-up would still show how the run began.
     floor_ns = max(
-        FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), float(pilot.warmup_ns)
+        FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), pilot.warmup_ns / 2
     )
     needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
     needed_ns = max(needed_ns, _responses_ns(pilot))

@@ -98,8 +98,8 @@ def test_auto_reaches_the_precision_where_the_budget_allows_it():
 
 def test_a_finer_precision_takes_a_longer_window():
     coarse, _ = simulate(fake_engine.scenario(300, run={"precision": 0.1}), operations=10_000_000)
-    fine, _ = simulate(fake_engine.scenario(300, run={"precision": 0.02}), operations=10_000_000)
-    assert fine.data["duration_s"] > 5 * coarse.data["duration_s"]
+    fine, _ = simulate(fake_engine.scenario(300, run={"precision": 0.004}), operations=10_000_000)
+    assert fine.data["duration_s"] > 3 * coarse.data["duration_s"]
 
 
 @pytest.mark.parametrize("rate_per_s", [300, 900, 980])
