@@ -214,7 +214,7 @@ def _single_server_cases() -> list[TheoryCase]:
             "mg1_hyperexponential",
             "response_time_s.mean",
             "M/G/1 hyperexponential (Pollaczek 1930)",
-            lambda: single_server.mg1_response_time_mean(300.0, MS, 1.25),
+            lambda: single_server.mg1_response_time_mean(200.0, MS, 1.25),
         ),
         TheoryCase(
             "dm1",
