@@ -9,9 +9,7 @@ import time
 from simulator.statistics import student_t
 from tests.theory_cases import CASES, TheoryCase, estimate_of, simulate
 
-COLUMNS = (
-    f"{'scenario':30} {'metric':42} {'exact':>12} {'estimate':>12} {'half-width':>10} {'error':>8} {'z':>6}"
-)
+COLUMNS = f"{'scenario':30} {'metric':42} {'exact':>12} {'estimate':>12} {'half-width':>10} {'error':>8} {'z':>6}"
 HEADER = f"{COLUMNS}  law"
 
 

@@ -149,9 +149,7 @@ def test_mmc_against_birth_death(servers: int) -> None:
 @pytest.mark.parametrize(("servers", "rate"), [(1, 0.6), (2, 1.0), (2, 1.3), (3, 2.2), (8, 5.6)])
 def test_mmc_response_time_distribution_against_stages(servers: int, rate: float) -> None:
     # An arrival that finds n >= c inside waits for n - c + 1 departures at rate c, then its own service.
-    found = markov_chain.birth_death_probabilities(
-        [rate] * 80, [float(min(n, servers)) for n in range(1, 81)]
-    )
+    found = markov_chain.birth_death_probabilities([rate] * 80, [float(min(n, servers)) for n in range(1, 81)])
     exact = multi_server.mmc_response_time_percentile(rate, 1.0, servers, 0.95)
     beyond = float(found[:servers].sum()) * math.exp(-exact)
     for count in range(servers, 80):
@@ -186,17 +184,13 @@ def test_multirate_loss() -> None:
     # Two classes on 5 units of sizes 1 and 2: the product-form chain, enumerated.
     offered = (1.5, 0.8)
     weights = {
-        (first, second): offered[0] ** first
-        / math.factorial(first)
-        * offered[1] ** second
-        / math.factorial(second)
+        (first, second): offered[0] ** first / math.factorial(first) * offered[1] ** second / math.factorial(second)
         for first, second in itertools.product(range(6), range(3))
         if first + 2 * second <= 5
     }
     total = sum(weights.values())
     exact = [
-        sum(w for (first, second), w in weights.items() if first + 2 * second + size > 5) / total
-        for size in (1, 2)
+        sum(w for (first, second), w in weights.items() if first + 2 * second + size > 5) / total for size in (1, 2)
     ]
     assert multi_server.multirate_lost_shares(5, [1, 2], offered) == close(exact)
 
@@ -478,9 +472,7 @@ def test_two_classes_against_the_chain() -> None:
 
 def test_two_classes_on_several_cores() -> None:
     # Both classes alike: the same as one class with all the users.
-    pair = closed_networks.exact_mva(
-        [Station("cores", (0.3, 0.3), server_multipliers(2))], [2, 3], [1.0, 1.0]
-    )
+    pair = closed_networks.exact_mva([Station("cores", (0.3, 0.3), server_multipliers(2))], [2, 3], [1.0, 1.0])
     one = closed_networks.machine_repairman(5, 1.0, 0.3, 2)
     assert sum(pair.throughput_per_s) == close(one.throughput_per_s[0])
     assert pair.response_time_s == close((one.response_time_s[0],) * 2)
@@ -494,9 +486,7 @@ def test_mva_refuses_a_missing_demand() -> None:
 def test_mixed_network_limits() -> None:
     stations = [Station("web", (0.01,)), Station("disk", (0.02,))]
     alone = open_networks.mixed_network(stations, [4], [0.1], [1e-9], [(0.005,), (0.0,)])
-    assert alone.closed.throughput_per_s == close(
-        closed_networks.exact_mva(stations, [4], [0.1]).throughput_per_s
-    )
+    assert alone.closed.throughput_per_s == close(closed_networks.exact_mva(stations, [4], [0.1]).throughput_per_s)
     # Closed users who hardly ever come leave the open class an M/M/1.
     rare = open_networks.mixed_network(stations, [1], [1e9], [100.0], [(0.005,), (0.0,)])
     assert rare.open_response_time_s[0] == close(single_server.mm1_response_time_mean(100.0, 0.005))
@@ -519,9 +509,7 @@ def test_mixed_network_against_the_chain() -> None:
         return moves
 
     probabilities = markov_chain.chain_probabilities((0, 0), transitions)
-    mixed = open_networks.mixed_network(
-        [Station("cpu", (closed_s,))], [users], [think_s], [rate], [(open_s,)]
-    )
+    mixed = open_networks.mixed_network([Station("cpu", (closed_s,))], [users], [think_s], [rate], [(open_s,)])
     streamed = sum(s[0] * p for s, p in probabilities.items())
     assert mixed.open_response_time_s[0] == close(streamed / rate, rel=1e-8)
     thinking = sum((users - s[1]) * p for s, p in probabilities.items())
@@ -567,9 +555,7 @@ def test_bounds_hold_the_exact_answer(population: int, think_s: float) -> None:
     # Balanced demands meet the upper bound without think time.
     if think_s == 0.0:
         balanced = closed_networks.exact_mva([Station(str(i), (0.1,)) for i in range(3)], [population], [0.0])
-        assert bounds.balanced_job_bounds([0.1] * 3, population, 0.0)[1] == close(
-            balanced.throughput_per_s[0]
-        )
+        assert bounds.balanced_job_bounds([0.1] * 3, population, 0.0)[1] == close(balanced.throughput_per_s[0])
 
 
 def test_scaling_laws() -> None:

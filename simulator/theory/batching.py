@@ -49,9 +49,7 @@ def natural_batch_response_time_mean(
     return float(inside_time / cycle_time / arrival_rate_per_s)
 
 
-def _left_behind_transitions(
-    arrival_rate_per_s: float, times: list[float], most_waiting: int
-) -> NDArray[np.float64]:
+def _left_behind_transitions(arrival_rate_per_s: float, times: list[float], most_waiting: int) -> NDArray[np.float64]:
     """Chances of the numbers left behind by a batch, given the number that the one before left behind."""
     counts = np.arange(most_waiting + 1)
     matrix = np.zeros((most_waiting + 1, most_waiting + 1))
@@ -59,9 +57,7 @@ def _left_behind_transitions(
         present = max(int(count), 1)
         size = min(present, len(times))
         stay = present - size
-        matrix[count, stay:] = poisson.pmf(
-            counts[: most_waiting + 1 - stay], arrival_rate_per_s * times[size - 1]
-        )
+        matrix[count, stay:] = poisson.pmf(counts[: most_waiting + 1 - stay], arrival_rate_per_s * times[size - 1])
         matrix[count, -1] += 1.0 - matrix[count].sum()
     return matrix
 
@@ -106,9 +102,7 @@ def linger_waiting_time_mean(arrival_rate_per_s: float, linger_s: float, max_siz
     return float(waited / size_mean)
 
 
-def linger_flush_time_mean(
-    arrival_rate_per_s: float, linger_s: float, fixed_s: float, per_item_s: float
-) -> float:
+def linger_flush_time_mean(arrival_rate_per_s: float, linger_s: float, fixed_s: float, per_item_s: float) -> float:
     """Mean time that a member spends in the flush of batches that only the linger closes.
 
     A member meets batches in proportion to their size: fixed + per_item E[K^2] / E[K], K - 1 being Poisson.

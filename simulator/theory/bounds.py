@@ -61,9 +61,7 @@ def asymptotic_bounds(
     return AsymptoticBounds(sum(demands_s) + delay_s, most, think_time_s)
 
 
-def balanced_job_bounds(
-    demands_s: Sequence[float], population: int, think_time_s: float
-) -> tuple[float, float]:
+def balanced_job_bounds(demands_s: Sequence[float], population: int, think_time_s: float) -> tuple[float, float]:
     """Lower and upper bound of the throughput of a closed product-form network of single servers, per second.
 
     Zahorjan, Sevcik, Eager and Galler, 1982; with think time as in Lazowska, Zahorjan, Graham and Sevcik,
@@ -121,9 +119,7 @@ def usl_relative_capacity(concurrency: float, contention: float, coherency: floa
     """
     require_positive(concurrency=concurrency)
     require_not_negative(contention=contention, coherency=coherency)
-    return concurrency / (
-        1.0 + contention * (concurrency - 1.0) + coherency * concurrency * (concurrency - 1.0)
-    )
+    return concurrency / (1.0 + contention * (concurrency - 1.0) + coherency * concurrency * (concurrency - 1.0))
 
 
 def usl_concurrency_at_peak(contention: float, coherency: float) -> float:

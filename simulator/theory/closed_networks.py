@@ -65,9 +65,7 @@ class ClosedNetwork:
     queue_length: dict[str, tuple[float, ...]]
 
 
-def exact_mva(
-    stations: Sequence[Station], populations: Sequence[int], think_times_s: Sequence[float]
-) -> ClosedNetwork:
+def exact_mva(stations: Sequence[Station], populations: Sequence[int], think_times_s: Sequence[float]) -> ClosedNetwork:
     """Exact mean value analysis of one or several classes.
 
     Reiser and Lavenberg, 1980: the arrival theorem, population by population; load-dependent stations carry
@@ -134,9 +132,7 @@ class _StationTable:
             (present + 1) / self._multipliers[present] * float(chance) for present, chance in enumerate(found)
         )
 
-    def record(
-        self, population: tuple[int, ...], throughput: Sequence[float], residence: NDArray[np.float64]
-    ) -> None:
+    def record(self, population: tuple[int, ...], throughput: Sequence[float], residence: NDArray[np.float64]) -> None:
         """Keep the steady state at a population, from the throughput and residence time of each class."""
         if self._station.delay:
             return
@@ -205,9 +201,7 @@ def _convolved(factors: Sequence[NDArray[np.float64]], population: int) -> NDArr
     return result
 
 
-def machine_repairman(
-    population: int, think_time_s: float, service_time_s: float, servers: int
-) -> ClosedNetwork:
+def machine_repairman(population: int, think_time_s: float, service_time_s: float, servers: int) -> ClosedNetwork:
     """Users who think and then queue for c servers: M/M/c with a finite population.
 
     Palm, 1943; Kleinrock, 1975, section 3.8. The think time may have any distribution, and under processor

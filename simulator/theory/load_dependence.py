@@ -91,7 +91,5 @@ class HyperthreadedCores:
             yield rate, (single, double, waiting - 1) if waiting else (single + 1, double - 1, 0)
 
         probabilities = chain_probabilities((0, 0, 0), transitions)
-        inside = sum(
-            (single + 2 * double + waiting) * p for (single, double, waiting), p in probabilities.items()
-        )
+        inside = sum((single + 2 * double + waiting) * p for (single, double, waiting), p in probabilities.items())
         return inside / arrival_rate_per_s

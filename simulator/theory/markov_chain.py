@@ -13,9 +13,7 @@ from scipy.sparse.linalg import spsolve
 State = TypeVar("State", bound=Hashable)
 
 
-def birth_death_probabilities(
-    birth_rates: Sequence[float], death_rates: Sequence[float]
-) -> NDArray[np.float64]:
+def birth_death_probabilities(birth_rates: Sequence[float], death_rates: Sequence[float]) -> NDArray[np.float64]:
     """Steady state of a birth-death process on 0, 1, ..., n (Kleinrock, 1975, eq. 3.11).
 
     Args:

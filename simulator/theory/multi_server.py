@@ -70,9 +70,7 @@ def mmc_response_time_mean(arrival_rate_per_s: float, service_time_s: float, ser
     return service_time_s + mmc_waiting_time_mean(arrival_rate_per_s, service_time_s, servers)
 
 
-def mmc_response_time_percentile(
-    arrival_rate_per_s: float, service_time_s: float, servers: int, share: float
-) -> float:
+def mmc_response_time_percentile(arrival_rate_per_s: float, service_time_s: float, servers: int, share: float) -> float:
     """Percentile of the response time of M/M/c, first come first served.
 
     The delay is zero with chance 1 - C and exponential with rate c (1 - rho) / S otherwise (Gross and Harris,
@@ -150,9 +148,7 @@ def mm1k_lost_share(utilization: float, places: int) -> float:
     return (1.0 - utilization) * utilization**places / (1.0 - utilization ** (places + 1))
 
 
-def multirate_lost_shares(
-    capacity: int, sizes: Sequence[int], offered_erlangs: Sequence[float]
-) -> list[float]:
+def multirate_lost_shares(capacity: int, sizes: Sequence[int], offered_erlangs: Sequence[float]) -> list[float]:
     """Share of the arrivals of each class that finds too little of a divided capacity free.
 
     Kaufman, 1981, and Roberts, 1981: n q(n) = sum over classes of size a q(n - size).
@@ -236,9 +232,7 @@ def mm1_constant_timeout(arrival_rate_per_s: float, service_time_s: float, timeo
         service_time_s: mean of the exponential service time in seconds.
         timeout_s: the age in seconds.
     """
-    require_positive(
-        arrival_rate_per_s=arrival_rate_per_s, service_time_s=service_time_s, timeout_s=timeout_s
-    )
+    require_positive(arrival_rate_per_s=arrival_rate_per_s, service_time_s=service_time_s, timeout_s=timeout_s)
     slack = 1.0 / service_time_s - arrival_rate_per_s
     drained = slack * timeout_s
     if abs(drained) < 1e-4:  # the closed forms lose digits where slack is small: Taylor's series

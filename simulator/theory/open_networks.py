@@ -41,9 +41,7 @@ def jackson_response_time_mean(arrival_rate_per_s: float, stations: Sequence[Ope
     )
 
 
-def tandem_response_time_percentile(
-    arrival_rate_per_s: float, service_times_s: Sequence[float], share: float
-) -> float:
+def tandem_response_time_percentile(arrival_rate_per_s: float, service_times_s: Sequence[float], share: float) -> float:
     """Percentile of the response time of first-come single servers in a row.
 
     The times at the stations are independent and exponential (Reich, 1957).
@@ -100,9 +98,7 @@ def mixed_network(
             raise ValueError(f"station {station.name} must be a delay or have one server of a fixed rate")
         require_stable(utilization)
         idle_shares.append(1.0 - utilization)
-        slowed.append(
-            Station(station.name, tuple(d / idle_shares[-1] for d in station.demands_s), delay=station.delay)
-        )
+        slowed.append(Station(station.name, tuple(d / idle_shares[-1] for d in station.demands_s), delay=station.delay))
     closed = exact_mva(slowed, populations, think_times_s)
     open_responses = [0.0] * len(open_rates_per_s)
     for station, demands, idle in zip(stations, open_demands_s, idle_shares, strict=True):

@@ -30,9 +30,7 @@ def percentile(probability_at_most: Callable[[float], float], share: float, scal
     upper = scale_s
     while probability_at_most(upper) < share:
         upper *= 2.0
-    return float(
-        brentq(lambda time: probability_at_most(time) - share, 0.0, upper, xtol=1e-15 * upper, rtol=1e-13)
-    )
+    return float(brentq(lambda time: probability_at_most(time) - share, 0.0, upper, xtol=1e-15 * upper, rtol=1e-13))
 
 
 def erlang_mixture_probability(weights: Sequence[float], stage_mean_s: float, time_s: float) -> float:
@@ -55,9 +53,7 @@ def erlang_mixture_percentile(weights: Sequence[float], stage_mean_s: float, sha
         stage_mean_s: mean of each stage in seconds.
         share: the share of the distribution at or below the answer.
     """
-    return percentile(
-        lambda time: erlang_mixture_probability(weights, stage_mean_s, time), share, stage_mean_s
-    )
+    return percentile(lambda time: erlang_mixture_probability(weights, stage_mean_s, time), share, stage_mean_s)
 
 
 def exponential_sum_percentile(means_s: Sequence[float], share: float) -> float:

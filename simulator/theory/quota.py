@@ -23,9 +23,7 @@ def quota_saturated_throughput_per_s(cpu_quota: float, cores: float, demand_s: f
     return min(cpu_quota, cores) / demand_s
 
 
-def quota_response_time(
-    demand_s: float, phase_s: float, cpu_quota: float, period_s: float, parallel: int = 1
-) -> float:
+def quota_response_time(demand_s: float, phase_s: float, cpu_quota: float, period_s: float, parallel: int = 1) -> float:
     """Response time of equal bursts that start together, each on a core of its own, with an untouched budget.
 
     The supply of a periodic server at the start of a period (Shin and Lee, 2003, periodic resource model),
