@@ -21,6 +21,7 @@ FIRST_SLICE_NS: Final = 1_000_000  # where nothing is known of the rate; cheap a
 FIRST_OPERATIONS: Final = 200  # enough to extrapolate a rate within some 15 %
 GROWTH: Final = 8  # of the slice while the rate is unknown: few reruns, and no slice much too long
 FIRST_SHARE: Final = 0.05  # of the budget, for the first pilot that is judged
+MOST_OPERATIONS: Final = 500_000  # in a pilot, because it keeps the records of all: some 100 MB
 LARGEST_SHARE: Final = 0.3  # of the budget, for the longest: the answer's own replications need the rest
 COARSE_BATCHES: Final = 100
 CYCLES: Final = 1.5  # of a closed workload's users: before that, the pilot knows them from their first thinking
@@ -79,7 +80,8 @@ def explore(
     warmup_ns: the scenario's own warm-up, or None to look for it.
     users: of the closed workloads, 0 if there are none.
     """
-    wanted = max(FIRST_SHARE, FIRST_OPERATIONS / engine.operations)
+    largest = min(LARGEST_SHARE, MOST_OPERATIONS / engine.operations)
+    wanted = max(FIRST_SHARE * largest / LARGEST_SHARE, FIRST_OPERATIONS / engine.operations)
     end_ns, spent = first_slice_ns, 0.0
     while True:
         output = simulate(end_ns)
@@ -91,12 +93,12 @@ def explore(
         else:
             cut_ns, found = warmup_ns, True
         covered_ns = max(2 * cut_ns, int(CYCLES * users * end_ns / max(len(all_ends_ns), 1)))
-        if cost >= LARGEST_SHARE or end_ns >= LONGEST_NS or output.interrupted:
+        if cost >= largest or end_ns >= LONGEST_NS or output.interrupted:
             break
         if cost >= wanted * 0.7:
             if found and end_ns >= covered_ns:
                 break
-            end_ns = int(end_ns * min(max(2.0, covered_ns / end_ns), max(1.05 * LARGEST_SHARE / cost, 1.1)))
+            end_ns = int(end_ns * min(max(2.0, covered_ns / end_ns), max(1.05 * largest / cost, 1.1)))
             continue
         reach = 1.05 * wanted / cost if len(all_ends_ns) >= FIRST_OPERATIONS else GROWTH
         end_ns = int(end_ns * min(max(reach, 2), GROWTH))

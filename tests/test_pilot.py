@@ -18,7 +18,7 @@ RATE_PER_S = 10_000
 def system(response_ns, seed=1, rate_per_s=RATE_PER_S):
     """Return a pilot's `simulate`: Poisson starts, responses a function of the start times and of noise."""
     generator = np.random.default_rng(seed)
-    starts = np.cumsum(generator.exponential(S / rate_per_s, 400_000)).astype(np.int64)
+    starts = np.cumsum(generator.exponential(S / rate_per_s, 150_000)).astype(np.int64)
     ends = starts + np.maximum(response_ns(starts, generator), 1).astype(np.int64)
 
     def simulate(end_ns):
@@ -81,6 +81,12 @@ def test_the_pilot_of_a_closed_workload_sees_its_users_more_than_once():
 def test_a_small_share_of_the_budget_is_enough_for_a_calm_system():
     pilot = found(noise)
     assert len(pilot.all_ends_ns) / 200_000 < 2.5 * FIRST_SHARE
+
+
+def test_the_records_of_a_pilot_are_bounded_whatever_the_engine_could_do(monkeypatch):
+    monkeypatch.setattr("simulator.pilot.MOST_OPERATIONS", 20_000)
+    pilot = found(lambda starts, generator: 10 * MS + starts / 2, operations=10**8)
+    assert 19_000 < len(pilot.all_ends_ns) < 40_000
 
 
 def test_where_nothing_ever_ends_the_pilot_ends():
