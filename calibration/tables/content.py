@@ -123,11 +123,12 @@ class Figures:
 
     def all(self) -> dict[str, Any]:
         """Return what a Level is made of."""
+        known = {*self.values, *map(percentile_name, self.percentiles)}
         return {
             **self.values,
             "place": self.place,
             "percentiles_s": dict(sorted(self.percentiles.items())),
-            "rounding": {name: half for name, half in self.rounding.items() if half > 0},
+            "rounding": {name: half for name, half in self.rounding.items() if half > 0 and name in known},
         }
 
 

@@ -1,0 +1,51 @@
+"""Is a load-test report possible? Its figures are held against operational laws and against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calibration.audit import across_levels, single_level
+from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
+from calibration.levels import Level, LevelTable
+
+__all__ = ["AuditReport", "Finding", "audit"]
+
+_RANK = {"impossible": 0, "implausible": 1, "note": 2}
+
+
+def audit(tables: Sequence[LevelTable]) -> AuditReport:
+    """Hold tables against the laws. Tables given together belong to one report: their claims meet."""
+    ledger = Ledger()
+    for table in tables:
+        ledger.source = table.source
+        for series in comparable(table):
+            _check_series(series, ledger)
+    findings = sorted(ledger.findings, key=lambda entry: _RANK[entry.severity])
+    return AuditReport(
+        tuple(table.source for table in tables),
+        sum(len(table.levels) for table in tables),
+        tuple(findings),
+        laws_of(ledger),
+    )
+
+
+def comparable(table: LevelTable) -> list[list[Level]]:
+    """Return the levels that differ in their load alone: one series on one machine."""
+    groups: dict[tuple[str, float | None, float | None], list[Level]] = {}
+    for name, levels in table.series().items():
+        for level in levels:
+            groups.setdefault((name, level.cores, level.instances), []).append(level)
+    return list(groups.values())
+
+
+def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
+    single_level.check_figures(levels, ledger)
+    single_level.check_arithmetic(levels, ledger)
+    single_level.check_distribution(levels, ledger)
+    single_level.check_little(levels, ledger)
+    across_levels.check_efficiency(levels, ledger)
+    across_levels.check_interactive(levels, ledger)
+    across_levels.check_utilization(levels, ledger)
+    across_levels.check_forced_flow(levels, ledger)
+    across_levels.check_memory(levels, ledger)
+    across_levels.check_bounds(levels, ledger)

@@ -1,0 +1,369 @@
+"""Laws that tie the levels of one series together: what holds at most levels must hold at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.audit.findings import Ledger, Severity
+from calibration.audit.means import mean_of
+from calibration.audit.odd_ones import Fit, first_that_holds
+from calibration.audit.tolerances import ARITHMETIC, MEASUREMENT, ODD, rounding_of
+from calibration.audit.words import named, percent, shown, slips
+from calibration.levels import Level
+from simulator.measures import percentile_name
+
+Numbers = NDArray[np.float64]
+FEWEST = 3
+"""Levels that it takes to tell which one is wrong."""
+
+
+def _array(values: Sequence[float]) -> Numbers:
+    return np.array(values, dtype=np.float64)
+
+
+def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Interactive response-time law: N / X - R is the same think time at every closed level.
+
+    Denning and Buzen, 1978. Where only processes are known, each may keep any number of operations in flight,
+    the same at all levels.
+    """
+    closed = [
+        level
+        for level in levels
+        if level.kind != "open" and level.procs and mean_of(level) and (level.error_rate or 0.0) <= 0.05
+    ]
+    if len(closed) < FEWEST:
+        ledger.skip("interactive", f"it takes {FEWEST} closed levels with processes and response times")
+        return
+    per_throughput = _array(
+        [(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed]
+    )
+    means = _array([mean_of(level) or 0.0 for level in closed])
+    estimated = any(level.mean_s is None for level in closed)
+    allowed = _array(
+        [
+            MEASUREMENT + rounding_of(level, "throughput_per_s", "mean_s") + 2.0 * (level.error_rate or 0.0)
+            for level in closed
+        ]
+    )
+    allowed += 0.015 if estimated else 0.0
+    fit = _interactive_fit(closed, per_throughput, means, allowed, estimated)
+    ledger.check("interactive", len(closed))
+    if fit is None:
+        ledger.skip("interactive", "no think time fits most of the levels")
+        return
+    for index in fit.odd:
+        _report_interactive(ledger, closed[index], per_throughput[index], fit.expected[index], fit)
+
+
+def _interactive_fit(
+    closed: Sequence[Level], per_throughput: Numbers, means: Numbers, allowed: Numbers, estimated: bool
+) -> Fit | None:
+    """Fit N / X = Z + R with the operations known, or n / X = (Z + R) / c with c of them in each process.
+
+    The parameters are Z / c and 1 / c. A mean that is estimated may be off by a factor that c takes up.
+    """
+    ones = np.ones_like(means)
+    tolerance, smallest = allowed * per_throughput, np.maximum(ODD, 1.5 * allowed) * per_throughput
+    fits: list[Fit] = []
+    alone = first_that_holds([ones[:, None]], per_throughput - means, tolerance, smallest)
+    if alone is not None and not estimated:
+        fits.append(Fit(np.append(alone.parameters, 1.0), alone.expected + means, alone.odd))
+    if estimated or any(level.population is None for level in closed):
+        both = first_that_holds([np.column_stack([ones, means])], per_throughput, tolerance, smallest)
+        if (
+            both is not None
+            and both.parameters[1] > 0.0
+            and (estimated or _is_count(1.0 / both.parameters[1]))
+        ):
+            fits.append(both)
+    return next((fit for fit in fits if not fit.odd), fits[0] if fits else None)
+
+
+def _is_count(each: float) -> bool:
+    """Return whether operations circulating in a process can be a whole number, as far as a fit tells."""
+    return abs(each / max(round(each), 1) - 1.0) < 0.05
+
+
+def _report_interactive(ledger: Ledger, level: Level, stated: float, expected: float, fit: Fit) -> None:
+    count = (level.population or level.procs or 0.0) / expected
+    thinking = fit.parameters[0] / fit.parameters[1]
+    each = 1.0 / fit.parameters[1]
+    said = f" with {each:.4g} operations circulating in each process" if abs(each - 1.0) > 0.02 else ""
+    times = ("mean_s",) if level.mean_s is not None else tuple(map(percentile_name, level.percentiles_s))
+    ledger.find(
+        "interactive",
+        "impossible",
+        level,
+        f"the throughput is {shown('throughput_per_s', level.throughput_per_s)}; with the think time of "
+        f"{shown('mean_s', thinking)} that the other levels have{said}, this response time allows "
+        f"{shown('throughput_per_s', count)}",
+        figures=("throughput_per_s", *times),
+        stated=level.throughput_per_s,
+        expected=count,
+        explanations=(
+            *slips(stated, expected),
+            "throughput and response time of different runs",
+            "another think time, or operations that failed and are in one of the figures only",
+        ),
+    )
+
+
+def check_utilization(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Utilization law: cores busy = throughput x demand, perhaps with a fixed part; never above the cores."""
+    _check_gauge(levels, ledger)
+    busy = [level for level in levels if _cpu(level) is not None]
+    if len(busy) < FEWEST:
+        ledger.skip("utilization", f"it takes {FEWEST} levels with CPU")
+        return
+    target = _array([_cpu(level) or 0.0 for level in busy])
+    throughput = _array([level.throughput_per_s for level in busy])
+    name = "cpu_busy_cores" if busy[0].cpu_busy_cores is not None else "cpu_utilization"
+    if target.min() <= 0.0:
+        ledger.skip("utilization", "some levels show no CPU at all")
+        return
+    fit = _proportional(busy, name, target, throughput, fixed=True)
+    ledger.check("utilization", len(busy))
+    if fit is None:
+        ledger.skip("utilization", "the CPU of an operation changes from level to level")
+        return
+    for index in fit.odd:
+        _report_cost(
+            ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index]
+        )
+
+
+def _check_gauge(levels: Sequence[Level], ledger: Ledger) -> None:
+    for level in levels:
+        cores = (level.cores or 0.0) * (level.instances or 1.0)
+        share = level.cpu_utilization
+        if share is None and level.cpu_busy_cores is not None and cores:
+            share = level.cpu_busy_cores / cores
+        if share is None:
+            continue
+        ledger.check("utilization")
+        rounding = rounding_of(level, "cpu_utilization", "cpu_busy_cores")
+        if share > 1.01 + rounding:
+            ledger.find(
+                "utilization",
+                "impossible",
+                level,
+                f"CPU is busy for {shown('cpu_utilization', share)} of all cores",
+                figures=("cpu_utilization", "cores"),
+                stated=share,
+                expected=1.0,
+                explanations=("a gauge that counts each core as 100 %", "more cores than were stated"),
+            )
+
+
+def _cpu(level: Level) -> float | None:
+    return level.cpu_busy_cores if level.cpu_busy_cores is not None else level.cpu_utilization
+
+
+def _proportional(
+    levels: Sequence[Level], name: str, target: Numbers, throughput: Numbers, *, fixed: bool
+) -> Fit | None:
+    """Fit a figure as a cost per operation, then with a fixed part too."""
+    allowed = _array([MEASUREMENT + rounding_of(level, "throughput_per_s", name) for level in levels])
+    tolerance, smallest = allowed * target, np.maximum(ODD, 1.5 * allowed) * target
+    designs = [throughput[:, None]]
+    if fixed:
+        designs.append(np.column_stack([throughput, np.ones_like(throughput)]))
+    return first_that_holds(designs, target, tolerance, smallest)
+
+
+def _report_cost(
+    ledger: Ledger, law: str, level: Level, *, name: str, stated: float, expected: float
+) -> None:
+    each, usual = stated / level.throughput_per_s, expected / level.throughput_per_s
+    more = stated > expected
+    ledger.find(
+        law,
+        "implausible",
+        level,
+        f"the {named(name)} is {shown(name, stated)}; at the cost of an operation at the other levels it would be "
+        f"{shown(name, expected)}",
+        figures=(name, "throughput_per_s"),
+        stated=stated,
+        expected=expected,
+        off=each / usual - 1.0,
+        explanations=(
+            *slips(stated, expected),
+            *(("a fixed cost that weighs more here", "polling or another load") if more else ()),
+            *(("batching, which shares a cost", "a gauge that missed part of the time") if not more else ()),
+            "figures of different runs",
+        ),
+    )
+
+
+def check_forced_flow(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Forced flow: traffic and further operations per operation are the same at all levels.
+
+    Denning and Buzen, 1978.
+    """
+    flows = ["network_bytes_per_s", "disk_bytes_per_s"]
+    flows += sorted({name for level in levels for name in level.other_rates_per_s})
+    checked = False
+    for name in flows:
+        flowing = [level for level in levels if _flow(level, name)]
+        if len(flowing) < FEWEST:
+            continue
+        checked = True
+        target = _array([_flow(level, name) or 0.0 for level in flowing])
+        throughput = _array([level.throughput_per_s for level in flowing])
+        fit = _proportional(flowing, name, target, throughput, fixed=True)
+        ledger.check("forced_flow", len(flowing))
+        if fit is None:
+            ledger.skip("forced_flow", "the traffic of an operation changes from level to level")
+            continue
+        for index in fit.odd:
+            _report_cost(
+                ledger,
+                "forced_flow",
+                flowing[index],
+                name=name,
+                stated=target[index],
+                expected=fit.expected[index],
+            )
+    if not checked:
+        ledger.skip("forced_flow", f"it takes {FEWEST} levels with network, disk or further rates")
+
+
+def _flow(level: Level, name: str) -> float | None:
+    return level.figure(name) if name.endswith("_bytes_per_s") else level.other_rates_per_s.get(name)
+
+
+def check_memory(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Memory grows with the operations in flight: base + operations x memory of one."""
+    held = [level for level in levels if level.memory_bytes and mean_of(level)]
+    if len(held) < FEWEST + 1:
+        ledger.skip("memory", f"it takes {FEWEST + 1} levels with memory and response time")
+        return
+    target = _array([level.memory_bytes or 0.0 for level in held])
+    in_flight = _array([level.throughput_per_s * (mean_of(level) or 0.0) for level in held])
+    ones = np.ones_like(target)
+    allowed = _array([MEASUREMENT + rounding_of(level, "memory_bytes") for level in held])
+    fit = first_that_holds(
+        [ones[:, None], np.column_stack([ones, in_flight])],
+        target,
+        allowed * target,
+        np.maximum(ODD, 1.5 * allowed) * target,
+    )
+    ledger.check("memory", len(held))
+    if fit is None:
+        ledger.skip("memory", "memory follows neither a constant nor the operations in flight")
+        return
+    for index in fit.odd:
+        level = held[index]
+        ledger.find(
+            "memory",
+            "implausible",
+            level,
+            f"the memory is {shown('memory_bytes', target[index])}; by the operations in flight at the other levels "
+            f"it would be {shown('memory_bytes', fit.expected[index])}",
+            figures=("memory_bytes",),
+            stated=target[index],
+            expected=fit.expected[index],
+            explanations=(
+                *slips(target[index], fit.expected[index]),
+                "a leak, a cache that fills, or a peak",
+            ),
+        )
+
+
+def check_efficiency(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Efficiency and speedup against the level with the fewest processes (or cores)."""
+    for name, definitions in (
+        ("efficiency", {"throughput per process relative to the smallest level": _efficiency}),
+        ("speedup", {"throughput relative to the smallest level": _speedup}),
+    ):
+        stated = [level for level in levels if level.figure(name) and _size(level)]
+        if len(stated) < 2:
+            continue
+        (said, expected_of) = next(iter(definitions.items()))
+        base = min(stated, key=lambda level: _size(level) or 0.0)
+        scale = (base.figure(name) or 0.0) / expected_of(base, base)
+        if abs(scale - 1.0) > 0.02:  # relative to something that is not in the table: only proportions count
+            scale = float(np.median([(one.figure(name) or 0.0) / expected_of(one, base) for one in stated]))
+        for level in stated:
+            _report_efficiency(ledger, level, name, expected_of(level, base) * scale, said)
+
+
+def _size(level: Level) -> float | None:
+    return level.procs or level.cores or level.instances
+
+
+def _efficiency(level: Level, base: Level) -> float:
+    return _speedup(level, base) / ((_size(level) or 1.0) / (_size(base) or 1.0))
+
+
+def _speedup(level: Level, base: Level) -> float:
+    return level.throughput_per_s / base.throughput_per_s
+
+
+def _report_efficiency(ledger: Ledger, level: Level, name: str, expected: float, said: str) -> None:
+    stated = level.figure(name) or 0.0
+    ledger.check("arithmetic")
+    allowed = 3 * ARITHMETIC + rounding_of(level, name, "throughput_per_s")
+    if abs(stated / expected - 1.0) <= allowed:
+        return
+    wrong = {
+        "a speedup": expected * (_size(level) or 1.0),
+        "its complement": 1.0 - expected,
+        "its inverse": 1.0 / expected,
+    }
+    guesses = [f"it is {what}" for what, value in wrong.items() if value and abs(stated / value - 1.0) < 0.01]
+    text = f"the {name} is {shown('efficiency', stated)}, but {said} is {shown('efficiency', expected)}"
+    ledger.find(
+        "arithmetic",
+        "impossible",
+        level,
+        text,
+        figures=(name, "throughput_per_s"),
+        stated=stated,
+        expected=expected,
+        off=stated / expected - 1.0,
+        explanations=(
+            *guesses,
+            *slips(stated, expected),
+            "computed from other figures than those of the table",
+        ),
+    )
+
+
+def check_bounds(levels: Sequence[Level], ledger: Ledger) -> None:
+    """No process is faster among others than alone; demand at low load bounds the throughput at high load."""
+    sized = [level for level in levels if level.kind != "open" and level.procs]
+    if len(sized) < 2:
+        ledger.skip("bounds", "it takes two closed levels")
+        return
+    base = min(sized, key=lambda level: level.procs or 0.0)
+    for level in sized:
+        ledger.check("bounds")
+        expected = base.throughput_per_s * (level.procs or 0.0) / (base.procs or 1.0)
+        allowed = ODD + rounding_of(level, "throughput_per_s") + rounding_of(base, "throughput_per_s")
+        if level.throughput_per_s > expected * (1.0 + allowed):
+            _report_superlinear(ledger, level, base, expected)
+
+
+def _report_superlinear(ledger: Ledger, level: Level, base: Level, expected: float) -> None:
+    severity: Severity = "implausible"
+    ledger.find(
+        "bounds",
+        severity,
+        level,
+        f"the throughput is {shown('throughput_per_s', level.throughput_per_s)}, "
+        f"{percent(level.throughput_per_s / expected - 1.0)} above {level.procs:g} times that of "
+        f"{base.procs:g} alone",
+        figures=("throughput_per_s", "procs"),
+        stated=level.throughput_per_s,
+        expected=expected,
+        explanations=(
+            *slips(level.throughput_per_s, expected),
+            f"the level of {base.procs:g} was disturbed or not warmed up",
+            "a cost that batches share, or a clock that rises with the load",
+        ),
+    )
