@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from calibration.interference import Interference, Watch
 from calibration.live import names, protocol
 from calibration.live.copies import Copies, Program
 from calibration.live.errors import LiveError
@@ -29,6 +30,10 @@ from calibration.live.usage import (
 START_DELAY_NS: Final = 150_000_000
 """From the opening of the barrier to the common begin: long enough for all copies to be waiting for it."""
 CHECK_S: Final = 0.25
+
+
+WatchMaker = Callable[[Callable[[], Iterable[int]]], Watch]
+"""Makes the watch over other load, from what returns the processes that are not others."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Recording:
     base_bytes: resident memory of all copies before their first operation. own_bytes: of it, what they do not
     share. peak_bytes: their resident memory at its peak. loopback_bytes: of the whole machine in the window.
     problem: what the first failed operation said.
+    interference: what else the machine did between the readings.
     """
 
     plan: Plan
@@ -73,6 +79,7 @@ class Recording:
     own_bytes: int | None
     peak_bytes: int | None
     loopback_bytes: int | None
+    interference: Interference
     problem: str | None = None
 
 
@@ -85,7 +92,11 @@ class _Reading:
 
 
 def run_level(
-    program: Program, plan: Plan, ready_timeout_s: float, finish_timeout_s: float = 10.0
+    program: Program,
+    plan: Plan,
+    watch: WatchMaker,
+    ready_timeout_s: float,
+    finish_timeout_s: float = 10.0,
 ) -> Recording:
     """Run one level of a program that speaks the line protocol.
 
@@ -112,9 +123,10 @@ def run_level(
         _watch_until(copies, window_ns[0])
         tree = [pid for leader in copies.pids for pid in with_descendants(leader)]
         reset_peak(tree)
-        before = _read(copies)
-        _watch_until(copies, window_ns[1])
-        after = _read(copies)
+        with watch(lambda: copies.pids) as watched:
+            before = _read(copies)
+            _watch_until(copies, window_ns[1])
+            after = _read(copies)
         peak = peak_bytes(copies.pids)
         reports = copies.finish(finish_timeout_s)
         copies.check_failures()
@@ -135,6 +147,7 @@ def run_level(
         peak_bytes=peak,
         loopback_bytes=_difference(after.loopback_bytes, before.loopback_bytes),
         problem=next((found.problem for found in transcripts if found.problem), None),
+        interference=watched.interference,
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from calibration.live.worker import Task, take_part
 
+_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+
 
 class RunCommand:
     """Runs a command once for each call."""
@@ -27,15 +29,18 @@ class RunCommand:
         except OSError as error:
             raise ValueError(f"a program that does not start ({(error.strerror or '').lower()})") from None
         _, status, usage = os.wait4(pid, 0)
-        unit_bytes = 1 if sys.platform == "darwin" else 1024
-        self._peak_bytes = usage.ru_maxrss * unit_bytes
+        self._peak_bytes = usage.ru_maxrss * _UNIT_BYTES
         code = os.waitstatus_to_exitcode(status)
         if code:
             raise ValueError(f"signal {-code}" if code < 0 else f"exit code {code}")
 
     def peak_bytes(self) -> int:
-        """Return the peak of resident memory of the last run [bytes]."""
-        return self._peak_bytes
+        """Return the peak of resident memory of the last run [bytes]; -1 if it is that of this process.
+
+        The system lets a new process inherit the peak of the one that started it.
+        """
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT_BYTES
+        return self._peak_bytes if self._peak_bytes > own else -1
 
 
 def children_cpu_ns() -> int:

@@ -1,0 +1,147 @@
+"""The measurement of a program: levels of copies, repeated, and the workload that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from calibration.levels import LevelTable, Remark
+from calibration.live.cleanup import guarded
+from calibration.live.copies import Program
+from calibration.live.describe import describe
+from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
+from calibration.live.measured import Measurement
+from calibration.live.repeats import Judge, Repeat, Repeats, measure_all
+from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores, watch_of
+from calibration.live.summarize import detail_of, level_of, net_cpu_ns
+from simulator.provenance import provenance
+
+CLOCKED_AT_MOST_NS: Final = 2_000_000_000
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured. command: as the person asked for it."""
+
+    kind: Literal["command", "python"]
+    program: Program
+    command: Sequence[str]
+
+
+def measure_program(
+    subject: Subject, settings: Settings, tell: Tell, watch: WatchMaker = watch_of
+) -> Measurement:
+    """Measure a program that speaks the line protocol, and describe its workload.
+
+    tell: is told what each repeat gave, on one line. watch: over other load.
+    Raises LiveError if it cannot be measured, and KeyboardInterrupt if it is stopped before anything was.
+    """
+    plans = settings.plans()
+    with guarded():
+        clocked = _clocked(subject.program, plans[0], settings, watch)
+
+        def measure(plan: Plan, repeat: int) -> Recording:
+            seeded = replace(plan, seed=plan.seed + SEED_STEP * repeat)
+            return run_level(subject.program, seeded, watch, settings.ready_timeout_s)
+
+        found = measure_all(
+            plans,
+            repeats=settings.repeats,
+            retries=settings.retries,
+            measure=measure,
+            judge=Judge(lambda plan, recording: judged(plan, recording.interference), _cpu_of_operation),
+            tell=lambda repeat: tell(_line(repeat)),
+        )
+    if not found.made:
+        raise KeyboardInterrupt
+    return _measurement(subject, settings, found, clocked)
+
+
+def _clocked(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) -> Recording | None:
+    """Run one copy with its CPU clock read around each operation, if it can do that."""
+    pacing = plan.pacing
+    if pacing.rate_per_s is not None:
+        pacing = replace(pacing, rate_per_s=pacing.rate_per_s / plan.copies)
+    duration_ns = min(plan.duration_ns, CLOCKED_AT_MOST_NS)
+    alone = replace(plan, copies=1, pacing=pacing, duration_ns=duration_ns, cpu_of_each=True)
+    recording = run_level(program, alone, watch, settings.ready_timeout_s)
+    return recording if (recording.operations["cpu_ns"] >= 0).all() else None
+
+
+def _cpu_of_operation(recording: Recording) -> float:
+    return net_cpu_ns(recording) / recording.done if recording.done else 0.0
+
+
+def _measurement(
+    subject: Subject, settings: Settings, found: Repeats[Plan, Recording], clocked: Recording | None
+) -> Measurement:
+    cores = usable_cores()
+    kept = found.kept()
+    recordings = [repeat.value for repeat in kept]
+    table = LevelTable(
+        source=subject.program.name,
+        tool=f"sim calibrate {subject.kind}",
+        levels=[level_of(repeat.value, repeat.number, cores) for repeat in kept],
+        leaves_out_late_starts=False,
+        remarks=disturbance_remarks(found),
+    )
+    return Measurement(
+        kind=subject.kind,
+        subject=subject.program.name,
+        command=list(subject.command),
+        pacing=settings.paced(),
+        cores=cores,
+        warmup_s=settings.warmup_ns / 1e9,
+        duration_s=settings.duration_ns / 1e9,
+        seed=settings.seed,
+        provenance=measured_when(),
+        table=table,
+        details=[detail_of(repeat.value, repeat.number) for repeat in kept],
+        workload=describe(recordings, clocked, cores),
+        never_quiet=[plan_text(plan) for plan in found.never_quiet()],
+        interrupted=found.interrupted,
+        failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
+        problem=next((recording.problem for recording in recordings if recording.problem), None),
+    )
+
+
+def measured_when() -> dict[str, Any]:
+    """Return versions and date as every result has them, without what only a simulation has."""
+    every = provenance("none", "", 0.0)
+    return {name: every[name] for name in ("version", "python", "numpy", "scipy", "date")}
+
+
+def disturbance_remarks(found: Repeats[Plan, Any]) -> list[Remark]:
+    """Return a remark for each repeat that other load disturbed, and whether it was left out."""
+    kept = found.kept()
+    return [
+        Remark(
+            code="disturbed",
+            place=f"{plan_text(repeat.plan)}, repeat {repeat.number}",
+            message=f"{'kept for want of a quiet one' if repeat in kept else 'left out'}: "
+            + "; ".join(repeat.problems),
+        )
+        for repeat in found.made
+        if repeat.problems
+    ]
+
+
+def plan_text(plan: Plan) -> str:
+    """Say which level it is."""
+    offered = f" at {plan.pacing.rate_per_s:g}/s" if plan.pacing.rate_per_s is not None else ""
+    return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}"
+
+
+def _line(repeat: Repeat[Plan, Recording]) -> str:
+    """Say on one line what a repeat gave."""
+    level = level_of(repeat.value, repeat.number, usable_cores())
+    cpu_ms = _cpu_of_operation(repeat.value) / 1e6
+    disturbed = f"; disturbed: {'; '.join(repeat.problems)}" if repeat.problems else ""
+    return (
+        f"{plan_text(repeat.plan)}, repeat {repeat.number}: {level.throughput_per_s:.4g}/s, "
+        f"p50 {level.percentiles_s[50.0] * 1e3:.4g} ms, p99 {level.percentiles_s[99.0] * 1e3:.4g} ms, "
+        f"CPU {cpu_ms:.4g} ms{disturbed}"
+    )

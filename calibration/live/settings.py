@@ -1,0 +1,97 @@
+"""How a live measurement is made: which levels, how often, how long, how paced, and what counts as disturbed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from calibration.interference import Interference, Limits, ProcSource, Watch
+from calibration.live.errors import LiveError
+from calibration.live.level_run import Plan
+from calibration.live.measured import Paced
+from calibration.live.pacing import Pacing
+
+MAX_COPIES: Final = 1000
+MAX_REPEATS: Final = 100
+MAX_LEVEL_NS: Final = 600_000_000_000
+WAIT_LIMIT: Final = 0.05
+SEED_STEP: Final = 1_000_003
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a program or a service is measured.
+
+    copies: of each level: processes, or connections. rates_per_s: instead of one pace, a level for each rate [per s,
+    of all copies together]. repeats: of each level. retries: further ones in all, where some were disturbed.
+    duration_ns: measured window of each, after warmup_ns. ready_timeout_s: until all copies must be set up.
+
+    Raises LiveError for what cannot be.
+    """
+
+    copies: Sequence[int]
+    pacing: Pacing = field(default_factory=Pacing)
+    rates_per_s: Sequence[float] = ()
+    repeats: int = 3
+    retries: int = 3
+    duration_ns: int = 3_000_000_000
+    warmup_ns: int = 1_000_000_000
+    seed: int = 1
+    ready_timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for option, value, least, most in (
+            ("--repeats", self.repeats, 1, MAX_REPEATS),
+            ("--retries", self.retries, 0, MAX_REPEATS),
+            ("--procs", min(self.copies, default=0), 1, MAX_COPIES),
+            ("--procs", max(self.copies, default=0), 1, MAX_COPIES),
+        ):
+            if not least <= value <= most:
+                raise LiveError(option, str(value), f"{least} to {most}")
+        if self.duration_ns <= 0 or self.duration_ns + self.warmup_ns > MAX_LEVEL_NS:
+            seconds = f"{(self.duration_ns + self.warmup_ns) / 1e9:g} s with the warm-up"
+            raise LiveError("--duration", seconds, f"above 0, up to {MAX_LEVEL_NS // 10**9} s with it")
+
+    def plans(self) -> list[Plan]:
+        """Return the levels, fewest copies first."""
+        pacings = [Pacing(rate_per_s=rate) for rate in sorted(set(self.rates_per_s))] or [self.pacing]
+        return [
+            Plan(copies, pacing, self.duration_ns, self.warmup_ns, self.seed)
+            for copies in sorted(set(self.copies))
+            for pacing in pacings
+        ]
+
+    def paced(self) -> Paced:
+        """Return the pacing as it stands in a measurement."""
+        return Paced(
+            kind="rate" if self.rates_per_s else self.pacing.kind,
+            think_mean_s=self.pacing.think_mean_ns / 1e9,
+            think_kind=self.pacing.think_kind,
+            rates_per_s=list(self.rates_per_s),
+        )
+
+
+def default_copies(cores: int) -> list[int]:
+    """Return the levels that are measured when none are named: 1, 2, 4 ... up to the cores, 1 and 2 at least."""
+    levels = [1, 2]
+    while levels[-1] * 2 <= cores:
+        levels.append(levels[-1] * 2)
+    return levels
+
+
+def usable_cores() -> int:
+    """Return the CPUs that this process, and so what it starts, may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def watch_of(own: Callable[[], Iterable[int]]) -> Watch:
+    """Return a watch over other load that does not count kernel threads: disk and network work is the program's."""
+    return Watch(own, ProcSource(kernel_threads=False))
+
+
+def judged(plan: Plan, interference: Interference) -> tuple[list[str], float]:
+    """Return what disturbed a level, in words, and how badly. A copy alone should not wait for a core either."""
+    limits = Limits(wait=WAIT_LIMIT if plan.copies == 1 else None)
+    return interference.problems(limits), interference.severity(limits)
