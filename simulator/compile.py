@@ -373,7 +373,8 @@ class _Compiler:
         if service.cpu_quota is not None:
             period = service.cpu_quota_period
             quota = int(service.cpu_quota * period + 0.5)
-            quota_slice = 0 if service.discipline == "processor_sharing" else service.cpu_quota_slice
+            sharing = self.rows["hosts"][host][4] == PROCESSOR_SHARING  # draws on the budget as it is used
+            quota_slice = 0 if sharing else service.cpu_quota_slice
         first_batcher = len(self.rows.get("batchers", []))
         first_lock = len(self.rows.get("locks", []))
         first_pool = len(self.rows.get("pools", []))
