@@ -34,11 +34,15 @@ class Program:
     """What every copy runs.
 
     name: what errors call it. arguments: of the process. environment: variables beside the usual ones.
+    holds_all: one process does the work of all copies, as a load generator with several connections.
+    accepted: what errors say instead of an operation that fails.
     """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    holds_all: bool = False
+    accepted: str = "an operation that can be done here"
 
 
 class Copy:
@@ -206,7 +210,7 @@ class Copies:
             return
         failure = protocol.parse(report, self.program.name, copy.number, paced=False).failure
         if failure is not None:
-            raise LiveError(self.program.name, failure, "an operation that can be done here")
+            raise LiveError(self.program.name, failure, self.program.accepted)
 
     def begin(self, first_ns: int, last_ns: int) -> None:
         """Open the barrier."""

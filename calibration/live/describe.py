@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibration.live.level_run import Recording
 from calibration.live.measured import Detail, Figure, SerialShare, Spread, Workload
 from calibration.live.operations import quantile_table, service_ns
-from calibration.live.summarize import detail_of, net_cpu_ns, succeeded
+from calibration.live.summarize import detail_of, net_cpu_ns, service_cpu_ns, service_detail_of, succeeded
 from simulator.statistics import interval
 
 SLEEPS_AT_LEAST: Final = 0.05
@@ -25,6 +25,7 @@ WAIT_AT_LEAST: Final = 0.01
 """Share of the service time from which a pure wait is told apart from errors of measurement."""
 SERIAL_AT_LEAST: Final = 0.01
 DOMINATES: Final = 0.9
+BUSY_SHARE: Final = 0.1
 
 Floats = NDArray[np.float64]
 
@@ -63,8 +64,104 @@ def describe(recordings: Sequence[Recording], clocked: Recording | None, cores: 
         disk_written_bytes=mean("disk_written_bytes"),
         network_bytes=mean("network_bytes"),
         serial=serial_share(by_copies, cores, notes),
+        hand_off_s=_of_each_sleep(first, [_hand_off_s(recording) for recording in first]),
         notes=notes,
     )
+
+
+def describe_service(recordings: Sequence[Recording]) -> Workload | None:
+    """Describe the operations of a service that was put under load by a generator on the same machine.
+
+    At the smallest level a response consists of the generator's CPU, the server's, the time that either was ready
+    but not yet running, and of pure wait, which is what remains. recordings: all repeats of all levels. Returns None
+    where the server's CPU was not seen, as nothing tells its demand then.
+    """
+    by_copies = _by_copies([recording for recording in recordings if recording.served is not None])
+    if not by_copies:
+        return None
+    first = by_copies[min(by_copies)]
+    details = [service_detail_of(recording, 1) for recording in first]
+    mean = _means(details)
+    demand_s = figure([detail.cpu_s or 0.0 for detail in details])
+    generator_s = figure([detail.generator_cpu_s or 0.0 for detail in details])
+    notes = ["the spread of the response times was given to what dominates them; the fit tells more"]
+    if min(by_copies) > 1:
+        notes.append("without a level of one connection, waits for a core are in the wait")
+    times_s = np.concatenate([service_ns(succeeded(one.operations)) for one in first]) / 1e9
+    delays_s = [_hand_off_s(one) for one in first]
+    known_s = demand_s.value + generator_s.value
+    wait_s = figure(
+        [
+            max(0.0, float(service_ns(succeeded(one.operations)).mean()) / 1e9 - known_s - late_s)
+            for one, late_s in zip(first, delays_s, strict=True)
+        ]
+    )
+    wait = None
+    if wait_s.value >= WAIT_AT_LEAST * float(times_s.mean()):
+        wait = spread(np.maximum(0.0, times_s - known_s), wait_s)
+    shaped = times_s - (generator_s.value + wait_s.value + float(np.mean(delays_s)))
+    steady = wait is not None and wait.mean_s.value > demand_s.value
+    return Workload(
+        demand=spread(np.ones(1) if steady else np.maximum(0.0, shaped), demand_s),
+        wait=wait,
+        shape="response" if steady or wait is None else "unknown",
+        demand_by_copies_s={
+            copies: figure([(service_cpu_ns(one) or 0.0) / (one.done or 1.0) / 1e9 for one in group])
+            for copies, group in by_copies.items()
+        },
+        sleeps=mean("voluntary_switches"),
+        base_bytes=mean("base_bytes"),
+        memory_bytes=_memory_of_request(by_copies),
+        read_bytes=mean("read_bytes"),
+        written_bytes=mean("written_bytes"),
+        disk_read_bytes=mean("disk_read_bytes"),
+        disk_written_bytes=mean("disk_written_bytes"),
+        network_bytes=mean("network_bytes"),
+        hand_off_s=_of_each_sleep(first, delays_s),
+        generator_cpu_s=generator_s,
+        processes=_busy_processes(details),
+        notes=notes,
+    )
+
+
+def _hand_off_s(recording: Recording) -> float:
+    """Return how long server and generator were ready but not running, for each operation [s]."""
+    parts = [recording.used.run_delay_ns, recording.served.used.run_delay_ns if recording.served else 0]
+    return sum(part or 0 for part in parts) / (recording.done or 1.0) / 1e9
+
+
+def _of_each_sleep(first: Sequence[Recording], delays_s: Sequence[float]) -> Figure | None:
+    """Return the time from a wake-up to running [s], from the only level that nobody competes in; else None."""
+    found = []
+    for recording, delay_s in zip(first, delays_s, strict=True):
+        parts = [recording.used, *([recording.served.used] if recording.served else [])]
+        sleeps = sum(used.voluntary_switches or 0 for used in parts) / (recording.done or 1.0)
+        if recording.plan.copies != 1 or sleeps < SLEEPS_AT_LEAST:
+            return None
+        found.append(delay_s / sleeps)
+    return figure(found)
+
+
+def _memory_of_request(by_copies: dict[int, list[Recording]]) -> float | None:
+    """Return how much the peak of the server's memory grows with each operation at once [bytes], at least 0."""
+    peaks = {
+        copies: [one.served.peak_bytes for one in group if one.served and one.served.peak_bytes is not None]
+        for copies, group in by_copies.items()
+    }
+    known = {copies: float(np.median(found)) for copies, found in peaks.items() if found}
+    if len(known) < 2:
+        return None
+    return max(0.0, float(np.polyfit(list(known), list(known.values()), 1)[0]))
+
+
+def _busy_processes(details: Sequence[Detail]) -> int | None:
+    """Return how many processes of the server take a tenth of its CPU or more."""
+    found = [
+        sum(cores >= BUSY_SHARE * sum(detail.process_cpu_cores) for cores in detail.process_cpu_cores)
+        for detail in details
+        if sum(detail.process_cpu_cores) > 0
+    ]
+    return max(found) if found else None
 
 
 def figure(values: Sequence[float]) -> Figure:
@@ -110,7 +207,9 @@ def serial_share(by_copies: dict[int, list[Recording]], cores: int, notes: list[
         )
         return None
     more, half_width = sleeps
-    if more < max(SERIAL_AT_LEAST, half_width or 0.0) or asleep[0] <= 0:
+    counted = sum(recording.done for recording in [*by_copies[1], *by_copies[copies]])
+    by_chance = 4 * math.sqrt(max(more, SERIAL_AT_LEAST) / max(counted, 1.0))
+    if more < max(SERIAL_AT_LEAST, half_width or 0.0, by_chance) or asleep[0] <= 0:
         return None
     others = copies - 1
     share = min(1.0, _share_of_chance(min(more, 0.999), others))

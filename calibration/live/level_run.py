@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from calibration.live.operations import Operations, done_within, ended_within, t
 from calibration.live.pacing import Pacing
 from calibration.live.usage import (
     Usage,
+    cpu_clock_ns,
     loopback_bytes,
     own_bytes,
     peak_bytes,
@@ -30,6 +32,8 @@ from calibration.live.usage import (
 START_DELAY_NS: Final = 150_000_000
 """From the opening of the barrier to the common begin: long enough for all copies to be waiting for it."""
 CHECK_S: Final = 0.25
+FINISH_TIMEOUT_S: Final = 10.0
+"""For the last operations and the reports, after which a copy is ended."""
 
 
 WatchMaker = Callable[[Callable[[], Iterable[int]]], Watch]
@@ -53,6 +57,20 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Service:
+    """What a service used between the two readings.
+
+    base_bytes: its resident memory before the first operation. peak_bytes: at its peak; None: unknown.
+    cpu_ns_of_processes: of each of its processes, the busiest first [ns].
+    """
+
+    used: Usage
+    base_bytes: int
+    peak_bytes: int | None
+    cpu_ns_of_processes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Recording:
     """What one level gave.
 
@@ -65,6 +83,7 @@ class Recording:
     share. peak_bytes: their resident memory at its peak. loopback_bytes: of the whole machine in the window.
     problem: what the first failed operation said.
     interference: what else the machine did between the readings.
+    served: what the service used that the program put under load; None: the program is the service itself.
     """
 
     plan: Plan
@@ -81,14 +100,35 @@ class Recording:
     loopback_bytes: int | None
     interference: Interference
     problem: str | None = None
+    served: Service | None = None
+
+
+class Served(Protocol):
+    """What serves the operations, where that is not the program itself."""
+
+    def pids(self) -> list[int]:
+        """Return the processes that are there now. Raises LiveError if none is any more."""
 
 
 @dataclass(frozen=True)
 class _Reading:
     at_ns: int
     used: Usage
+    served: Usage | None
+    served_cpu_ns: dict[int, int]
     own_cpu_ns: int
     loopback_bytes: int | None
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What was seen from outside between the two readings."""
+
+    before: _Reading
+    after: _Reading
+    interference: Interference
+    peak_bytes: int | None
+    served_peak_bytes: int | None
 
 
 def run_level(
@@ -96,47 +136,37 @@ def run_level(
     plan: Plan,
     watch: WatchMaker,
     ready_timeout_s: float,
-    finish_timeout_s: float = 10.0,
+    served: Served | None = None,
 ) -> Recording:
     """Run one level of a program that speaks the line protocol.
 
-    ready_timeout_s: until every copy must be set up. finish_timeout_s: for the last operations and the reports.
+    ready_timeout_s: until every copy must be set up. served: the service that the program puts under load.
     Raises LiveError if a copy fails, ends early, reports nothing, or reports what cannot be.
     """
     total_ns = plan.warmup_ns + plan.duration_ns
-    pacing = plan.pacing
-    paced = pacing.kind != "closed"
-    settings = {names.PACING_VARIABLE: pacing.kind, names.DURATION_VARIABLE: str(total_ns)}
-    if plan.cpu_of_each:
-        settings[names.CPU_VARIABLE] = "1"
-    told = replace(program, environment={**program.environment, **settings})
-
-    def starts(copy: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return pacing.schedule(plan.copies, copy, total_ns, plan.seed)
-
-    with Copies(told, plan.copies, starts if paced else None) as copies:
+    paced = plan.pacing.kind != "closed"
+    count = 1 if program.holds_all else plan.copies
+    starts = None
+    if paced and not program.holds_all:
+        starts = partial(plan.pacing.schedule, plan.copies, duration_ns=total_ns, seed=plan.seed)
+    with Copies(_told(program, plan), count, starts) as copies:
         copies.wait_until_set_up(ready_timeout_s)
         base, own = resident_bytes(copies.pids), own_bytes(copies.pids)
+        served_base = resident_bytes(served.pids()) if served else None
         begin_ns = time.monotonic_ns() + START_DELAY_NS
         window_ns = begin_ns + plan.warmup_ns, begin_ns + total_ns
         copies.begin(begin_ns, window_ns[1])
-        _watch_until(copies, window_ns[0])
-        tree = [pid for leader in copies.pids for pid in with_descendants(leader)]
-        reset_peak(tree)
-        with watch(lambda: copies.pids) as watched:
-            before = _read(copies)
-            _watch_until(copies, window_ns[1])
-            after = _read(copies)
-        peak = peak_bytes(copies.pids)
-        reports = copies.finish(finish_timeout_s)
+        seen = _observe(copies, window_ns, watch, served)
+        reports = copies.finish(FINISH_TIMEOUT_S)
         copies.check_failures()
     transcripts = _transcripts(program.name, reports, paced)
     rows = together([transcript.operations for transcript in transcripts])
     _check_clock(program.name, rows, begin_ns)
+    before, after = seen.before, seen.after
     return Recording(
         plan=plan,
         window_ns=window_ns,
-        operations=_some(program.name, ended_within(rows, *window_ns), plan),
+        operations=_some(program.name, ended_within(rows, *window_ns), transcripts, plan),
         used=after.used - before.used,
         done=done_within(rows, before.at_ns, after.at_ns),
         span_ns=after.at_ns - before.at_ns,
@@ -144,10 +174,52 @@ def run_level(
         own_cpu_ns=after.own_cpu_ns - before.own_cpu_ns,
         base_bytes=base,
         own_bytes=own,
-        peak_bytes=peak,
+        peak_bytes=seen.peak_bytes,
         loopback_bytes=_difference(after.loopback_bytes, before.loopback_bytes),
         problem=next((found.problem for found in transcripts if found.problem), None),
-        interference=watched.interference,
+        interference=seen.interference,
+        served=_service(seen, served_base),
+    )
+
+
+def _told(program: Program, plan: Plan) -> Program:
+    """Return the program with what it must know of the level in its environment."""
+    settings = {
+        names.PACING_VARIABLE: plan.pacing.kind,
+        names.DURATION_VARIABLE: str(plan.warmup_ns + plan.duration_ns),
+    }
+    if plan.cpu_of_each:
+        settings[names.CPU_VARIABLE] = "1"
+    return replace(program, environment={**program.environment, **settings})
+
+
+def _observe(
+    copies: Copies, window_ns: tuple[int, int], watch: WatchMaker, served: Served | None
+) -> _Observed:
+    """Read the counters where the window begins and where it ends, and watch over other load between."""
+    _watch_until(copies, window_ns[0])
+    servers = served.pids() if served else []
+    reset_peak([*(pid for leader in copies.pids for pid in with_descendants(leader)), *servers])
+    with watch(lambda: [*copies.pids, *(served.pids() if served else [])]) as watched:
+        before = _read(copies, served)
+        _watch_until(copies, window_ns[1])
+        after = _read(copies, served)
+    peak = peak_bytes(copies.pids)
+    return _Observed(before, after, watched.interference, peak, peak_bytes(servers) if servers else None)
+
+
+def _service(seen: _Observed, base_bytes: int | None) -> Service | None:
+    """Return what the service used, if there is one that can be seen."""
+    if seen.before.served is None or seen.after.served is None or base_bytes is None:
+        return None
+    cpu_ns = [
+        used_ns - seen.before.served_cpu_ns.get(pid, 0) for pid, used_ns in seen.after.served_cpu_ns.items()
+    ]
+    return Service(
+        used=seen.after.served - seen.before.served,
+        base_bytes=base_bytes,
+        peak_bytes=seen.served_peak_bytes,
+        cpu_ns_of_processes=tuple(sorted(cpu_ns, reverse=True)),
     )
 
 
@@ -159,12 +231,18 @@ def _watch_until(copies: Copies, at_ns: int) -> None:
             copies.check_alive("before the measurement did")
 
 
-def _read(copies: Copies) -> _Reading:
+def _read(copies: Copies, served: Served | None) -> _Reading:
     """Read the counters; the time is that in the middle of the reading."""
+    servers = served.pids() if served else []
     first_ns = time.monotonic_ns()
     used = usage_of(pid for leader in copies.pids for pid in with_descendants(leader))
-    last_ns = time.monotonic_ns()
-    return _Reading((first_ns + last_ns) // 2, used, time.process_time_ns(), loopback_bytes())
+    of_service = usage_of(servers) if served else None
+    cpu_ns = {}
+    for pid in servers:
+        with contextlib.suppress(ProcessLookupError):
+            cpu_ns[pid] = cpu_clock_ns(pid)
+    middle_ns = (first_ns + time.monotonic_ns()) // 2
+    return _Reading(middle_ns, used, of_service, cpu_ns, time.process_time_ns(), loopback_bytes())
 
 
 def _difference(after: int | None, before: int | None) -> int | None:
@@ -190,14 +268,12 @@ def _check_clock(name: str, rows: Operations, begin_ns: int) -> None:
         raise LiveError(name, found, 'times of CLOCK_MONOTONIC in ns, or a line "clock realtime" before them')
 
 
-def _some(name: str, rows: Operations, plan: Plan) -> Operations:
+def _some(name: str, rows: Operations, transcripts: Sequence[protocol.Transcript], plan: Plan) -> Operations:
     """Return the operations of the window. Raises LiveError if there are none, or only failed ones."""
     if len(rows) and not rows["failed"].all():
         return rows
-    window_s = plan.duration_ns / 1e9
-    found = (
-        f"only failed operations ({len(rows)})" if len(rows) else f"no operation that ended in {window_s:g} s"
-    )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    longer = f"operations that succeed, or a longer --duration ({plan.copies} copies on {cores} cores)"
-    raise LiveError(name, found, longer)
+    if not len(rows):
+        found = f"no operation that ended within {plan.duration_ns / 1e9:g} s ({plan.copies} at once)"
+        raise LiveError(name, found, "a --duration and a --warmup that several operations fit into")
+    said = next((f": {found.problem}" for found in transcripts if found.problem), "")
+    raise LiveError(name, f"{len(rows)} operations that all failed{said}", "operations that succeed")

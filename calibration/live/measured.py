@@ -107,6 +107,7 @@ class Workload(_Plain):
     memory_bytes: of one operation, beyond base_bytes of its process.
     read_bytes, written_bytes, disk_read_bytes, disk_written_bytes, network_bytes: of one operation.
     serial: None where none shows. generator_cpu_s: of the load generator on the same cores, for one operation.
+    hand_off_s: from a wake-up until the woken one runs, with idle cores at hand; None: no level tells it.
     processes: of the service, that take a tenth of its CPU or more.
     notes: what could not be told, in words.
     """
@@ -125,6 +126,7 @@ class Workload(_Plain):
     disk_written_bytes: NotNegative | None = None
     network_bytes: NotNegative | None = None
     serial: SerialShare | None = None
+    hand_off_s: Figure | None = None
     generator_cpu_s: Figure | None = None
     processes: int | None = None
     notes: list[str] = []

@@ -53,7 +53,7 @@ def measure_program(
             retries=settings.retries,
             measure=measure,
             judge=Judge(lambda plan, recording: judged(plan, recording.interference), _cpu_of_operation),
-            tell=lambda repeat: tell(_line(repeat)),
+            tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
         )
     if not found.made:
         raise KeyboardInterrupt
@@ -135,13 +135,13 @@ def plan_text(plan: Plan) -> str:
     return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}"
 
 
-def _line(repeat: Repeat[Plan, Recording]) -> str:
-    """Say on one line what a repeat gave."""
+def line_of(repeat: Repeat[Plan, Recording], cpu_ns: float) -> str:
+    """Say on one line what a repeat gave. cpu_ns: of an operation [ns]."""
     level = level_of(repeat.value, repeat.number, usable_cores())
-    cpu_ms = _cpu_of_operation(repeat.value) / 1e6
     disturbed = f"; disturbed: {'; '.join(repeat.problems)}" if repeat.problems else ""
+    failed = f", {level.error_rate:.1%} failed" if level.error_rate else ""
     return (
-        f"{plan_text(repeat.plan)}, repeat {repeat.number}: {level.throughput_per_s:.4g}/s, "
+        f"{plan_text(repeat.plan)}, repeat {repeat.number}: {level.throughput_per_s:.4g}/s{failed}, "
         f"p50 {level.percentiles_s[50.0] * 1e3:.4g} ms, p99 {level.percentiles_s[99.0] * 1e3:.4g} ms, "
-        f"CPU {cpu_ms:.4g} ms{disturbed}"
+        f"CPU {cpu_ns / 1e6:.4g} ms{disturbed}"
     )

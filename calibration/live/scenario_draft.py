@@ -21,8 +21,8 @@ LARGEST_CV: Final = 100.0
 def draft(measurement: Measurement) -> Scenario:
     """Return the scenario that the measurement describes, with the smallest measured level as its load.
 
-    The machine's own properties (wake-up, idle exit, placement) are those of the defaults: a host's profile knows
-    them. Raises ValueError if the measurement holds no description.
+    Of the machine it knows what the operations showed; placement is that of the defaults, which a host's profile
+    knows better. Raises ValueError if the measurement holds no description.
     """
     workload = measurement.workload
     if workload is None:
@@ -95,10 +95,18 @@ def _clients(measurement: Measurement) -> dict[str, Any]:
     return clients
 
 
+def _machine(measurement: Measurement, workload: Workload) -> dict[str, Any]:
+    """Return the cores, and how long they take to run what was woken, as far as it showed."""
+    machine: dict[str, Any] = {"cores": measurement.cores}
+    if workload.hand_off_s is not None and workload.hand_off_s.value >= 1e-9:
+        machine["idle_exit"] = TIME.print(round(workload.hand_off_s.value * 1e9))
+    return machine
+
+
 def _process_parts(
     measurement: Measurement, workload: Workload
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    service: dict[str, Any] = {"cores": measurement.cores}
+    service = _machine(measurement, workload)
     elapsed_s = workload.demand.mean_s.value + (workload.wait.mean_s.value if workload.wait else 0.0)
     if measurement.pacing.kind == "closed" and workload.demand.mean_s.value > DEMAND_DOMINATES * elapsed_s:
         service["speed_by_busy"] = speeds(workload, measurement.cores)
@@ -120,7 +128,7 @@ def _process_parts(
 
 def _http_parts(measurement: Measurement, workload: Workload) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Server and generator share the machine: the generator sends, the server works, the generator reads."""
-    services: dict[str, Any] = {"server": {"cores": measurement.cores}}
+    services: dict[str, Any] = {"server": _machine(measurement, workload)}
     stages: list[dict[str, Any]] = [{"kind": "cpu", "demand": distribution(workload.demand)}]
     if workload.wait is not None:
         stages.append({"kind": "delay", "time": distribution(workload.wait)})

@@ -67,6 +67,56 @@ def level_of(recording: Recording, run: int, cores: int) -> Level:
     )
 
 
+def service_level_of(recording: Recording, run: int, cores: int) -> Level:
+    """Return one repeat as a level of the service that was put under load; its CPU is not the generator's."""
+    level = level_of(recording, run, cores)
+    served = recording.served
+    span_s = recording.span_ns / 1e9
+    cpu_ns = service_cpu_ns(recording)
+    disk = _sum(served.used.disk_read_bytes, served.used.disk_written_bytes) if served else None
+    return level.model_copy(
+        update={
+            "cpu_busy_cores": None if cpu_ns is None else cpu_ns / recording.span_ns,
+            "generator_cpu_cores": recording.used.cpu_ns / recording.span_ns,
+            "memory_bytes": served.peak_bytes if served else None,
+            "disk_bytes_per_s": None if disk is None else disk / span_s,
+        }
+    )
+
+
+def service_cpu_ns(recording: Recording) -> float | None:
+    """Return the CPU that the service took between the readings [ns]; None where it is not seen."""
+    return None if recording.served is None else float(recording.served.used.cpu_ns)
+
+
+def service_detail_of(recording: Recording, run: int) -> Detail:
+    """Return what each operation of one repeat used of the service, and of the generator."""
+    detail = detail_of(recording, run)
+    done = recording.done or 1.0
+    of_generator = {"generator_cpu_s": recording.used.cpu_ns / done / 1e9, "asleep_s": None}
+    served = recording.served
+    if served is None:
+        unknown = dict.fromkeys([*_PER_OPERATION.values(), "cpu_s", "run_delay_s", "base_bytes"])
+        return detail.model_copy(update={**unknown, **of_generator, "own_bytes": None, "peak_bytes": None})
+    figures = {
+        ours: None if getattr(served.used, theirs) is None else getattr(served.used, theirs) / done
+        for theirs, ours in _PER_OPERATION.items()
+    }
+    delay_ns = served.used.run_delay_ns
+    return detail.model_copy(
+        update={
+            **figures,
+            **of_generator,
+            "cpu_s": served.used.cpu_ns / done / 1e9,
+            "run_delay_s": None if delay_ns is None else delay_ns / done / 1e9,
+            "base_bytes": served.base_bytes,
+            "own_bytes": None,
+            "peak_bytes": served.peak_bytes,
+            "process_cpu_cores": [used_ns / recording.span_ns for used_ns in served.cpu_ns_of_processes],
+        }
+    )
+
+
 def paced_fields(pacing: Pacing) -> dict[str, Any]:
     """Return the fields of a level that say how its operations were paced."""
     if pacing.rate_per_s is not None:
