@@ -38,7 +38,7 @@ def bottleneck(data: Mapping[str, Any], scenario: Any) -> dict[str, Any]:
     saturated = [
         (_depth(station), -_utilization(station), index)
         for index, station in enumerate(stations)
-        if _utilization(station) >= limit
+        if _utilization(station) >= limit and not _batches_grow(station, scenario)
     ]
     throttled = _throttled(data)
     if throttled is not None and not any(depth == 0 for depth, _, _ in saturated):
@@ -46,6 +46,17 @@ def bottleneck(data: Mapping[str, Any], scenario: Any) -> dict[str, Any]:
     if saturated:
         return _station(stations, min(saturated)[2])
     return _none_saturated(data, scenario)
+
+
+def _batches_grow(station: Mapping[str, Any], scenario: Any) -> bool:
+    """Return whether a batcher has room although its flusher is always busy: less than a full batch waits.
+
+    A flusher that sends whatever has gathered is busy at nearly any load; more load makes its batches larger.
+    """
+    if station["kind"] != "batcher":
+        return False
+    batcher = scenario.services[station["service"]].batchers[station["name"]]
+    return bool((station["mean_queue_length"]["value"] or 0.0) < batcher.max_size)
 
 
 def _depth(station: Mapping[str, Any]) -> int:
@@ -104,7 +115,7 @@ def _quota(data: Mapping[str, Any], position: int) -> dict[str, Any]:
 
 def _none_saturated(data: Mapping[str, Any], scenario: Any) -> dict[str, Any]:
     """Tell what keeps the throughput where it is when every station has room."""
-    ahead = _next(data)
+    ahead = _next(data, scenario)
     users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
     throughput = data["throughput_per_s"]["value"] or 0.0
     mean_s = data["response_time_s"]["mean"]["value"]
@@ -137,9 +148,10 @@ def _delayed(data: Mapping[str, Any]) -> float:
     return aside / total if total else 0.0
 
 
-def _next(data: Mapping[str, Any]) -> dict[str, Any] | None:
+def _next(data: Mapping[str, Any], scenario: Any) -> dict[str, Any] | None:
     """Return the busiest station and the throughput at which it would be full."""
-    busiest = max(data["stations"], key=_utilization, default=None)
+    proportional = [station for station in data["stations"] if not _batches_grow(station, scenario)]
+    busiest = max(proportional, key=_utilization, default=None)
     throughput = data["throughput_per_s"]["value"]
     if busiest is None or not throughput or _utilization(busiest) == 0:
         return None
