@@ -21,8 +21,7 @@ def response_times(scale: float = 1.0) -> dict[str, Any]:
         "max": (0.4021, None),
     }
     return {
-        name: estimate(value * scale, None if half is None else half * scale)
-        for name, (value, half) in values.items()
+        name: estimate(value * scale, None if half is None else half * scale) for name, (value, half) in values.items()
     }
 
 

@@ -145,6 +145,13 @@ def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("sim: missing.toml: found no readable file")
 
 
+def test_without_a_file_the_built_in_scenario_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--concurrency", "20", "--warmup", "200ms", "--duration", "1s", "--replications", "2"]
+    assert main(["run", "--cores", "8", "--procs", "3", *arguments]) == 0
+    first = " ".join(capsys.readouterr().out.split("\n\n")[0].split())
+    assert first.startswith("orchestrator-hub (the built-in scenario with --cores 8 --procs 3 ")
+
+
 def test_a_failed_threshold_is_exit_code_99(sim: Sim) -> None:
     code, out, _ = sim("--threshold", "response_time: p(95) < 1us", "--threshold", "throughput > 1/s")
     assert code == 99
