@@ -41,8 +41,9 @@ def guarded() -> Iterator[None]:
         with _signals_as_exit():
             yield
     finally:
-        end_processes(child for child in _children() if child not in before)
-        _set_subreaper(subreaper)
+        with _undisturbed():
+            end_processes(child for child in _children() if child not in before)
+            _set_subreaper(subreaper)
 
 
 def end_group(pid: int, polite: bool = True) -> None:
@@ -90,6 +91,19 @@ def _set_subreaper(value: int) -> int:
     _LIBC.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(was), 0, 0, 0)
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, value, 0, 0, 0)
     return was.value
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a second Ctrl-C not keep the clean-up, which is bounded in time, from its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

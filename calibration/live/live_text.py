@@ -24,13 +24,11 @@ def measurement_text(measurement: Measurement) -> str:
 
 def _verdict(measurement: Measurement) -> Iterator[str]:
     repeats = len(measurement.table.levels)
-    state = "Measured"
-    if measurement.interrupted:
-        state = "Stopped early: measured"
-    if measurement.never_quiet:
-        state = "Disturbed: measured"
+    states = ["stopped early"] if measurement.interrupted else []
+    states += ["disturbed"] if measurement.never_quiet else []
+    state = ", ".join([*states, "measured"]).capitalize()
     cores = f"{measurement.cores} core{'s' if measurement.cores != 1 else ''}"
-    yield f"{state} {measurement.subject} on {cores}, {repeats} repeats of {measurement.duration_s:g} s"
+    yield f"{state}: {measurement.subject} on {cores}, {repeats} repeats of {measurement.duration_s:g} s"
     if measurement.never_quiet:
         yield f"  never undisturbed: {', '.join(measurement.never_quiet)}; what is shown there is not to be believed"
     left_out = sum(remark.message.startswith("left out") for remark in measurement.table.remarks)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calibration.levels import LevelTable
+from calibration.live.errors import LiveError
 
 SCHEMA_VERSION: Final = 1
+
+DEFAULT_FILE: Final = "sim-measurement.json"
+"""Where a live measurement is written, and where the fit looks for it: in the current directory."""
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -170,3 +175,17 @@ class Measurement(_Plain):
     def to_json(self) -> str:
         """Print the measurement as JSON that `model_validate_json` reads back."""
         return self.model_dump_json(indent=1, exclude_none=True) + "\n"
+
+    @classmethod
+    def load(cls, path: str | Path) -> Measurement:
+        """Read what `to_json` printed. Raises LiveError for anything else."""
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise LiveError(str(path), reason, "a measurement that sim calibrate wrote") from None
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in problem["loc"])
+            found = f"{place + ': ' if place else ''}{problem['msg']}"
+            raise LiveError(str(path), found, "a measurement that sim calibrate wrote") from None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -16,7 +18,7 @@ from calibration.interference import EXIT_UNSTABLE
 from calibration.live.errors import LiveError
 from calibration.live.http_generator import HttpLoad
 from calibration.live.live_text import measurement_text
-from calibration.live.measured import Measurement
+from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
 from calibration.live.scenario_draft import draft
 from calibration.live.settings import Settings, default_copies, usable_cores
@@ -99,6 +101,10 @@ Seed = Annotated[int, option("--seed", panel=RUN, text="Of the think times and a
 Ready = Annotated[
     str, option("--ready-timeout", panel=RUN, metavar="TIME", text="Until all copies must have started.")
 ]
+Output = Annotated[
+    str,
+    option("--output", "-o", panel=ANSWER, metavar="FILE", text="Where the measurement goes, for the fit."),
+]
 ExportJson = Annotated[
     str | None,
     option(
@@ -136,6 +142,7 @@ def command(
     retries: Retries = 3,
     seed: Seed = 1,
     ready_timeout: Ready = "30s",
+    output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
     quiet: Quiet = False,
@@ -162,8 +169,7 @@ def command(
             ),
             tell,
         ),
-        export_json,
-        export_scenario,
+        _Files(output, export_json, export_scenario),
         quiet,
     )
 
@@ -182,6 +188,7 @@ def python(
     retries: Retries = 3,
     seed: Seed = 1,
     ready_timeout: Ready = "30s",
+    output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
     quiet: Quiet = False,
@@ -207,8 +214,7 @@ def python(
             ),
             tell,
         ),
-        export_json,
-        export_scenario,
+        _Files(output, export_json, export_scenario),
         quiet,
     )
 
@@ -243,6 +249,7 @@ def http(
     retries: Retries = 3,
     seed: Seed = 1,
     ready_timeout: Ready = "30s",
+    output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
     quiet: Quiet = False,
@@ -270,35 +277,51 @@ def http(
         )
         return calibrate_http(Target(load, server_pid, server, server_stop), settings, tell)
 
-    return _answer(measure, export_json, export_scenario, quiet)
+    return _answer(measure, _Files(output, export_json, export_scenario), quiet)
 
 
-def _answer(
-    measure: Callable[[Callable[[str], None]], Measurement],
-    export_json: str | None,
-    export_scenario: str | None,
-    quiet: bool,
-) -> int:
-    """Measure, write the files that were asked for, print the summary, and return the exit code."""
+@dataclass(frozen=True)
+class _Files:
+    """What is written; None where it was not asked for."""
+
+    measurement: str
+    json: str | None
+    scenario: str | None
+
+    @contextmanager
+    def opened(self) -> Iterator[Outputs]:
+        """Open all files before any work; those not written stay as they were. Raises OutputError."""
+        with Outputs() as outputs:
+            outputs.open("--output", self.measurement)
+            for name, path in (("--export-json", self.json), ("--export-scenario", self.scenario)):
+                if path is not None:
+                    outputs.open(name, path)
+            yield outputs
+
+    def write(self, outputs: Outputs, measurement: Measurement) -> None:
+        """Write all files. Raises LiveError where the measurement describes no scenario."""
+        outputs.write("--output", measurement.to_json())
+        if self.json is not None:
+            outputs.write("--export-json", measurement.to_json())
+        if self.scenario is not None:
+            outputs.write("--export-scenario", _scenario_text(measurement))
+
+
+def _answer(measure: Callable[[Callable[[str], None]], Measurement], files: _Files, quiet: bool) -> int:
+    """Measure, write the files, print the summary, and return the exit code."""
 
     def tell(line: str) -> None:
         if not quiet:
             print(line, file=sys.stderr, flush=True)
 
     try:
-        with Outputs() as outputs:
-            for name, path in (("--export-json", export_json), ("--export-scenario", export_scenario)):
-                if path is not None:
-                    outputs.open(name, path)
+        with files.opened() as outputs:
             measurement = measure(tell)
-            if export_json is not None:
-                outputs.write("--export-json", measurement.to_json())
-            if export_scenario is not None:
-                outputs.write("--export-scenario", _scenario_text(measurement))
+            files.write(outputs, measurement)
     except LiveError as error:
         print(f"sim: {error}", file=sys.stderr)
         return EXIT_INPUT
-    aside = STANDARD_OUTPUT in (export_json, export_scenario)
+    aside = STANDARD_OUTPUT in (files.measurement, files.json, files.scenario)
     typer.echo(measurement_text(measurement), nl=False, err=aside)
     if measurement.interrupted:
         return EXIT_INTERRUPTED
