@@ -51,7 +51,7 @@ def _succeed(event: simpy.Event) -> None:
 
 @dataclass
 class Retry:
-    """Up to ``attempts`` tries; see the semantics for the backoff. ``budget`` in millionths of a token, None: no limit."""
+    """Up to ``attempts`` tries, backing off between them; ``budget`` in millionths of a token, None: no limit."""
 
     attempts: int = 1
     backoff_ns: int = 0
@@ -120,8 +120,8 @@ class Attempt:
 class Clients:
     """One workload. ``serve`` starts the server side of an attempt; ``ended`` is called with each operation that ends.
 
-    ``think``, ``interarrival`` and ``timeout`` are draws; ``pick_kind`` maps a uniform draw to an operation; ``serial`` returns the
-    next serial of an operation and of an attempt; ``phases`` rows are (start_ns, factor in 2^-20).
+    ``timeout`` is a draw; ``pick_kind`` maps a uniform draw to an operation; the serials are functions that return the
+    next serial of an operation and of an attempt.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class Clients:
     def start_closed(
         self, users: list[Source], think: Draw, *, base_users: int, phases: list[tuple[int, int]]
     ) -> None:
-        """Start closed users in their order; ``base_users`` are active at factor 1, surplus ones park when they finish."""
+        """Start closed users in order; ``base_users`` are active at factor 1, surplus ones park when they finish."""
         self.users = users
         self.think = think
         self.active = self._active(base_users, phases[0][1]) if phases else base_users
@@ -279,7 +279,7 @@ class Clients:
     # --- open and traced arrivals ----------------------------------------------------------------------------
 
     def start_open(self, sources: list[Source], interarrival: Draw, phases: Any, first: int, count: int) -> None:
-        """Start the arrivals of each process; ``phases``, ``first``, ``count`` as for `models.arithmetic.arrival_after`."""
+        """Start each process's arrivals; ``phases``, ``first``, ``count`` as `models.arithmetic.arrival_after` has them."""
         self.interarrival = interarrival
         self.phases = (phases, first, count)
         for source in sources:

@@ -29,7 +29,7 @@ class Clock:
         """
         now = self.now
         if time_ns < now:
-            raise ValueError(f"event of rank {rank}, id {identifier} is scheduled at {time_ns} ns, before now ({now} ns)")
+            raise ValueError(f"event of rank {rank}, id {identifier} is scheduled at {time_ns} ns, before {now} ns")
         event = simpy.Event(self.environment)
         event._ok = True
         event._value = None

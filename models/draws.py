@@ -111,7 +111,7 @@ def uniform(key: Any, position: int) -> float:
 
 
 @shared("float64(float64)")
-def inverse_normal(p: float) -> float:
+def inverse_normal(p: float) -> float:  # noqa: PLR0915 - one polynomial a line
     """Return the standard normal quantile of p (Wichura 1988, algorithm AS 241, relative error 1e-16)."""
     q = p - 0.5
     if abs(q) <= 0.425:
@@ -215,7 +215,7 @@ def _empirical(quantiles: Any, start: int, length: int, u: float) -> float:
 
 
 @shared("float64(int64, float64, float64, float64, int64, int64, float64[:, ::1], uint64, int64)")
-def sample(
+def sample(  # noqa: PLR0917 - compiled by position
     kind: int, a: float, b: float, c: float, first: int, count: int, quantiles: Any, key: Any, position: int
 ) -> float:
     """Return one draw of a compiled distribution.
@@ -251,7 +251,7 @@ def sample(
 
 
 @shared("int64(int64, float64, float64, float64, int64, int64, float64[:, ::1], uint64, int64)")
-def sample_integer(
+def sample_integer(  # noqa: PLR0917 - compiled by position
     kind: int, a: float, b: float, c: float, first: int, count: int, quantiles: Any, key: Any, position: int
 ) -> int:
     """Return one draw, rounded to the nearest integer (nanoseconds or bytes) and bounded to [0, 2^62]."""

@@ -71,7 +71,13 @@ class Link:
     """Channels of ``bandwidth_bytes_per_s`` each; ``first_channel`` numbers them among simultaneous events."""
 
     def __init__(
-        self, clock: Clock, *, bandwidth_bytes_per_s: float, delay_ns: int = 0, parallel: int = 1, first_channel: int = 0
+        self,
+        clock: Clock,
+        *,
+        bandwidth_bytes_per_s: float,
+        delay_ns: int = 0,
+        parallel: int = 1,
+        first_channel: int = 0,
     ) -> None:
         self.clock = clock
         self.bandwidth_bytes_per_s = bandwidth_bytes_per_s

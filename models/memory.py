@@ -26,7 +26,7 @@ class Allocation:
 class Memory:
     """Bytes that attempts hold until they end.
 
-    ``capacity_bytes``: None for no limit. ``pool_bytes``: room of the memory pool, 0 when it is switched off, None where
+    ``capacity_bytes``: None for no limit. ``pool_bytes``: room of the memory pool, 0 when switched off, None where
     there is none; an allocation costs ``hit_ns`` of CPU while the pool has room, else ``miss_ns``.
     """
 

@@ -25,7 +25,12 @@ class Pauses:
     """Pauses that follow one another; ``every_ns`` and ``duration_ns`` return the next draw of each."""
 
     def __init__(
-        self, clock: Clock, cores: Pausable, identifier: int, every_ns: Callable[[], int], duration_ns: Callable[[], int]
+        self,
+        clock: Clock,
+        cores: Pausable,
+        identifier: int,
+        every_ns: Callable[[], int],
+        duration_ns: Callable[[], int],
     ) -> None:
         self.clock = clock
         self.cores = cores

@@ -68,7 +68,8 @@ class Runner:
     def _finished(self) -> None:
         """Wake the strand whose burst is finished and go on with the next."""
         burst = self.current
-        assert burst is not None and burst.strand is not None
+        assert burst is not None
+        assert burst.strand is not None
         self.current = None
         self._end(burst, busy=True)
         burst.strand.wake()

@@ -98,7 +98,15 @@ class ProgramCompiler:
         return first
 
     def _emit(
-        self, code: int, service: str, *, stage: int = 0, distribution: int = -1, a: int = 0, b: int = 0, value: float = 0.0
+        self,
+        code: int,
+        service: str,
+        *,
+        stage: int = 0,
+        distribution: int = -1,
+        a: int = 0,
+        b: int = 0,
+        value: float = 0.0,
     ) -> int:
         """Append a row and return its position."""
         position = len(self.rows)

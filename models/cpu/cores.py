@@ -53,7 +53,7 @@ class Cores:
     """Cores with a task each. ``first_index`` is the number of the first core over all hosts.
 
     ``speeds[s][b]`` is the speed (units of 2^-20) of a core when ``b`` are busy and its physical core is its own
-    (s = 0) or shared with a busy hyperthread (s = 1). ``switch_ns`` is paid by a core that takes another task than the one it
+    (s = 0) or shared with a busy hyperthread (s = 1). ``switch_ns`` is paid by a core that takes another task than it
     ran last, ``exit_ns`` is the time in which an idle core starts a woken task.
     """
 

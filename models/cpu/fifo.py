@@ -43,7 +43,7 @@ class FifoCores(Cores):
         self.queue.appendleft(task)
 
     def throttle(self, core: Core, group: Group) -> None:
-        """Throttle the idle cores too: offered the task that waits in the common queue, they would find nothing left."""
+        """Throttle the idle cores too: offered the task in the common queue, they would find nothing left."""
         super().throttle(core, group)
         for other in self.cores:
             if other.task is None and group not in other.throttled:

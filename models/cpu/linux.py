@@ -48,9 +48,9 @@ class RunQueue:
 class LinuxCores(Cores):
     """Cores under EEVDF.
 
-    ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances that a
-    search for an idle core finds one, and that a core that becomes idle takes a waiting task from another; ``balance_ns``:
-    period of the balancing. ``search_draw`` and ``steal_draw`` return the next uniform draw of each kind; ``identifier``
+    ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances
+    that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another;
+    ``balance_ns``: period of the balancing. ``search_draw`` and ``steal_draw`` return the next draw; ``identifier``
     is the host's among simultaneous events.
     """
 
@@ -245,7 +245,7 @@ class LinuxCores(Cores):
         return idle if self.search_draw() < self.idle_search else previous
 
     def _overlooked(self, core: Core, task: Task) -> bool:
-        """Return whether a task that wakes up is queued on a busy core although a certain search would find an idle one."""
+        """Return whether a woken task is queued on a busy core although a certain search would find an idle one."""
         if core.task is None or self.idle_search < 1.0:
             return False
         searched = task.last_core is None or search_passes(len(self.cores), self.utilization_q20)
@@ -335,7 +335,7 @@ class LinuxCores(Cores):
                 self._repick(core)
 
     def may_take(self, core: Core) -> bool:
-        """Return whether a task waits that a core must take when it becomes free; from others only if it always steals."""
+        """Return whether a task waits that a freed core must take; from other queues only if it always steals."""
         others = self.cores if self.idle_steal >= 1.0 else [core]
         return any(self._movable(other, core) for other in others)
 

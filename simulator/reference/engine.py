@@ -39,8 +39,8 @@ def simulate(
 ) -> EngineOutput:
     """Simulate [0, end_ns) of a compiled scenario and measure [warmup_ns, end_ns).
 
-    ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws that only
-    the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops the run.
+    ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws
+    that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops the run.
     """
     measurement = _Measurement(compiled, warmup_ns, records=records or check, causes=causes)
     system = System(
@@ -228,5 +228,5 @@ def law_violations(system: System) -> list[str]:
             violations.append(f"law 6: {name}: taken {memory.taken_bytes}, back {memory.given_back_bytes}")
     for index, host in enumerate(system.hosts):
         if separate_cores(host) and host.idle_beside_waiting:
-            violations.append(f"law 5: host {index}: a core idled beside a waiting task {host.idle_beside_waiting} times")
+            violations.append(f"law 5: host {index}: {host.idle_beside_waiting} times a core idled beside a task")
     return violations

@@ -95,7 +95,7 @@ class Visit:
         self.runner = Runner(instance.processor, new_task(instance.group))
 
     def runner_for(self, strand: Strand, new_task: Any) -> Runner:
-        """Return who executes a strand's bursts: parallel branches of a task-per-operation visit have tasks of their own."""
+        """Return who executes a strand's bursts; parallel branches without workers have tasks of their own."""
         assert self.runner is not None
         if strand is self.strand or self.instance.workers is not None:
             return self.runner
