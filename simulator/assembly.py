@@ -154,7 +154,13 @@ def _workloads(totals: Totals) -> list[dict[str, Any]]:
     ]
 
 
-SAMPLED: Final = ("throughput_per_s", "goodput_per_s", "error_rate", "cpu_utilization")
+SAMPLED: Final = (
+    *RATES,
+    "cpu_utilization",
+    "memory_bytes.mean",
+    "network_bytes_per_s",
+    "disk_bytes_per_s",
+)
 
 
 def samples(totals: Totals) -> dict[str, list[float | None]]:

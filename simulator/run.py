@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from models.scenario import Scenario
 from models.scenario_capacity import OfferedUtilization, offered_utilization
@@ -17,19 +16,18 @@ from simulator.bottleneck import bottleneck
 from simulator.causes import parse_percentile
 from simulator.engines import Engine, choose
 from simulator.laws import LAWS
+from simulator.look_ahead import look_ahead
 from simulator.measures import STANDARD_PERCENTS
-from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, Pilot, drain, explore
-from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan, sheds
+from simulator.pilot import Pilot
+from simulator.planning import Plan
 from simulator.provenance import provenance
 from simulator.replications import Progress, Replicator, Report, imprecise
 from simulator.result import SCHEMA_VERSION, Result
-from simulator.statistics import Estimate
+from simulator.statistics import Estimate, quotient
 from simulator.thresholds import Threshold, evaluate, parse
 from simulator.totals import Totals
 
 __all__ = ["Progress", "run"]
-
-FIRST_SLICE_OPERATIONS: Final = 4 * FIRST_OPERATIONS  # arrive in it; many do not end
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _bounded(engine: Engine, operations: int) -> Engine:
 def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[dict[str, Any], Totals]:
     """Plan, replicate and assemble everything but efficiency and provenance."""
     scenario = request.scenario
-    pilot, planned, found = _plan(request, compiled, replicator)
+    pilot, planned, found = look_ahead(scenario, compiled, replicator, request.overloaded)
     percents = sorted(
         {*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)}
     )
@@ -150,46 +148,6 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
         *notes.broken_laws(replicator.violations),
     ]
     return data, totals
-
-
-def _plan(
-    request: _Request, compiled: Any, replicator: Replicator
-) -> tuple[Pilot | None, Plan, list[dict[str, str]]]:
-    """Return the pilot, if one was needed, what to simulate, and what to warn about."""
-    scenario = request.scenario
-    wanted = scenario.run
-    shedding = sheds(scenario)
-    found = notes.overload(request.overloaded, shedding)
-    transient = bool(request.overloaded) and not shedding
-    traced = all(workload.kind == "trace" for workload in scenario.workloads)
-    # A trace is a story with an end, and an overload a transient: neither has a stationary part to look for.
-    warmup_ns = 0 if wanted.warmup == "auto" and (traced or transient) else wanted.warmup
-    first = FEWEST_REPLICATIONS if wanted.replications == "auto" else int(wanted.replications)
-    most = MOST_REPLICATIONS if wanted.replications == "auto" else first
-    if warmup_ns != "auto" and wanted.duration != "auto":
-        return None, Plan(int(warmup_ns), int(wanted.duration), first, most), found
-    if traced:
-        last_ns, drained = drain(replicator.pilot, int(compiled.arrivals[:, 0].max()))
-        duration_ns = max(last_ns - int(warmup_ns), 1)
-        return None, Plan(int(warmup_ns), duration_ns, first, most), [*found, *notes.undrained(drained)]
-    given_ns = None if warmup_ns == "auto" else int(warmup_ns)
-    users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
-    pilot = explore(request.engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users)
-    found += notes.no_warmup(pilot.warmup_found)
-    return pilot, plan(scenario, pilot, max(1 - pilot.cost, 0.0)), found
-
-
-def _first_slice_ns(scenario: Scenario) -> int:
-    """Return how long the first slice of the pilot is: about as long as its operations take to arrive."""
-    rate_per_ns = 0.0
-    for workload in scenario.workloads:
-        if workload.arrival_rate is not None:
-            rate_per_ns += workload.arrival_rate / 1e9
-        elif workload.interarrival is not None:
-            rate_per_ns += workload.procs / workload.interarrival.mean
-        elif workload.kind == "closed" and workload.think_time.mean > 0:
-            rate_per_ns += workload.users / workload.think_time.mean
-    return max(int(FIRST_SLICE_OPERATIONS / rate_per_ns), 1) if rate_per_ns > 0 else FIRST_SLICE_NS
 
 
 def _pilot_data(pilot: Pilot | None) -> dict[str, Any] | None:
@@ -272,20 +230,8 @@ def _add_efficiency(
     expected = [
         workload.procs * single.workload(workload.name)["throughput_per_s"]["value"] for workload in workloads
     ]
-    data["efficiency"] = as_json(
-        _quotient(data["throughput_per_s"], sum(expected), single.throughput_per_s.relative_half_width)
-    )
-
-
-def _quotient(numerator: dict[str, Any], denominator: float, relative: float | None) -> Estimate:
-    """Return an estimate over another; their relative half-widths add up as squares (delta method).
-
-    denominator: its value. relative: its relative half-width.
-    """
-    if not denominator or numerator["value"] is None:
-        return Estimate(None)
-    value = numerator["value"] / denominator
-    if numerator["half_width"] is None or relative is None:
-        return Estimate(value)
-    own = numerator["half_width"] / denominator
-    return Estimate(value, math.hypot(own, value * relative))
+    throughput = data["throughput_per_s"]
+    own = Estimate(throughput["value"], throughput["half_width"])
+    relative = single.throughput_per_s.relative_half_width
+    half_width = None if relative is None else relative * sum(expected)
+    data["efficiency"] = as_json(quotient(own, Estimate(sum(expected), half_width)))

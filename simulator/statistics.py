@@ -38,6 +38,20 @@ class Estimate:
         return self.half_width / abs(self.value) if self.value != 0 else math.inf
 
 
+def quotient(numerator: Estimate, denominator: Estimate) -> Estimate:
+    """Return an estimate over another; their relative half-widths add up as squares (delta method).
+
+    Undefined where one of them is or the denominator is 0; a half-width that is not known stays unknown.
+    """
+    if numerator.value is None or not denominator.value:
+        return Estimate(None)
+    value = numerator.value / denominator.value
+    relative = denominator.relative_half_width
+    if numerator.half_width is None or relative is None:
+        return Estimate(value)
+    return Estimate(value, math.hypot(numerator.half_width / denominator.value, value * relative))
+
+
 def student_t(confidence: float, degrees: int) -> float:
     """Return the quantile of Student's t for a two-sided interval."""
     return float(stdtrit(degrees, 0.5 + confidence / 2))
