@@ -69,6 +69,18 @@ def _warm(steps: int) -> None:
     chain(20 * steps)
 
 
+def awake_overshoot_ns(steps: int, cpu: int, window_s: float) -> tuple[float, float]:
+    """Return the timer's median overshoot on a core kept from idling, and what an idle core adds to it [ns]."""
+    _, idle_late, _ = _overshoots(steps, cpu, window_s, sleeps=True)
+    idle_ns = statistics.median(idle_late)
+    if not hasattr(os, "SCHED_IDLE"):
+        return 0.0, idle_ns
+    with background(_keep_awake, cpu):
+        _, awake_late, _ = _overshoots(steps, cpu, window_s, sleeps=True)
+    awake_ns = statistics.median(awake_late)
+    return awake_ns, max(0.0, idle_ns - awake_ns)
+
+
 def _pipe_delays(cpus: list[int], window_s: float) -> list[int]:
     """Return how long after a write on one core the sleeping reader on another one runs [ns]."""
     read_end, write_end = os.pipe()
