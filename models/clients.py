@@ -279,7 +279,7 @@ class Clients:
     # --- open and traced arrivals ----------------------------------------------------------------------------
 
     def start_open(self, sources: list[Source], interarrival: Draw, phases: Any, first: int, count: int) -> None:
-        """Start each process's arrivals; ``phases``, ``first``, ``count`` as `models.arithmetic.arrival_after` has them."""
+        """Start each process's arrivals; phases as in `models.arithmetic.arrival_after`."""
         self.interarrival = interarrival
         self.phases = (phases, first, count)
         for source in sources:
