@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calibration.audit import across_levels, single_level
+from calibration.audit.curves import check_monotonicity, check_offered
 from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
+from calibration.audit.repeats import check_repeats
+from calibration.audit.shape import check_shape
 from calibration.levels import Level, LevelTable
 
 __all__ = ["AuditReport", "Finding", "audit"]
@@ -49,3 +52,7 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     across_levels.check_forced_flow(levels, ledger)
     across_levels.check_memory(levels, ledger)
     across_levels.check_bounds(levels, ledger)
+    check_offered(levels, ledger)
+    check_monotonicity(levels, ledger)
+    check_shape(levels, ledger)
+    check_repeats(levels, ledger)
