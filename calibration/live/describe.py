@@ -207,8 +207,7 @@ def serial_share(by_copies: dict[int, list[Recording]], cores: int, notes: list[
         )
         return None
     more, half_width = sleeps
-    counted = sum(recording.done for recording in [*by_copies[1], *by_copies[copies]])
-    by_chance = 4 * math.sqrt(max(more, SERIAL_AT_LEAST) / max(counted, 1.0))
+    by_chance = 3 * math.sqrt(sum(_sleeps_variance(by_copies[level]) for level in (1, copies)))
     if more < max(SERIAL_AT_LEAST, half_width or 0.0, by_chance) or asleep[0] <= 0:
         return None
     others = copies - 1
@@ -219,6 +218,12 @@ def serial_share(by_copies: dict[int, list[Recording]], cores: int, notes: list[
         copies=copies,
         extra_sleep_s=asleep[0],
     )
+
+
+def _sleeps_variance(recordings: Sequence[Recording]) -> float:
+    """Return the variance of the sleeps per operation, if sleeps happen independently of each other (Poisson)."""
+    done = sum(recording.done for recording in recordings)
+    return sum(recording.used.voluntary_switches or 0 for recording in recordings) / max(done, 1.0) ** 2
 
 
 def _share_of_chance(busy: float, others: int) -> float:

@@ -14,42 +14,33 @@ from collections.abc import Callable
 from typing import Any
 
 from calibration.live.names import CPU_VARIABLE
-from calibration.live.worker import Task, take_part
+from calibration.live.worker import OperationFailed, Task, in_words, take_part
 
 
 def load(target: str) -> Callable[[], Any]:
     """Return the callable that `module:function` names, looked for in the current directory too.
 
-    Raises ValueError, in words for its author.
+    Raises OperationFailed, in words for its author.
     """
     module_name, _, path = target.partition(":")
     if not module_name or not path:
-        raise ValueError(f'the name "{target}", which is not of the form module:function')
+        raise OperationFailed(f'the name "{target}", which is not of the form module:function')
     sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
         for name in path.split("."):
             found = getattr(found, name)
     except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
+        raise OperationFailed(in_words(error)) from None
     if not callable(found):
-        raise ValueError(f"a {type(found).__name__}, which cannot be called")
+        raise OperationFailed(f"a {type(found).__name__}, which cannot be called")
     return found  # type: ignore[no-any-return]
 
 
 def main() -> int:
     """Take part in one level."""
     clock = time.process_time_ns if os.environ.get(CPU_VARIABLE) == "1" else None
-    return take_part(lambda: Task(_calling_by_name_of_error(load(sys.argv[1])), clock))
-
-
-def _calling_by_name_of_error(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Check that the function works at all, so that what it raises is reported with its kind."""
-    try:
-        function()
-    except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
-    return function
+    return take_part(lambda: Task(load(sys.argv[1]), clock))
 
 
 if __name__ == "__main__":

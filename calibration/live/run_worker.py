@@ -10,7 +10,7 @@ import resource
 import sys
 from collections.abc import Sequence
 
-from calibration.live.worker import Task, take_part
+from calibration.live.worker import OperationFailed, Task, take_part
 
 _UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
 
@@ -23,16 +23,18 @@ class RunCommand:
         self._peak_bytes = 0
 
     def __call__(self) -> None:
-        """Run the command to its end. Raises ValueError if it cannot be run or fails."""
+        """Run the command to its end. Raises OperationFailed if it cannot be run or fails."""
         try:
             pid = os.posix_spawnp(self._command[0], self._command, os.environ)
         except OSError as error:
-            raise ValueError(f"a program that does not start ({(error.strerror or '').lower()})") from None
+            raise OperationFailed(
+                f"a program that does not start ({(error.strerror or '').lower()})"
+            ) from None
         _, status, usage = os.wait4(pid, 0)
         self._peak_bytes = usage.ru_maxrss * _UNIT_BYTES
         code = os.waitstatus_to_exitcode(status)
         if code:
-            raise ValueError(f"signal {-code}" if code < 0 else f"exit code {code}")
+            raise OperationFailed(f"signal {-code}" if code < 0 else f"exit code {code}")
 
     def peak_bytes(self) -> int:
         """Return the peak of resident memory of the last run [bytes]; -1 if it is that of this process.

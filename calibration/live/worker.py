@@ -29,6 +29,10 @@ CHUNK: Final = 10_000
 REPORT_DELAY_NS: Final = 300_000_000
 
 
+class OperationFailed(Exception):  # noqa: N818 - says what happened
+    """An operation that failed, in words that need no name of an exception before them."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What one operation does and what is read around it.
@@ -73,7 +77,7 @@ def operate(
             function()
         except Exception as error:
             failed = 1
-            problem = problem or f"{type(error).__name__}: {error}"
+            problem = problem or in_words(error)
         now = clock()
         used_ns = cpu_clock() - before_ns if cpu_clock else -1
         base = count * FIELDS
@@ -100,7 +104,7 @@ def take_part(prepare: Callable[[], Task]) -> int:
         task = prepare()
         shortest_ns = _warm_up(task.function)
     except Exception as error:
-        os.write(descriptor, f"fail {' '.join(str(error).split()) or type(error).__name__}\n".encode())
+        os.write(descriptor, f"fail {in_words(error)}\n".encode())
         return 0
     own_ns = _overhead_ns(task)
     # Nothing gets faster than the fastest warm call; twice that many operations leave room to spare.
@@ -120,16 +124,31 @@ def take_part(prepare: Callable[[], Task]) -> int:
     return 0
 
 
+def in_words(error: Exception) -> str:
+    """Return what an error says, with its kind where that says something."""
+    kind = "" if isinstance(error, OperationFailed) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split()).removesuffix(":")
+
+
 def _warm_up(function: Callable[[], Any]) -> int:
-    """Call the function until it is warm and return the shortest time that a call took [ns]."""
-    shortest = 2**62
+    """Call the function until it is warm and return the shortest time that a call took [ns].
+
+    Raises OperationFailed if no call succeeds.
+    """
+    shortest, last = 2**62, "no call"
     give_up = time.monotonic() + WARM_UP_S
     for _ in range(WARM_UP_CALLS):
         before = time.monotonic_ns()
-        function()
-        shortest = min(shortest, time.monotonic_ns() - before)
+        try:
+            function()
+        except Exception as error:
+            last = in_words(error)
+        else:
+            shortest = min(shortest, time.monotonic_ns() - before)
         if time.monotonic() > give_up:
             break
+    if shortest == 2**62:
+        raise OperationFailed(last)
     return max(1, shortest)
 
 

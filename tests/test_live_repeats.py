@@ -1,0 +1,82 @@
+"""Repeats of levels: interleaved, judged, measured again within a bound, never silently averaged."""
+
+from calibration.live.repeats import Judge, measure_all
+
+QUIET = ((), 0.0)
+
+
+def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judge=None):
+    """Measure plans whose values come from `values[plan]`, in turn."""
+    taken = {plan: iter(values[plan]) for plan in plans}
+    order = []
+
+    def measure(plan, repeat):
+        if stop_after is not None and len(order) >= stop_after:
+            raise KeyboardInterrupt
+        order.append((plan, repeat))
+        return next(taken[plan])
+
+    def loud(plan, value):
+        return (["other load"], value) if value > 100 else QUIET
+
+    found = measure_all(
+        plans,
+        repeats=repeats,
+        retries=retries,
+        measure=measure,
+        judge=judge or Judge(loud, key=lambda value: 1.0),
+        tell=lambda repeat: None,
+    )
+    return found, order
+
+
+def test_levels_are_interleaved():
+    _, order = run({"a": [1, 2], "b": [3, 4]})
+    assert order == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+
+
+def test_a_disturbed_repeat_is_left_out_and_measured_again():
+    found, order = run({"a": [500, 2, 3], "b": [4, 5]}, retries=3)
+    assert order[4:] == [("a", 3)]
+    assert [repeat.value for repeat in found.kept()] == [2, 3, 4, 5]
+    assert found.never_quiet() == []
+
+
+def test_repetition_ends_at_its_bound_and_the_least_disturbed_stands_for_its_level():
+    found, order = run({"a": [500, 300, 400, 600], "b": [4, 5]}, retries=2)
+    assert len(order) == 6
+    assert [repeat.value for repeat in found.kept()] == [300, 4, 5]
+    assert found.never_quiet() == ["a"]
+
+
+def test_the_level_with_fewest_repeats_is_measured_again_first():
+    _, order = run({"a": [500, 500, 500, 1], "b": [500, 500, 500, 1]}, retries=4)
+    assert order[4:] == [("a", 3), ("b", 3), ("a", 4), ("b", 4)]
+
+
+def test_a_repeat_far_from_the_others_is_disturbed_though_nothing_else_shows():
+    judge = Judge(lambda plan, value: QUIET, key=float, stray_limit=0.05)
+    found, order = run({"a": [100, 101, 120, 99]}, plans=("a",), repeats=3, retries=1, judge=judge)
+    assert [repeat.value for repeat in found.kept()] == [100, 101, 99]
+    assert "20.0%" not in str(found.of("a")[0].problems)
+    assert "18.8%" in found.of("a")[2].problems[0]
+    assert order[-1] == ("a", 4)
+
+
+def test_two_repeats_do_not_call_each_other_strays():
+    judge = Judge(lambda plan, value: QUIET, key=float)
+    found, _ = run({"a": [100, 200]}, plans=("a",), judge=judge)
+    assert len(found.kept()) == 2
+
+
+def test_an_interruption_keeps_what_was_measured():
+    found, _ = run({"a": [1, 2], "b": [3, 4]}, stop_after=3)
+    assert found.interrupted
+    assert [repeat.value for repeat in found.kept()] == [1, 2, 3]
+
+
+def test_an_interruption_at_once_leaves_nothing():
+    found, _ = run({"a": [1], "b": [2]}, stop_after=0)
+    assert found.interrupted
+    assert found.kept() == []
+    assert found.never_quiet() == []
