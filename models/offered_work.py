@@ -117,6 +117,10 @@ class OfferedWork:
         if isinstance(stage, LinkStage):
             link = links[stage.link]
             return link.delay + stage.bytes.mean / link.bandwidth * 1e9
+        if isinstance(stage, BatchStage) and (carrier := self.services[runs_on].batchers[stage.batcher].link):
+            link = links[carrier]
+            own_bytes = self.link_bytes(stage, runs_on, (runs_on, carrier))
+            return link.delay + own_bytes / link.bandwidth * 1e9
         return 0.0
 
     def cpu_on_ns(self, stage: Stage, runs_on: str, service: str) -> float:

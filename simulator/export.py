@@ -50,10 +50,10 @@ def csv_tables(data: Mapping[str, Any]) -> dict[str, str]:
     causes = data.get("causes") or {}
     groups = [group for group in CAUSE_GROUPS if group in causes]
     return {
-        "summary": _csv(["metric", "value", "half_width"], summary_rows(data)),
+        "summary": csv_text(["metric", "value", "half_width"], summary_rows(data)),
         "stations": _csv_of_tables(stations),
         "workloads": _csv_of_tables(workloads),
-        "causes": _csv(
+        "causes": csv_text(
             ["cause", *(f"{group}_s" for group in groups)],
             [[name, *(causes[group][name] for group in groups)] for name in CAUSE_NAMES],
         ),
@@ -86,7 +86,7 @@ def _csv_of_tables(tables: Sequence[Mapping[str, Any]]) -> str:
     header: list[str] = []
     for row in flat:
         header += [name for name in row if name not in header]
-    return _csv(header, [[row.get(name) for name in header] for row in flat])
+    return csv_text(header, [[row.get(name) for name in header] for row in flat])
 
 
 def _columns(prefix: str, table: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -102,7 +102,8 @@ def _columns(prefix: str, table: Mapping[str, Any]) -> Iterable[tuple[str, Any]]
             yield name, value
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Print one table as CSV."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)

@@ -23,7 +23,7 @@ SMALL_CAUSE: Final = 0.01  # share below which causes are drawn together
 # Okabe and Ito (2008): told apart with every kind of colour vision.
 COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 _GREY: Final = "#999999"
-_SETTINGS: Final[Any] = {
+SETTINGS: Final[Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -40,7 +40,7 @@ Data = Mapping[str, Any]
 
 def plot_bytes(data: Data, form: str) -> bytes:
     """Draw a result. form: png, svg or pdf."""
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = _figure(data)
         buffer = io.BytesIO()
         # No date in the file.
@@ -71,7 +71,7 @@ def _draw_percentiles(axes: Axes, data: Data) -> None:
     points = [(percent, times[key]) for key, percent in PERCENTS if value_of(times.get(key)) is not None]
     axes.set_title("Response time, with 95 % intervals")
     if not points:
-        _say(axes, "no operation completed")
+        say(axes, "no operation completed")
         return
     values = [value_of(estimate) or 0.0 for _, estimate in points]
     size, unit = fitting_unit(max(values), TIME)
@@ -102,7 +102,7 @@ def _draw_causes(axes: Axes, data: Data) -> None:
     axes.set_title("Where the time goes")
     columns = [(label, shares) for label, shares in cause_columns(data) if sum(shares.values())]
     if not columns:
-        _say(axes, "not accounted in this run")
+        say(axes, "not accounted in this run")
         return
     names = _drawn_causes([shares for _, shares in columns])
     size, unit = fitting_unit(max(sum(shares.values()) for _, shares in columns), TIME)
@@ -146,7 +146,7 @@ def _draw_utilization(axes: Axes, data: Data) -> None:
         if value_of(station.get("utilization")) is not None
     ]
     if not rows:
-        _say(axes, "no station was used")
+        say(axes, "no station was used")
         return
     rows = rows[:STATION_BARS][::-1]
     values = [100.0 * (value_of(station["utilization"]) or 0.0) for _, station in rows]
@@ -163,6 +163,7 @@ def _draw_utilization(axes: Axes, data: Data) -> None:
     axes.grid(axis="x", alpha=0.3)
 
 
-def _say(axes: Axes, text: str) -> None:
+def say(axes: Axes, text: str) -> None:
+    """Say why there is nothing to draw."""
     axes.text(0.5, 0.5, text, ha="center", va="center", color=_GREY, transform=axes.transAxes)
     axes.set_axis_off()

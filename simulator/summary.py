@@ -103,7 +103,7 @@ def _time(value: Any) -> str:
 
 
 def _headline(data: Data, ink: Ink) -> Iterator[str]:
-    for line in _wrapped(headline(data)):
+    for line in wrapped(headline(data)):
         yield ink(line, _BOLD)
 
 
@@ -112,7 +112,7 @@ def _verdict(data: Data, ink: Ink) -> Iterator[str]:
     mark, code = (MARKS[True], _GREEN) if found.state == OK else (MARKS[False], _RED)
     if found.state != OK and found.exit_code == 0:
         mark, code = CAUTION, _YELLOW
-    for line in _wrapped(f"{mark} {found.text}", "  "):
+    for line in wrapped(f"{mark} {found.text}", "  "):
         yield ink(line, _BOLD, code)
 
 
@@ -137,7 +137,7 @@ def _estimates(data: Data, ink: Ink) -> Iterator[str]:
     yield from _rows(data, SYSTEM_ROWS[3:], ink)
     counts = data.get("operations") or {}
     shown = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
-    for line, text in enumerate(_wrapped(", ".join(shown), "", WIDTH - LABEL_WIDTH - 4)):
+    for line, text in enumerate(wrapped(", ".join(shown), "", WIDTH - LABEL_WIDTH - 4)):
         yield _row("operations", text, ink) if line == 0 else " " * (LABEL_WIDTH + 4) + text
 
 
@@ -226,7 +226,7 @@ def _cause(seconds: Mapping[str, float], name: str) -> str:
 
 
 def _workloads(data: Data, ink: Ink) -> Iterator[str]:
-    yield from _table(workload_table(data), ink)
+    yield from table_lines(workload_table(data), ink)
 
 
 def bottleneck_text(data: Data) -> str:
@@ -244,19 +244,19 @@ def bottleneck_text(data: Data) -> str:
 
 
 def _bottleneck(data: Data, ink: Ink) -> Iterator[str]:
-    yield from (ink(line, _CYAN) for line in _wrapped(f"  {bottleneck_text(data)}"))
+    yield from (ink(line, _CYAN) for line in wrapped(f"  {bottleneck_text(data)}"))
 
 
 def _stations(data: Data, ink: Ink) -> Iterator[str]:
     table = station_table(data)
-    yield from _table(TextTable(table.header, table.rows[:STATION_ROWS]), ink)
+    yield from table_lines(TextTable(table.header, table.rows[:STATION_ROWS]), ink)
     if len(table.rows) > STATION_ROWS:
         yield f"  and {len(table.rows) - STATION_ROWS} more stations (--export-csv has all)"
 
 
 def _causes(data: Data, ink: Ink) -> Iterator[str]:
     if len(cause_columns(data)) > 1:
-        yield from _table(cause_table(data), ink)
+        yield from table_lines(cause_table(data), ink)
 
 
 _FAMILIES: Final = (("_time_s", TIME), ("bytes_per_s", BANDWIDTH), ("_per_s", RATE), ("memory_bytes", SIZE))
@@ -280,7 +280,7 @@ def _thresholds(data: Data, ink: Ink) -> Iterator[str]:
     for threshold in data.get("thresholds") or ():
         uncertain = threshold["verdict"] == "uncertain"
         code = _YELLOW if uncertain else _GREEN if threshold["passed"] else _RED
-        yield from (ink(line, code) for line in _wrapped(f"  {threshold_text(threshold)}", "    "))
+        yield from (ink(line, code) for line in wrapped(f"  {threshold_text(threshold)}", "    "))
 
 
 def _laws(data: Data, ink: Ink) -> Iterator[str]:
@@ -290,16 +290,16 @@ def _laws(data: Data, ink: Ink) -> Iterator[str]:
         yield ink(f"  {MARKS[True]} all {len(laws)} sample-path laws hold", _GREEN)
     for law in broken:
         line = f"  {MARKS[False]} law {law['number']} is broken ({law['law']}): {law['detail']}"
-        yield from (ink(part, _RED) for part in _wrapped(line, "    "))
+        yield from (ink(part, _RED) for part in wrapped(line, "    "))
 
 
 def _warnings(data: Data, ink: Ink) -> Iterator[str]:
     for warning in data.get("warnings") or ():
-        yield from (ink(line, _YELLOW) for line in _wrapped(f"  ! {warning['message']}"))
-        yield from _wrapped(f"    {warning['advice']}", "")
+        yield from (ink(line, _YELLOW) for line in wrapped(f"  ! {warning['message']}"))
+        yield from wrapped(f"    {warning['advice']}", "")
 
 
-def _table(table: TextTable, ink: Ink) -> Iterator[str]:
+def table_lines(table: TextTable, ink: Ink) -> Iterator[str]:
     """Print a table; nothing where it has no rows."""
     if not table.rows:
         return
@@ -314,7 +314,8 @@ def _table(table: TextTable, ink: Ink) -> Iterator[str]:
     yield from map(line, table.rows)
 
 
-def _wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
+def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
+    """Break a text into lines; those after the first are indented further."""
     start = text[: len(text) - len(text.lstrip())]
     return textwrap.wrap(
         text.strip(),
