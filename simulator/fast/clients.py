@@ -1,0 +1,354 @@
+"""Clients: closed users, open and traced arrivals, timeouts, retries, phases (the rules of `models.clients`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.arithmetic import SPEED_BITS, arrival_after, backoff_ns, pick_by_weight, scaled_ns
+from models.draws import (
+    STAGE_BACKOFF,
+    STAGE_FIRST_THINK,
+    STAGE_INTERARRIVAL,
+    STAGE_OPERATION_KIND,
+    STAGE_THINK,
+    STAGE_TIMEOUT,
+    chain,
+    coordinate,
+    uniform,
+)
+from models.ranks import ARRIVAL, BACKOFF, PHASE, THINK, TIMEOUT
+from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, CAUSES, COMPLETED, IN_FLIGHT, REJECTED, TIMED_OUT
+from simulator.compile import BUDGET_ONE, CLOSED, OPEN
+from simulator.fast.draw import draw
+from simulator.fast.heap import schedule
+from simulator.fast.jit import inlined, kernel
+from simulator.fast.layout import (
+    arrival_at,
+    cause_sum_at,
+    chosen_at,
+    histogram_at,
+    kind_weight_at,
+    operation_at,
+    operation_cause_at,
+    operation_kind_at,
+    phase_value_at,
+    phases_of,
+    record_at,
+    record_cause_at,
+    source_at,
+    strand_at,
+    weights_of,
+    workload_at,
+)
+from simulator.fast.slots import free_operation, take_operation, take_strand
+from simulator.fast.strands import push_wake
+from simulator.fast.walk import reset_strand
+from simulator.fast.withdrawal import take_out
+from simulator.histogram import BINS, bin_of
+
+# --- operations and attempts -----------------------------------------------------------------------------------------
+
+
+@kernel
+def _draw_kind(sim: Any, w: int, key: int) -> int:
+    """Draw which operation it is."""
+    workload = workload_at(sim, w)
+    position = 0
+    if workload.kinds > 1:
+        share = uniform(key, coordinate(0, STAGE_OPERATION_KIND, 0))
+        position = pick_by_weight(weights_of(sim), workload.first_kind, workload.kinds, share)
+    return kind_weight_at(sim, workload.first_kind + position).value  # type: ignore[no-any-return]
+
+
+@inlined
+def begin_operation(sim: Any, source_id: int, kind: int) -> int:
+    """Start an operation of a source; ``kind`` -1 is drawn. Returns the strand of its first attempt."""
+    source = source_at(sim, source_id)
+    workload = workload_at(sim, source.workload)
+    o = take_operation(sim)
+    operation = operation_at(sim, o)
+    operation.serial = sim.next_operation_serial
+    sim.next_operation_serial += 1
+    operation.source = source_id
+    operation.key = chain(source.key, source.operations)
+    operation.kind = kind if kind >= 0 else _draw_kind(sim, source.workload, operation.key)
+    operation.number = source.operations
+    operation.start_ns = sim.now
+    operation.attempts = 0
+    source.operations += 1
+    workload.offered += 1
+    if sim.tracking:
+        for cause in range(CAUSES):
+            operation_cause_at(sim, o * CAUSES + cause).value = 0
+    if sim.recording:
+        _begin_record(sim, o)
+    if workload.budget >= 0:
+        workload.tokens += workload.budget
+    return begin_attempt(sim, o)  # type: ignore[no-any-return]
+
+
+@kernel
+def _begin_record(sim: Any, o: int) -> None:
+    """Write down the start of an operation."""
+    operation = operation_at(sim, o)
+    operation.record = sim.record_count
+    operation.live = 1
+    record = record_at(sim, sim.record_count)
+    sim.record_count += 1
+    if sim.record_count >= sim.record_margin_at:
+        sim.grow = 1
+    record.source = operation.source
+    record.number = operation.number
+    record.kind = operation.kind
+    record.start_ns = operation.start_ns
+    record.end_ns = -1
+    record.outcome = IN_FLIGHT
+
+
+@kernel
+def begin_attempt(sim: Any, o: int) -> int:
+    """Make the next attempt of an operation; returns its strand."""
+    operation = operation_at(sim, o)
+    operation.attempts += 1
+    operation.instance = -1
+    operation.attempt_ns = sim.now
+    a = take_strand(sim)
+    reset_strand(sim, a)
+    strand = strand_at(sim, a)
+    strand.operation = o
+    strand.attempt = operation.attempts
+    strand.kind = operation.kind
+    strand.source = operation.source
+    strand.key = operation.key
+    strand.root = a
+    strand.row = operation_kind_at(sim, operation.kind).first_row
+    for service in range(sim.service_count):
+        chosen_at(sim, a * sim.service_count + service).value = -1
+    workload = workload_at(sim, source_at(sim, operation.source).workload)
+    if workload.timeout >= 0:
+        position = coordinate(operation.attempts, STAGE_TIMEOUT, 0)
+        wait_ns = max(1, draw(sim, workload.timeout, operation.key, position))
+        schedule(sim, sim.now + wait_ns, TIMEOUT, strand.serial, a, 0)
+    return a  # type: ignore[no-any-return]
+
+
+@kernel
+def time_out(sim: Any, serial: int, a: int) -> None:
+    """Abandon an attempt whose time is up."""
+    strand = strand_at(sim, a)
+    if strand.serial != serial or strand.settled:
+        return
+    strand.settled = 1
+    o = strand.operation
+    workload = workload_at(sim, source_at(sim, strand.source).workload)
+    workload.timed_out += 1
+    if workload.cancel:
+        take_out(sim, a, CANCELLED)
+    operation_at(sim, o).outcome = TIMED_OUT
+    push_wake(sim, 2 * o + 1)
+
+
+@kernel
+def _retry_or_end(sim: Any, o: int) -> int:
+    """Go on after an attempt that did not complete; as `settle`."""
+    operation = operation_at(sim, o)
+    workload = workload_at(sim, source_at(sim, operation.source).workload)
+    if sim.tracking:
+        operation_cause_at(sim, o * CAUSES + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
+    if operation.outcome == REJECTED:
+        workload.rejected += 1
+    if operation.attempts >= workload.attempts:
+        return -1
+    if workload.budget >= 0:
+        if workload.tokens < BUDGET_ONE:
+            return -1
+        workload.tokens -= BUDGET_ONE
+    workload.retried += 1
+    wait_ns = backoff_ns(workload.backoff_ns, workload.multiplier, workload.cap_ns, operation.attempts)
+    if workload.jitter:
+        wait_ns = scaled_ns(wait_ns, uniform(operation.key, coordinate(operation.attempts, STAGE_BACKOFF, 0)))
+    if wait_ns == 0:
+        return begin_attempt(sim, o)  # type: ignore[no-any-return]
+    if sim.tracking:
+        operation_cause_at(sim, o * CAUSES + BACKING_OFF).value += wait_ns
+    schedule(sim, sim.now + wait_ns, BACKOFF, operation.serial, o, 0)
+    return -2
+
+
+@inlined
+def settle(sim: Any, o: int) -> int:
+    """Tell a client the outcome of an attempt; returns the strand to begin next, -1 if there is none."""
+    operation = operation_at(sim, o)
+    if operation.outcome != COMPLETED:
+        a = _retry_or_end(sim, o)
+        if a != -1:
+            return max(a, -1)
+    source_id = operation.source
+    _end_operation(sim, o)
+    if source_at(sim, source_id).is_user:
+        return next_of_user(sim, source_id)  # type: ignore[no-any-return]
+    return -1
+
+
+@inlined
+def _end_operation(sim: Any, o: int) -> None:
+    """Count and measure an operation that has its final outcome."""
+    operation = operation_at(sim, o)
+    w = source_at(sim, operation.source).workload
+    workload = workload_at(sim, w)
+    if operation.outcome == COMPLETED:
+        workload.completed += 1
+        if sim.now >= sim.warmup_ns:
+            response_ns = sim.now - operation.start_ns
+            position = bin_of(response_ns)
+            histogram_at(sim, w * BINS + position).value += 1
+            workload.response_sum_ns += response_ns
+            workload.response_max_ns = max(workload.response_max_ns, response_ns)
+            if sim.summing:
+                _sum_causes(sim, o, position)
+    else:
+        workload.failed += 1
+    if sim.recording:
+        _end_record(sim, o)
+    free_operation(sim, o)
+
+
+@kernel
+def _sum_causes(sim: Any, o: int, position: int) -> None:
+    """Add an operation's causes to those of its bin of the histogram."""
+    for cause in range(CAUSES):
+        cause_sum_at(sim, position * CAUSES + cause).value += operation_cause_at(sim, o * CAUSES + cause).value
+
+
+@kernel
+def _end_record(sim: Any, o: int) -> None:
+    """Write down the end of an operation."""
+    operation = operation_at(sim, o)
+    operation.live = 0
+    record = record_at(sim, operation.record)
+    record.end_ns = sim.now
+    record.outcome = operation.outcome
+    record.attempts = operation.attempts
+    record.instance = operation.instance
+    for cause in range(CAUSES):
+        record_cause_at(sim, operation.record * CAUSES + cause).value = operation_cause_at(sim, o * CAUSES + cause).value
+
+
+# --- closed users ----------------------------------------------------------------------------------------------------
+
+
+@inlined
+def next_of_user(sim: Any, source_id: int) -> int:
+    """Park a surplus user, else let it think; returns the strand to begin at once, -1 if there is none."""
+    source = source_at(sim, source_id)
+    if source.position >= workload_at(sim, source.workload).active:
+        source.parked = 1
+        return -1
+    return _think(sim, source_id)  # type: ignore[no-any-return]
+
+
+@kernel
+def _think(sim: Any, source_id: int) -> int:
+    """Let a user think; as `next_of_user`."""
+    source = source_at(sim, source_id)
+    key = chain(source.key, source.operations)
+    wait_ns = draw(sim, workload_at(sim, source.workload).think, key, coordinate(0, STAGE_THINK, 0))
+    if source.fresh:
+        wait_ns = scaled_ns(wait_ns, uniform(key, coordinate(0, STAGE_FIRST_THINK, 0)))
+    if wait_ns or source.fresh:
+        source.fresh = 0
+        schedule(sim, sim.now + wait_ns, THINK, source_id, 0, 0)
+        return -1
+    return begin_operation(sim, source_id, -1)  # type: ignore[no-any-return]
+
+
+@kernel
+def end_think(sim: Any, source_id: int) -> int:
+    """Start the operation of a user that has thought, or let one that was parked think; as `next_of_user`."""
+    source = source_at(sim, source_id)
+    if source.parked:
+        source.parked = 0
+        source.fresh = 1
+        return _think(sim, source_id)  # type: ignore[no-any-return]
+    return begin_operation(sim, source_id, -1)  # type: ignore[no-any-return]
+
+
+@inlined
+def _active_users(base_users: int, factor: int) -> int:
+    """Return the number of active users of a phase."""
+    return (base_users * factor + (1 << (SPEED_BITS - 1))) >> SPEED_BITS
+
+
+@kernel
+def enter_phase(sim: Any, w: int, phase: int) -> None:
+    """Change the number of active users; those parked go on with a think time, in the order of their numbers."""
+    workload = workload_at(sim, w)
+    workload.active = _active_users(workload.base_users, phase_value_at(sim, 2 * phase + 1).value)
+    for user in range(workload.first_user, workload.first_user + min(workload.active, workload.users)):
+        source = source_at(sim, user)
+        if source.parked == 1:
+            source.parked = 2
+            schedule(sim, sim.now, THINK, user, 0, 0)
+
+
+# --- open and traced arrivals ----------------------------------------------------------------------------------------
+
+
+@kernel
+def _schedule_arrival(sim: Any, source_id: int, number: int) -> None:
+    """Schedule an arrival of a process of an open workload."""
+    source = source_at(sim, source_id)
+    workload = workload_at(sim, source.workload)
+    key = chain(source.key, number)
+    gap_ns = draw(sim, workload.interarrival, key, coordinate(0, STAGE_INTERARRIVAL, 0))
+    time_ns = sim.now + gap_ns
+    if workload.phases:
+        time_ns = arrival_after(phases_of(sim), workload.first_phase, workload.phases, sim.now, gap_ns)
+    if time_ns >= 0:
+        schedule(sim, time_ns, ARRIVAL, source_id - sim.user_count, number, -1)
+
+
+@kernel
+def _schedule_traced(sim: Any, source_id: int, number: int) -> None:
+    """Schedule a traced arrival."""
+    workload = workload_at(sim, source_at(sim, source_id).workload)
+    if number < workload.arrivals:
+        arrival = arrival_at(sim, workload.first_arrival + number)
+        schedule(sim, arrival.first, ARRIVAL, source_id - sim.user_count, number, arrival.second)
+
+
+@kernel
+def arrive_at_source(sim: Any, identifier: int, number: int, kind: int) -> int:
+    """Schedule the arrival after this one and start its operation; returns the strand of its first attempt."""
+    source_id = sim.user_count + identifier
+    if workload_at(sim, source_at(sim, source_id).workload).kind == OPEN:
+        _schedule_arrival(sim, source_id, number + 1)
+    else:
+        _schedule_traced(sim, source_id, number + 1)
+    return begin_operation(sim, source_id, kind)  # type: ignore[no-any-return]
+
+
+# --- the start -------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def start_workload(sim: Any, w: int) -> None:
+    """Schedule the phases and the first event of each source of a workload."""
+    workload = workload_at(sim, w)
+    if workload.kind == CLOSED:
+        workload.base_users = workload.procs * workload.concurrency
+        workload.active = workload.base_users
+        if workload.phases:
+            factor = phase_value_at(sim, 2 * workload.first_phase + 1).value
+            workload.active = _active_users(workload.base_users, factor)
+        for phase in range(workload.first_phase + 1, workload.first_phase + workload.phases):
+            schedule(sim, phase_value_at(sim, 2 * phase).value, PHASE, w, phase, 0)
+        for user in range(workload.first_user, workload.first_user + workload.users):
+            next_of_user(sim, user)
+        return
+    for number in range(workload.sources):
+        source_id = sim.user_count + workload.first_source + number
+        if workload.kind == OPEN:
+            _schedule_arrival(sim, source_id, 0)
+        else:
+            _schedule_traced(sim, source_id, 0)

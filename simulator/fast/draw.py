@@ -1,0 +1,32 @@
+"""Draws of the kernel: the shared functions of `models.draws` on its tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.draws import sample_integer, uniform
+from simulator.fast.jit import inlined, kernel
+from simulator.fast.layout import distribution_at, quantiles_of
+
+
+@kernel
+def _sample(sim: Any, distribution: int, key: int, position: int) -> int:
+    row = distribution_at(sim, distribution)
+    return sample_integer(  # type: ignore[no-any-return]
+        row.kind, row.a, row.b, row.c, row.first, row.count, quantiles_of(sim), key, position
+    )
+
+
+@inlined
+def draw(sim: Any, distribution: int, key: int, position: int) -> int:
+    """Draw an integer (nanoseconds or bytes) from a distribution of the scenario."""
+    fixed = distribution_at(sim, distribution).fixed
+    if fixed >= 0:
+        return fixed  # type: ignore[no-any-return]
+    return _sample(sim, distribution, key, position)  # type: ignore[no-any-return]
+
+
+@kernel
+def decide(key: int, number: int) -> float:
+    """Draw uniformly for a decision of the system."""
+    return uniform(key, number)  # type: ignore[no-any-return]

@@ -1,0 +1,143 @@
+"""One replication on the fast engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from models.compiled import HAVE_NUMBA
+from models.records import CAUSES, COUNT_IN_FLIGHT
+from simulator.compile import Compiled
+from simulator.fast import cache, measure
+from simulator.fast.jit import PythonState
+from simulator.fast.loop import GROW, PAUSED, run
+from simulator.fast.tables import FastTables
+from simulator.histogram import BINS
+from simulator.output import EngineOutput
+
+_EVENTS_BETWEEN_PROGRESS = 1 << 18
+_NO_LIMIT = (1 << 63) - 1
+
+
+def simulate(
+    compiled: Compiled,
+    *,
+    seed: int,
+    replication: int,
+    warmup_ns: int,
+    end_ns: int,
+    records: bool = False,
+    causes: bool = False,
+    check: bool = False,
+    progress: Callable[[int], bool] | None = None,
+) -> EngineOutput:
+    """Simulate [0, end_ns) of a compiled scenario and measure [warmup_ns, end_ns).
+
+    ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws that only
+    the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops the run.
+    """
+    recording = records or check
+    tables = FastTables(
+        compiled,
+        seed=seed,
+        replication=replication,
+        tracking=recording or causes,
+        summing=causes,
+        recording=recording,
+        checking=check,
+    )
+    tables.set(warmup_ns=warmup_ns)
+    reached = _advance(tables, warmup_ns, progress)
+    before = _Totals(tables)
+    instances = tables.arrays["instances"][: len(compiled.instances)]
+    instances["peak_bytes"] = instances["held_bytes"]
+    memory_before = instances["byte_ns"].copy()
+    if reached == warmup_ns:
+        reached = _advance(tables, end_ns, progress)
+    return _output(tables, before, memory_before, seed, replication, (warmup_ns, reached, end_ns), causes, recording, check)
+
+
+def run_kernel(tables: FastTables) -> int:
+    """Call the kernel; returns why it stopped."""
+    if not HAVE_NUMBA:
+        return int(run([PythonState(tables.state[0], tables.arrays)]))
+    return int(cache.kernel().run(tables.state))
+
+
+def _advance(tables: FastTables, until_ns: int, progress: Callable[[int], bool] | None) -> int:
+    """Handle everything before ``until_ns``; returns the time reached."""
+    tables.set(until_ns=until_ns)
+    while True:
+        limit = _NO_LIMIT if progress is None else tables.get("handled") + _EVENTS_BETWEEN_PROGRESS
+        tables.set(handled_limit=limit)
+        why = run_kernel(tables)
+        if why == GROW:
+            tables.grow()
+        elif why == PAUSED:
+            assert progress is not None
+            if not progress(tables.get("now")):
+                return tables.get("now")
+        else:
+            return until_ns
+
+
+class _Totals:
+    """The totals up to now."""
+
+    def __init__(self, tables: FastTables) -> None:
+        tables.set(reading=1)
+        run_kernel(tables)
+        tables.set(reading=0)
+        self.counts = measure.counts(tables)
+        self.stations = measure.stations(tables)
+        self.cores = measure.cores(tables)
+
+
+def _output(
+    tables: FastTables,
+    before: _Totals,
+    memory_before: np.ndarray,
+    seed: int,
+    replication: int,
+    times: tuple[int, int, int],
+    causes: bool,
+    recording: bool,
+    check: bool,
+) -> EngineOutput:
+    """Return everything; ``times``: end of the warm-up, the time reached, the time that was to be reached."""
+    warmup_ns, reached_ns, end_ns = times
+    after = _Totals(tables)
+    window_counts = after.counts - before.counts
+    window_counts[:, COUNT_IN_FLIGHT] = after.counts[:, COUNT_IN_FLIGHT]
+    window = after.stations.copy()
+    for name in window.dtype.names:
+        window[name] -= before.stations[name]
+    workloads = tables.arrays["workloads"][: len(tables.compiled.workloads)]
+    instances = tables.arrays["instances"][: len(tables.compiled.instances)]
+    base_bytes = instances["memory_base_bytes"]
+    window_ns = max(1, reached_ns - warmup_ns)
+    return EngineOutput(
+        engine="fast",
+        seed=seed,
+        replication=replication,
+        warmup_ns=warmup_ns,
+        end_ns=reached_ns,
+        events=tables.get("handled"),
+        counts=after.counts,
+        window_counts=window_counts,
+        histogram=tables.arrays["histogram"]["value"].reshape(-1, BINS).copy(),
+        response_sum_ns=workloads["response_sum_ns"].copy(),
+        response_max_ns=workloads["response_max_ns"].copy(),
+        causes_ns=tables.arrays["cause_sums"]["value"].reshape(BINS, CAUSES).copy() if causes else None,
+        stations=window,
+        stations_whole=after.stations,
+        stations_present_ns=measure.present_ns(tables),
+        cores_ns=after.cores - before.cores,
+        cores_whole_ns=after.cores,
+        memory_mean_bytes=base_bytes + (instances["byte_ns"] - memory_before) / window_ns,
+        memory_peak_bytes=base_bytes + instances["peak_bytes"],
+        records=measure.records(tables) if recording else None,
+        interrupted=reached_ns < end_ns,
+        law_violations=measure.violations(tables) if check else [],
+    )

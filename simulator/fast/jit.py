@@ -1,0 +1,158 @@
+"""Compilation of the kernel: decorators for its functions and accessors of its tables.
+
+The kernel's only argument is ``sim``: a record of scalars that also holds the address of every table (see
+`simulator.fast.layout`). ``task_at(sim, t)`` is row ``t`` of the table of tasks, a plain pointer when compiled: reading
+``task.work`` is one load, nothing is counted or allocated, and a function call passes two registers.
+
+Without Numba, or under ``NUMBA_DISABLE_JIT=1``, the same source runs as Python on rows that read and write the same
+arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from models.compiled import HAVE_NUMBA
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+PARTS: set[str] = set()  # names of the kernel's functions
+ENTRIES: set[str] = set()  # names of those that Python calls
+
+if HAVE_NUMBA:
+    import numba
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+    from numba.np.arrayobj import make_array, populate_array
+
+    try:  # no reference counts: the kernel makes no object. The option is private to Numba, so do without it if need be.
+        numba.njit(_nrt=False)
+        OPTIONS["_nrt"] = False
+    except (KeyError, TypeError, ValueError):
+        pass
+
+    def kernel(function: Function) -> Function:
+        """Compile a function of the kernel when the kernel is compiled; callable from the kernel alone."""
+        PARTS.add(function.__qualname__)
+        made: Function = numba.njit(forceinline=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+        return made
+
+    def inlined(function: Function) -> Function:
+        """As `kernel`, for small functions that are called for every event: they become part of their callers."""
+        PARTS.add(function.__qualname__)
+        made: Function = numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+        return made
+
+    def entry(function: Function) -> Function:
+        """Compile a function that Python calls, which includes all that it calls, and keep it on disk."""
+        ENTRIES.add(function.__qualname__)
+        made: Function = numba.njit(**OPTIONS)(function)
+        return made
+
+    def _address(builder: Any, sim: Any, offset: int) -> Any:
+        """Emit the load of a table's address, which does not change while the kernel runs."""
+        pointer = ir.IntType(8).as_pointer()
+        field = builder.gep(builder.bitcast(sim, pointer), [ir.Constant(ir.IntType(64), offset)])
+        base = builder.load(builder.bitcast(field, pointer.as_pointer()))
+        base.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return base
+
+    def row_accessor(offset: int, table: str, dtype: np.dtype[Any]) -> Any:
+        """Return a function of (sim, index) to the row of a table whose address lies at ``offset`` bytes of ``sim``."""
+        record = numba.from_dtype(dtype)
+
+        @intrinsic  # type: ignore[untyped-decorator]
+        def row_at(_context: Any, sim: Any, index: Any) -> Any:
+            def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+                base = _address(builder, arguments[0], offset)
+                size = ir.Constant(ir.IntType(64), dtype.itemsize)
+                row = builder.gep(base, [builder.mul(arguments[1], size)])
+                return builder.bitcast(row, context.get_value_type(record))
+
+            return record(sim, types.int64), code
+
+        return row_at
+
+    def array_accessor(offset: int, length_offset: int, table: str, dtype: np.dtype[Any], columns: int) -> Any:
+        """Return a function of (sim) to a whole table as an array, of two dimensions if ``columns`` is not 0."""
+        array_type = types.Array(numba.from_dtype(dtype), 2 if columns else 1, "C")
+
+        @intrinsic  # type: ignore[untyped-decorator]
+        def array_of(_context: Any, sim: Any) -> Any:
+            def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+                word = ir.IntType(64)
+                base = _address(builder, arguments[0], offset)
+                length = builder.ptrtoint(_address(builder, arguments[0], length_offset), word)
+                made = make_array(array_type)(context, builder)
+                size = ir.Constant(word, dtype.itemsize)
+                data = builder.bitcast(base, made.data.type)
+                if columns:
+                    width = ir.Constant(word, columns)
+                    shape = cgutils.pack_array(builder, [length, width])
+                    strides = cgutils.pack_array(builder, [builder.mul(size, width), size])
+                else:
+                    shape = cgutils.pack_array(builder, [length])
+                    strides = cgutils.pack_array(builder, [size])
+                populate_array(made, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
+                return made._getvalue()
+
+            return array_type(sim), code
+
+        return array_of
+
+else:
+
+    def kernel(function: Function) -> Function:
+        """Run a function of the kernel as Python."""
+        return function
+
+    inlined = kernel
+    entry = kernel
+
+    def row_accessor(offset: int, table: str, dtype: np.dtype[Any]) -> Any:
+        """Return a function of (sim, index) to the row of a table."""
+
+        def row_at(sim: Any, index: int) -> Row:
+            return Row(sim.tables[table][index])
+
+        return row_at
+
+    def array_accessor(offset: int, length_offset: int, table: str, dtype: np.dtype[Any], columns: int) -> Any:
+        """Return a function of (sim) to a whole table as an array."""
+
+        def array_of(sim: Any) -> Any:
+            array = sim.tables[table]
+            return array.view(dtype).reshape(-1, columns) if columns else array.view(dtype)
+
+        return array_of
+
+
+class Row:
+    """A row of a structured array with its fields as attributes, read as plain Python numbers."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Any) -> None:
+        object.__setattr__(self, "_row", row)
+
+    def __getattr__(self, name: str) -> Any:
+        return self._row[name].item()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._row[name] = value
+
+
+class PythonState(Row):
+    """The record of scalars with its tables, for running the kernel as Python."""
+
+    __slots__ = ("tables",)
+
+    def __init__(self, row: Any, tables: dict[str, Any]) -> None:
+        super().__init__(row)
+        object.__setattr__(self, "tables", tables)

@@ -1,0 +1,266 @@
+"""The kernel's tables: one dtype each, and the accessor of each.
+
+``h`` host, ``c`` core, ``g`` instance (a group of tasks on its host), ``t`` task, ``a`` strand (one thread of an attempt),
+``o`` operation, ``v`` holding (a visit, an allocation, a token), ``b`` batch, ``q`` queue: an identifier is the position of a
+row, -1 is none. Times are nanoseconds, work is in units of 2^-20 ns. Rows of strands, operations, holdings, tasks and batches are
+used again when they are free, so that memory is constant in the number of operations; ``serial`` tells two users of
+one row apart. Tables that only repeat the compiled scenario carry its columns in front of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from simulator import compile as compiled
+from simulator.fast.jit import array_accessor, row_accessor
+from simulator.program import PROGRAM
+
+NEVER: Final = (1 << 63) - 1
+
+
+def _dtype(fields: str, *, base: np.dtype[Any] | None = None, floats: str = "", keys: str = "") -> np.dtype[Any]:
+    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, some unsigned (keys of draws)."""
+    kinds: dict[str, Any] = dict.fromkeys(floats.split(), np.float64) | dict.fromkeys(keys.split(), np.uint64)
+    columns: list[Any] = [(name, base[name]) for name in base.names or ()] if base is not None else []
+    columns += [(name, kinds.get(name, np.int64)) for name in fields.split()]
+    return np.dtype(columns, align=True)
+
+
+VALUE: Final = _dtype("value")
+FLOAT: Final = np.dtype([("value", np.float64)], align=True)
+PAIR: Final = _dtype("first second")
+
+# --- what the scenario says, with the state of each part -------------------------------------------------------------
+
+STEP: Final = _dtype("", base=PROGRAM)
+DISTRIBUTION: Final = _dtype("fixed", base=compiled.DISTRIBUTION)  # fixed: every draw of a constant, else -1
+HOST: Final = _dtype(
+    "queue busy_cores busy_core_ns busy_since_ns pausing speeds_vary has_quota first_member utilization_q20 "
+    "balanced_core_ns search_key search_count steal_key steal_count "
+    "sharing_head sharing_tail sharing_count active_count since_ns dirty held_head throttled_groups",
+    base=compiled.HOST,
+    keys="search_key steal_key",
+)
+CORE: Final = _dtype(
+    "host task held busy speed exit_left_ns switch_left_ns slice_left_ns since_ns last_serial throttled releasing "
+    "working_ns switching_ns exiting_ns throttled_ns paused_ns idle_ns "
+    "queue sum_v count last_average repick delayed"
+)
+CORE_GROUP: Final = _dtype("throttled budget_ns released")
+INSTANCE: Final = _dtype(
+    "next_member left_ns speed throttled work_asked work_done work_withdrawn work_present "
+    "up connections inside held_bytes pooled_bytes peak_bytes byte_ns since_ns taken_bytes given_back_bytes "
+    "memory_queue worker_queue free_hint active_tasks batcher_count weight current_weight",
+    base=compiled.INSTANCE,
+    floats="byte_ns weight current_weight",
+)
+SERVICE: Final = _dtype("key draws next_index queue current version", base=compiled.SERVICE, keys="key")
+BATCHER: Final = _dtype("open closed_head closed_tail sending executing task", base=compiled.BATCHER)
+LOCK: Final = _dtype("", base=compiled.LOCK)
+TOKEN: Final = _dtype("free cause queue station")  # a lock or a pool; locks first
+LINK: Final = _dtype("queue", base=compiled.LINK)
+CHANNEL: Final = _dtype("cargo version link")
+WORKLOAD: Final = _dtype(
+    "tokens active base_users response_sum_ns response_max_ns offered completed failed timed_out rejected retried",
+    base=compiled.WORKLOAD,
+)
+KIND: Final = _dtype("", base=compiled.OPERATION)
+EVENT: Final = _dtype("", base=compiled.EVENT)
+PAUSE: Final = _dtype("key draws running", base=compiled.PAUSE, keys="key")
+STATION: Final = _dtype(
+    "last_ns present waiting busy busy_ns number_ns waiting_ns arrivals departures residence_ns bytes arrival_sum_ns"
+)
+SOURCE: Final = _dtype("workload process slot is_user key operations position fresh parked", keys="key")
+
+# --- what comes and goes ---------------------------------------------------------------------------------------------
+
+OPERATION: Final = _dtype(
+    "next serial source kind key start_ns attempts instance number record outcome attempt_ns live", keys="key"
+)
+STRAND: Final = _dtype(
+    "next previous serial operation attempt kind source key settled row resume place place_id version end_outcome "
+    "cause since_ns first_holding last_holding demand_ns size_bytes arrived_ns batch "
+    "parent first_child next_child previous_child pending join_outcome root first_task visit",
+    keys="key",
+)
+HOLDING: Final = _dtype(
+    "next previous type what strand arrived_ns size_bytes pooled_bytes service entered runner is_user_task"
+)
+TASK: Final = _dtype(
+    "next previous serial group state work core last_core strand batcher demand_ns wakeup_ns ran_ns arrived_ns "
+    "attempts current station joined_ns orphan next_task visit "
+    "deadline v lag delayed executed_ns fresh active rate next_held in_held"
+)
+BATCH: Final = _dtype("next serial member_bytes")
+QUEUE: Final = _dtype("head tail count")
+PENDING: Final = _dtype("time key what version")  # a time event of the heap
+RECORD: Final = _dtype("source number kind attempts start_ns end_ns outcome instance")
+
+TABLES: Final[dict[str, np.dtype[Any]]] = {
+    "steps": STEP,
+    "branch_rows": VALUE,
+    "branch_shares": FLOAT,
+    "distributions": DISTRIBUTION,
+    "quantiles": FLOAT,  # rows of two
+    "weights": FLOAT,
+    "kinds": VALUE,
+    "phases": VALUE,  # rows of two
+    "arrivals": PAIR,
+    "speeds": VALUE,
+    "hosts": HOST,
+    "cores": CORE,
+    "core_groups": CORE_GROUP,  # [cores][instances]
+    "instances": INSTANCE,
+    "services": SERVICE,
+    "batchers": BATCHER,
+    "locks": LOCK,
+    "tokens": TOKEN,
+    "links": LINK,
+    "channels": CHANNEL,
+    "workloads": WORKLOAD,
+    "operation_kinds": KIND,
+    "events": EVENT,
+    "pauses": PAUSE,
+    "stations": STATION,
+    "sources": SOURCE,
+    "workers": VALUE,  # the task of each worker
+    "user_tasks": VALUE,  # [instances][users] the task of each closed user, -1 before its first visit
+    "timers": VALUE,  # the cores' timers: a tournament tree
+    "releases": VALUE,  # the cores to be released at the end of the cascade
+    "free_cores": VALUE,  # stack of cores that are about to take a task
+    "operations": OPERATION,
+    "strands": STRAND,
+    "holdings": HOLDING,
+    "tasks": TASK,
+    "batches": BATCH,
+    "queues": QUEUE,
+    "heap": PENDING,
+    "wakes": VALUE,  # first in, first out: strands to go on and clients to be told
+    "starts": VALUE,  # first in, first out: parallel branches to begin
+    "chosen": VALUE,  # [strands][services] the instance that an attempt uses
+    "strand_causes": VALUE,  # [strands][CAUSES]
+    "operation_causes": VALUE,  # [operations][CAUSES]
+    "inside": VALUE,  # the strands inside an instance that goes down
+    "records": RECORD,
+    "record_causes": VALUE,  # [records][CAUSES]
+    "histogram": VALUE,  # [workloads][BINS]
+    "cause_sums": VALUE,  # [BINS][CAUSES]
+}
+
+_SCALARS: Final = (
+    "now warmup_ns until_ns handled handled_limit started reading tracking summing recording checking grow "
+    "host_count station_count pause_count event_count workload_count instance_count service_count user_count source_count batcher_count first_pool_token first_dynamic_queue "
+    "next_strand_serial next_operation_serial next_task_serial next_batch_serial "
+    "heap_count heap_margin wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count "
+    "timer_leaves record_count "
+    + " ".join(f"{name}_{field}" for name in ("operation", "strand", "holding", "task", "batch") for field in
+               ("free", "top", "used", "margin_at"))
+    + " heap_margin_at record_margin_at"
+)
+STATE: Final = np.dtype(
+    [(name, np.int64) for name in _SCALARS.split()]
+    + [(name, np.int64) for table in TABLES for name in (table, f"{table}_length")],
+    align=True,
+)
+
+
+def _offset(field: str) -> int:
+    return int((STATE.fields or {})[field][1])
+
+
+def _rows(table: str) -> Any:
+    return row_accessor(_offset(table), table, TABLES[table])
+
+
+def _array(table: str, dtype: Any, columns: int = 0) -> Any:
+    return array_accessor(_offset(table), _offset(f"{table}_length"), table, np.dtype(dtype), columns)
+
+
+step_at = _rows("steps")
+branch_row_at = _rows("branch_rows")
+distribution_at = _rows("distributions")
+speed_at = _rows("speeds")
+arrival_at = _rows("arrivals")
+kind_weight_at = _rows("kinds")
+phase_value_at = _rows("phases")
+host_at = _rows("hosts")
+core_at = _rows("cores")
+core_group_at = _rows("core_groups")
+instance_at = _rows("instances")
+service_at = _rows("services")
+batcher_at = _rows("batchers")
+lock_at = _rows("locks")
+token_at = _rows("tokens")
+link_at = _rows("links")
+channel_at = _rows("channels")
+workload_at = _rows("workloads")
+operation_kind_at = _rows("operation_kinds")
+event_at = _rows("events")
+pause_at = _rows("pauses")
+station_at = _rows("stations")
+source_at = _rows("sources")
+worker_at = _rows("workers")
+user_task_at = _rows("user_tasks")
+timer_at = _rows("timers")
+release_at = _rows("releases")
+free_core_at = _rows("free_cores")
+operation_at = _rows("operations")
+strand_at = _rows("strands")
+holding_at = _rows("holdings")
+task_at = _rows("tasks")
+batch_at = _rows("batches")
+queue_at = _rows("queues")
+pending_at = _rows("heap")
+wake_at = _rows("wakes")
+start_at = _rows("starts")
+chosen_at = _rows("chosen")
+strand_cause_at = _rows("strand_causes")
+operation_cause_at = _rows("operation_causes")
+inside_at = _rows("inside")
+record_at = _rows("records")
+record_cause_at = _rows("record_causes")
+histogram_at = _rows("histogram")
+cause_sum_at = _rows("cause_sums")
+
+quantiles_of = _array("quantiles", np.float64, 2)
+weights_of = _array("weights", np.float64)
+branch_shares_of = _array("branch_shares", np.float64)
+phases_of = _array("phases", np.int64, 2)
+
+# Kinds of holdings.
+VISIT: Final = 0
+ALLOCATION: Final = 1
+TOKEN_HELD: Final = 2
+
+# Where a strand waits.
+NOWHERE: Final = 0
+PAUSING: Final = 1
+AT_RUNNER: Final = 2  # place_id: task
+AT_WORKERS: Final = 3  # instance
+AT_MEMORY: Final = 4  # instance
+AT_TOKEN: Final = 5  # token
+IN_OPEN_BATCH: Final = 6  # batcher
+ON_LINK_QUEUE: Final = 7  # link
+ON_CHANNEL: Final = 8  # channel
+ON_LINK_DELAY: Final = 9  # link
+AT_DISPATCHER: Final = 10  # service
+AT_JOIN: Final = 11
+IN_CLOSED_BATCH: Final = 12
+
+# What a strand does when it goes on.
+BEGIN: Final = 0
+GO_ON: Final = 1
+DISPATCHED: Final = 2
+HOPPED: Final = 3
+GOT_WORKER: Final = 4
+GOT_MEMORY: Final = 5
+GOT_LOCK: Final = 6
+DONE_UNDER_LOCK: Final = 7
+JOINED: Final = 8
+
+# How a stage leaves its strand.
+NEXT: Final = 0
+WAITS: Final = 1
+ENDED: Final = 2

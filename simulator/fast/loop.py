@@ -1,0 +1,238 @@
+"""The event loop: one time event, its whole cascade, the release of the cores that it held, then the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.ranks import (
+    ARRIVAL,
+    BACKOFF,
+    BALANCE,
+    DELAY,
+    DISPATCH,
+    EVENT,
+    LINGER,
+    PAUSE,
+    PHASE,
+    PROPAGATION,
+    QUOTA,
+    RANK_SHIFT,
+    THINK,
+    TICK,
+    TIMEOUT,
+    TRANSFER,
+)
+from simulator.compile import LINUX
+from simulator.fast.balancing import end_dispatch
+from simulator.fast.clients import (
+    arrive_at_source,
+    begin_attempt,
+    end_think,
+    enter_phase,
+    settle,
+    start_workload,
+    time_out,
+)
+from simulator.fast.faults import change_pause, happen, schedule_pause
+from simulator.fast.heap import first_timer, remove_first, schedule, set_timer
+from simulator.fast.integrals import bring_up_to_date
+from simulator.fast.jit import entry, inlined, kernel
+from simulator.fast.layout import (
+    NEVER,
+    NOWHERE,
+    ON_LINK_DELAY,
+    batch_at,
+    batcher_at,
+    core_at,
+    event_at,
+    host_at,
+    instance_at,
+    pending_at,
+    release_at,
+    start_at,
+    strand_at,
+    task_at,
+    timer_at,
+    wake_at,
+)
+from simulator.fast.links import batch_arrived, batch_paid, close_batch, end_transfer
+from simulator.fast.processor import expire, release, start_period
+from simulator.fast.runners import burst_done
+from simulator.fast.ticks import balance, tick
+from simulator.fast.walk import walk
+
+REACHED = 0  # `until_ns`
+GROW = 1  # a table is nearly full
+PAUSED = 2  # `handled_limit`
+
+
+@kernel
+def _start(sim: Any) -> None:
+    """Schedule everything that begins by itself."""
+    for h in range(sim.host_count):
+        host = host_at(sim, h)
+        if host.discipline == LINUX:
+            schedule(sim, host.tick_ns, TICK, h, 0, 0)
+            schedule(sim, host.balance_ns, BALANCE, h, 0, 0)
+    for g in range(sim.instance_count):
+        instance = instance_at(sim, g)
+        if instance.quota_ns >= 0:
+            schedule(sim, instance.period_ns, QUOTA, g, 0, 0)
+    for p in range(sim.pause_count):
+        schedule_pause(sim, p)
+    for e in range(sim.event_count):
+        schedule(sim, event_at(sim, e).at_ns, EVENT, e, 0, 0)
+    for w in range(sim.workload_count):
+        start_workload(sim, w)
+
+
+@inlined
+def _release_first(sim: Any) -> None:
+    """Release the held core of the lowest index."""
+    last = sim.release_count - 1
+    first = 0
+    for position in range(1, sim.release_count):
+        if release_at(sim, position).value < release_at(sim, first).value:
+            first = position
+    c = release_at(sim, first).value
+    release_at(sim, first).value = release_at(sim, last).value
+    sim.release_count = last
+    core_at(sim, c).releasing = 0
+    release(sim, c)
+
+
+@inlined
+def _core_event(sim: Any, c: int) -> None:
+    """Handle a core's timer."""
+    set_timer(sim, c, NEVER)
+    t = expire(sim, c)
+    if t >= 0:
+        if task_at(sim, t).batcher >= 0:
+            batch_paid(sim, task_at(sim, t).batcher)
+        else:
+            burst_done(sim, t)
+
+
+@inlined
+def _end_delay(sim: Any, a: int, serial: int, version: int) -> int:
+    """End a strand's delay, unless it is stale; returns the strand to go on, -1 if there is none."""
+    strand = strand_at(sim, a)
+    if strand.serial != serial or strand.version != version or strand.place == NOWHERE:
+        return -1
+    strand.place = NOWHERE
+    return a
+
+
+@kernel
+def _rare_event(sim: Any, rank: int, identifier: int, what: int, version: int) -> None:
+    """Handle one of the less frequent events."""
+    if rank == TICK:
+        tick(sim, identifier)
+    elif rank == TRANSFER:
+        end_transfer(sim, identifier, version)
+    elif rank == LINGER:
+        if batcher_at(sim, identifier).open == what and batch_at(sim, what).serial == version:
+            close_batch(sim, identifier)
+    elif rank == DISPATCH:
+        end_dispatch(sim, identifier, version)
+    elif rank == PROPAGATION:
+        if strand_at(sim, identifier).place == ON_LINK_DELAY:
+            strand_at(sim, identifier).place = NOWHERE
+            batch_arrived(sim, identifier)
+    elif rank == QUOTA:
+        start_period(sim, identifier)
+    elif rank == BALANCE:
+        balance(sim, identifier)
+    elif rank == PAUSE:
+        change_pause(sim, identifier)
+    elif rank == EVENT:
+        happen(sim, identifier)
+    elif rank == PHASE:
+        enter_phase(sim, identifier, what)
+
+
+@inlined
+def _first_event(sim: Any) -> int:
+    """Handle the first event of the heap; returns the strand to go on, -1 if there is none."""
+    event = pending_at(sim, 0)
+    rank = event.key >> RANK_SHIFT
+    identifier = event.key & ((1 << RANK_SHIFT) - 1)
+    what = event.what
+    version = event.version
+    remove_first(sim)
+    if rank == ARRIVAL:
+        return arrive_at_source(sim, identifier, what, version)  # type: ignore[no-any-return]
+    if rank == DELAY:
+        return _end_delay(sim, what, identifier, version)  # type: ignore[no-any-return]
+    if rank == THINK:
+        return end_think(sim, identifier)  # type: ignore[no-any-return]
+    if rank == TIMEOUT:
+        time_out(sim, identifier, what)
+    elif rank == BACKOFF:
+        return begin_attempt(sim, what)  # type: ignore[no-any-return]
+    else:
+        _rare_event(sim, rank, identifier, what, version)
+    return -1
+
+
+@inlined
+def _next_of_cascade(sim: Any) -> int:
+    """Take what the cascade does next; returns the strand to go on, -1 if there is none, -2 at the end of the cascade."""
+    if sim.start_head != sim.start_tail:
+        a = start_at(sim, sim.start_head & sim.start_mask).value
+        sim.start_head += 1
+        return a  # type: ignore[no-any-return]
+    if sim.wake_head == sim.wake_tail:
+        return -2
+    code = wake_at(sim, sim.wake_head & sim.wake_mask).value
+    sim.wake_head += 1
+    sim.handled += 1
+    if code & 1:
+        return settle(sim, code >> 1)  # type: ignore[no-any-return]
+    return code >> 1  # type: ignore[no-any-return]
+
+
+@inlined
+def _next_in_time(sim: Any) -> int:
+    """Advance to the next time event before the end and handle it; returns as `_first_event`, -2 if there is none."""
+    heap_ns = pending_at(sim, 0).time if sim.heap_count > 0 else NEVER
+    core_ns = timer_at(sim, 1).value
+    if min(heap_ns, core_ns) >= sim.until_ns:
+        return -2
+    sim.handled += 1
+    if core_ns <= heap_ns:
+        sim.now = core_ns
+        _core_event(sim, first_timer(sim))
+        return -1
+    sim.now = heap_ns
+    return _first_event(sim)  # type: ignore[no-any-return]
+
+
+@entry
+def run(state: Any) -> int:
+    """Simulate until ``until_ns``, ``handled_limit`` or until a table has to grow; may be called again to go on.
+
+    With ``reading`` set it only brings all integrals up to now.
+    """
+    sim = state[0]
+    if sim.reading:
+        bring_up_to_date(sim)
+        return REACHED
+    if sim.started == 0:
+        sim.started = 1
+        _start(sim)
+    while sim.grow == 0:
+        a = _next_of_cascade(sim)
+        if a == -2:
+            if sim.release_count > 0:
+                _release_first(sim)
+                continue
+            if sim.handled >= sim.handled_limit:
+                return PAUSED
+            a = _next_in_time(sim)
+            if a == -2:
+                sim.now = max(sim.now, sim.until_ns)
+                return REACHED
+        if a >= 0:
+            walk(sim, a)
+    return GROW

@@ -1,0 +1,98 @@
+"""Totals of a replication on the fast engine, read from its tables in the form of `simulator.output`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.records import (
+    CAUSES,
+    COUNT_COMPLETED,
+    COUNT_FAILED,
+    COUNT_IN_FLIGHT,
+    COUNT_REJECTED,
+    COUNT_RETRIED,
+    COUNT_TIMED_OUT,
+    COUNTS,
+    OFFERED,
+    OPERATION_RECORD,
+    STATION_TOTALS,
+)
+from simulator.fast.tables import FastTables
+
+
+def counts(tables: FastTables) -> NDArray[np.int64]:
+    """Return the counts by workload, in flight included."""
+    rows = tables.arrays["workloads"][: len(tables.compiled.workloads)]
+    result = np.zeros((len(rows), COUNTS), dtype=np.int64)
+    result[:, OFFERED] = rows["offered"]
+    result[:, COUNT_COMPLETED] = rows["completed"]
+    result[:, COUNT_FAILED] = rows["failed"]
+    result[:, COUNT_IN_FLIGHT] = rows["offered"] - rows["completed"] - rows["failed"]
+    result[:, COUNT_TIMED_OUT] = rows["timed_out"]
+    result[:, COUNT_REJECTED] = rows["rejected"]
+    result[:, COUNT_RETRIED] = rows["retried"]
+    return result
+
+
+def stations(tables: FastTables) -> NDArray[Any]:
+    """Return the stations' totals."""
+    result = np.zeros(len(tables.compiled.stations), dtype=STATION_TOTALS)
+    rows = tables.arrays["stations"][: len(result)]
+    for name in STATION_TOTALS.names or ():
+        result[name] = rows[name]
+    instances = tables.arrays["instances"][: len(tables.compiled.instances)]
+    result["busy_ns"][instances["memory_station"]] = (instances["byte_ns"] / 1000.0).astype(np.int64)
+    return result
+
+
+def present_ns(tables: FastTables) -> NDArray[np.int64]:
+    """Return for each station the sum over those present of the time since their arrival [ns]."""
+    rows = tables.arrays["stations"][: len(tables.compiled.stations)]
+    result: NDArray[np.int64] = rows["present"] * tables.get("now") - rows["arrival_sum_ns"]
+    return result
+
+
+def cores(tables: FastTables) -> NDArray[np.int64]:
+    """Return the times of all cores by state."""
+    rows = tables.arrays["cores"][: tables.compiled.total_cores]
+    names = ("working_ns", "switching_ns", "exiting_ns", "throttled_ns", "paused_ns", "idle_ns")
+    return np.stack([rows[name] for name in names], axis=1)
+
+
+def records(tables: FastTables) -> NDArray[Any]:
+    """Return the operations' records by start; those in flight as they stand."""
+    rows = tables.arrays["records"][: tables.get("record_count")].copy()
+    in_flight = np.flatnonzero(rows["end_ns"] < 0)
+    if len(in_flight):
+        operations = tables.arrays["operations"]
+        live = np.flatnonzero(operations["live"])
+        row_of = dict(zip(operations["record"][live].tolist(), live.tolist(), strict=True))
+        for position in in_flight:
+            operation = operations[row_of[int(position)]]
+            rows["attempts"][position] = operation["attempts"]
+            rows["instance"][position] = operation["instance"]
+    sources = tables.arrays["sources"][rows["source"]]
+    result = np.zeros(len(rows), dtype=OPERATION_RECORD)
+    for name in ("workload", "process", "slot"):
+        result[name] = sources[name]
+    for name in ("kind", "attempts", "start_ns", "end_ns", "outcome", "instance"):
+        result[name] = rows[name]
+    result["operation"] = rows["number"]
+    result["causes_ns"] = tables.arrays["record_causes"]["value"][: len(rows) * CAUSES].reshape(-1, CAUSES)
+    return result
+
+
+def violations(tables: FastTables) -> list[str]:
+    """Return the violations of the laws that only the engine can see (numbers as in `simulator.laws`)."""
+    result = []
+    for index, row in enumerate(tables.arrays["instances"][: len(tables.compiled.instances)]):
+        with np.errstate(over="ignore"):  # sums of work wrap around, and their equality with them
+            accounted = row["work_done"] + row["work_withdrawn"] + row["work_present"]
+        if row["work_asked"] != accounted:
+            result.append(f"law 4: instance {index}: asked {row['work_asked']}, done {row['work_done']}")
+        if row["taken_bytes"] != row["given_back_bytes"] + row["held_bytes"]:
+            result.append(f"law 6: instance {index}: taken {row['taken_bytes']}, back {row['given_back_bytes']}")
+    return result

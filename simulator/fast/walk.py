@@ -1,0 +1,527 @@
+"""A strand walks its operation's program (the rules of `simulator.reference.attempt`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.arithmetic import pick_by_weight
+from models.draws import WHICH_LOCK, coordinate, uniform
+from models.ranks import DELAY as RANK_DELAY
+from models.records import (
+    CANCELLED,
+    CAUSES,
+    COMPLETED,
+    DELAYED,
+    FAILED,
+    HOP_AND_DISPATCH,
+    MEMORY_EXHAUSTED,
+    REJECTED,
+    WORKING,
+)
+from simulator import program
+from simulator.compile import BLOCKING, EVENT_LOOP, PER_OPERATION
+from simulator.fast.balancing import choose_instance, join_dispatcher
+from simulator.fast.draw import draw
+from simulator.fast.heap import schedule
+from simulator.fast.holdings import (
+    allocation_cost_ns,
+    append_holding,
+    begin_visit,
+    give_all_back,
+    give_back,
+    give_token_back,
+    memory_fits,
+    take_memory,
+    take_token,
+    unlink_holding,
+    wait_for_memory,
+)
+from simulator.fast.jit import inlined, kernel
+from simulator.fast.layout import (
+    ALLOCATION,
+    AT_JOIN,
+    BEGIN,
+    DISPATCHED,
+    DONE_UNDER_LOCK,
+    ENDED,
+    GO_ON,
+    GOT_LOCK,
+    GOT_MEMORY,
+    GOT_WORKER,
+    HOPPED,
+    JOINED,
+    NEXT,
+    NOWHERE,
+    PAUSING,
+    VISIT,
+    WAITS,
+    branch_row_at,
+    branch_shares_of,
+    chosen_at,
+    holding_at,
+    instance_at,
+    lock_at,
+    operation_at,
+    operation_cause_at,
+    operation_kind_at,
+    service_at,
+    start_at,
+    step_at,
+    strand_at,
+    strand_cause_at,
+    weights_of,
+)
+from simulator.fast.links import carry_strand, join_batch
+from simulator.fast.runners import (
+    abandon_branch_tasks,
+    branch_task,
+    join_event_loop,
+    run_burst,
+    take_own_task,
+    take_worker,
+)
+from simulator.fast.slots import free_strand, take_strand
+from simulator.fast.strands import enter, prepare, push_wake, wake
+from simulator.fast.withdrawal import take_out
+
+# --- helpers of the stages -------------------------------------------------------------------------------------------
+
+
+@inlined
+def _fail(sim: Any, a: int, outcome: int) -> int:
+    """End a strand with an outcome."""
+    strand_at(sim, a).end_outcome = outcome
+    return ENDED
+
+
+@inlined
+def wait(sim: Any, a: int, duration_ns: int, cause: int, resume: int) -> int:
+    """Wait for a time; no time is no wait."""
+    if duration_ns == 0:
+        return NEXT
+    prepare(sim, a, PAUSING, 0, cause, resume)
+    strand = strand_at(sim, a)
+    schedule(sim, sim.now + duration_ns, RANK_DELAY, strand.serial, a, strand.version)
+    return WAITS
+
+
+@inlined
+def _draw(sim: Any, a: int, step: Any) -> int:
+    """Draw from a stage's distribution."""
+    strand = strand_at(sim, a)
+    return draw(sim, step.distribution, strand.key, coordinate(strand.attempt, step.stage, 0))  # type: ignore[no-any-return]
+
+
+@kernel
+def _uniform(sim: Any, a: int, stage: int, index: int) -> float:
+    """Draw uniformly for a stage."""
+    strand = strand_at(sim, a)
+    return uniform(strand.key, coordinate(strand.attempt, stage, index))  # type: ignore[no-any-return]
+
+
+@kernel
+def _search_visit(sim: Any, a: int, s: int) -> int:
+    """Find the open visit of a strand or its parents to a service."""
+    owner = a
+    while True:
+        v = strand_at(sim, owner).last_holding
+        while v >= 0:
+            visit = holding_at(sim, v)
+            if visit.type == VISIT and visit.service == s:
+                strand_at(sim, a).visit = v
+                return v  # type: ignore[no-any-return]
+            v = visit.previous
+        owner = strand_at(sim, owner).parent
+
+
+@inlined
+def find_visit(sim: Any, a: int, s: int) -> int:
+    """Return the visit to a service in which a stage of a strand runs."""
+    v = strand_at(sim, a).visit
+    if v >= 0 and holding_at(sim, v).service == s:
+        return v  # type: ignore[no-any-return]
+    return _search_visit(sim, a, s)  # type: ignore[no-any-return]
+
+
+@inlined
+def _execute(sim: Any, a: int, s: int, demand_ns: int, resume: int) -> int:
+    """Execute CPU on the visit's task."""
+    if demand_ns == 0:
+        return NEXT
+    v = find_visit(sim, a, s)
+    visit = holding_at(sim, v)
+    t = visit.runner
+    if visit.strand != a and instance_at(sim, visit.what).worker_kind == PER_OPERATION:
+        t = branch_task(sim, a, v, visit.what)
+    run_burst(sim, t, a, demand_ns, resume)
+    return WAITS
+
+
+# --- visits ----------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _visit(sim: Any, a: int, step: Any) -> int:
+    """Be dispatched, hop to an instance, go inside and get a worker."""
+    if service_at(sim, step.service).dispatch_ns:
+        join_dispatcher(sim, step.service, a)
+        return WAITS
+    return _dispatched(sim, a, step)  # type: ignore[no-any-return]
+
+
+@kernel
+def _dispatched(sim: Any, a: int, step: Any) -> int:
+    """Be sent to an instance."""
+    s = step.service
+    strand = strand_at(sim, a)
+    service = service_at(sim, s)
+    chosen = chosen_at(sim, strand.root * sim.service_count + s)
+    if chosen.value < 0:
+        chosen.value = choose_instance(sim, s, strand.source)
+        if chosen.value < 0:
+            return _fail(sim, a, REJECTED)  # type: ignore[no-any-return]
+    begin_visit(sim, a, service.first_instance + chosen.value, s)
+    if strand.root == a and strand.settled == 0 and s == operation_kind_at(sim, strand.kind).service:
+        operation_at(sim, strand.operation).instance = chosen.value
+    if service.hop_ns:
+        return wait(sim, a, service.hop_ns, HOP_AND_DISPATCH, HOPPED)  # type: ignore[no-any-return]
+    return _hopped(sim, a)  # type: ignore[no-any-return]
+
+
+@inlined
+def _hopped(sim: Any, a: int) -> int:
+    """Go inside the instance and get a worker."""
+    v = strand_at(sim, a).visit
+    visit = holding_at(sim, v)
+    g = visit.what
+    instance = instance_at(sim, g)
+    if instance.up == 0 or (instance.queue_limit >= 0 and instance.inside >= instance.queue_limit):
+        return _fail(sim, a, REJECTED)  # type: ignore[no-any-return]
+    visit.entered = 1
+    instance.inside += 1
+    if instance.worker_kind == BLOCKING:
+        if not take_worker(sim, g, a):
+            return WAITS
+    elif instance.worker_kind == EVENT_LOOP:
+        visit.runner = join_event_loop(sim, g)
+    else:
+        take_own_task(sim, v, g, strand_at(sim, a).source)
+    return NEXT
+
+
+@inlined
+def _leave(sim: Any, a: int, step: Any) -> int:
+    """Leave an instance and hop back; with the entry visit the attempt gives everything back."""
+    strand = strand_at(sim, a)
+    v = find_visit(sim, a, step.service)
+    strand.visit = -1
+    if strand.root == a and strand.first_holding == v:
+        give_all_back(sim, a)
+    else:
+        give_back(sim, v)
+    return wait(sim, a, service_at(sim, step.service).hop_ns, HOP_AND_DISPATCH, GO_ON)  # type: ignore[no-any-return]
+
+
+# --- memory, locks, choices ------------------------------------------------------------------------------------------
+
+
+@inlined
+def _memory(sim: Any, a: int, step: Any) -> int:
+    """Take memory until the attempt ends, and pay for the allocation."""
+    g = holding_at(sim, find_visit(sim, a, step.service)).what
+    size_bytes = _draw(sim, a, step)
+    if size_bytes == 0:
+        return NEXT
+    if memory_fits(sim, g, size_bytes):
+        take_memory(sim, g, a, size_bytes)
+        return _pay_for_memory(sim, a, step)  # type: ignore[no-any-return]
+    if step.a or size_bytes > instance_at(sim, g).memory_bytes:
+        return _fail(sim, a, MEMORY_EXHAUSTED)  # type: ignore[no-any-return]
+    wait_for_memory(sim, g, a, size_bytes)
+    return WAITS
+
+
+@kernel
+def _pay_for_memory(sim: Any, a: int, step: Any) -> int:
+    """Execute the cost of the last allocation."""
+    cost_ns = allocation_cost_ns(sim, strand_at(sim, a).last_holding)
+    return _execute(sim, a, step.service, cost_ns, GO_ON)  # type: ignore[no-any-return]
+
+
+@kernel
+def _lock_of(sim: Any, a: int, step: Any) -> int:
+    """Return the lock that a strand takes at a stage."""
+    g = holding_at(sim, find_visit(sim, a, step.service)).what
+    lock = lock_at(sim, instance_at(sim, g).first_lock + step.a)
+    if lock.count == 1:
+        return lock.first_lock_unit  # type: ignore[no-any-return]
+    share = _uniform(sim, a, step.stage, WHICH_LOCK)
+    return lock.first_lock_unit + pick_by_weight(weights_of(sim), lock.first_weight, lock.count, share)  # type: ignore[no-any-return]
+
+
+@kernel
+def _lock(sim: Any, a: int, step: Any) -> int:
+    """Take a lock and hold it while executing."""
+    if not take_token(sim, _lock_of(sim, a, step), a, GOT_LOCK):
+        return WAITS
+    return _work_under_lock(sim, a, step)  # type: ignore[no-any-return]
+
+
+@kernel
+def _work_under_lock(sim: Any, a: int, step: Any) -> int:
+    """Execute the hold of a lock, then give the lock back."""
+    state = _execute(sim, a, step.service, _draw(sim, a, step), DONE_UNDER_LOCK)
+    if state == NEXT:
+        give_token_back(sim, a, _lock_of(sim, a, step))
+    return state  # type: ignore[no-any-return]
+
+
+@inlined
+def _pool_of(sim: Any, a: int, step: Any) -> int:
+    """Return the pool of a stage."""
+    g = holding_at(sim, find_visit(sim, a, step.service)).what
+    return sim.first_pool_token + instance_at(sim, g).first_pool + step.a  # type: ignore[no-any-return]
+
+
+@kernel
+def _choice(sim: Any, a: int, step: Any) -> int:
+    """Return the row of the branch that is taken."""
+    share = _uniform(sim, a, step.stage, 0)
+    return branch_row_at(sim, step.a + pick_by_weight(branch_shares_of(sim), step.a, step.b, share)).value  # type: ignore[no-any-return]
+
+
+# --- parallel branches -----------------------------------------------------------------------------------------------
+
+
+@kernel
+def _fork(sim: Any, a: int, step: Any) -> int:
+    """Run branches at once and go on when all have ended."""
+    prepare(sim, a, AT_JOIN, 0, WORKING, JOINED)
+    parent = strand_at(sim, a)
+    parent.pending = step.b
+    parent.join_outcome = COMPLETED
+    parent.first_child = -1
+    last = -1
+    for offset in range(step.b):
+        child_id = take_strand(sim)
+        reset_strand(sim, child_id)
+        child = strand_at(sim, child_id)
+        child.operation = parent.operation
+        child.attempt = parent.attempt
+        child.kind = parent.kind
+        child.source = parent.source
+        child.key = parent.key
+        child.root = parent.root
+        child.parent = a
+        child.row = branch_row_at(sim, step.a + offset).value
+        child.previous_child = last
+        if last >= 0:
+            strand_at(sim, last).next_child = child_id
+        else:
+            parent.first_child = child_id
+        last = child_id
+        start_at(sim, sim.start_tail & sim.start_mask).value = child_id
+        sim.start_tail += 1
+    return WAITS
+
+
+@kernel
+def reset_strand(sim: Any, a: int) -> None:
+    """Make a row a new strand that begins at its row."""
+    strand = strand_at(sim, a)
+    strand.serial = sim.next_strand_serial
+    sim.next_strand_serial += 1
+    strand.settled = 0
+    strand.resume = BEGIN
+    strand.place = NOWHERE
+    strand.end_outcome = -1
+    strand.first_holding = -1
+    strand.last_holding = -1
+    strand.visit = -1
+    strand.first_child = -1
+    strand.next_child = -1
+    strand.previous_child = -1
+    strand.first_task = -1
+    strand.parent = -1
+    if sim.tracking:
+        strand.cause = WORKING
+        strand.since_ns = sim.now
+        for cause in range(CAUSES):
+            strand_cause_at(sim, a * CAUSES + cause).value = 0
+
+
+@kernel
+def _end_branch(sim: Any, a: int, outcome: int) -> None:
+    """Count a branch out; the first failure takes the others out; the last end wakes the parent."""
+    enter(sim, a, WORKING)
+    child = strand_at(sim, a)
+    parent = strand_at(sim, child.parent)
+    if child.previous_child >= 0:
+        strand_at(sim, child.previous_child).next_child = child.next_child
+    else:
+        parent.first_child = child.next_child
+    if child.next_child >= 0:
+        strand_at(sim, child.next_child).previous_child = child.previous_child
+    parent.pending -= 1
+    if outcome != COMPLETED and parent.join_outcome == COMPLETED:
+        parent.join_outcome = outcome
+        _cancel_children(sim, child.parent)
+    _pass_holdings_on(sim, a, child.parent)
+    abandon_branch_tasks(sim, a)
+    if parent.pending == 0:
+        if sim.tracking:
+            for cause in range(CAUSES):
+                strand_cause_at(sim, child.parent * CAUSES + cause).value += strand_cause_at(sim, a * CAUSES + cause).value
+            parent.since_ns = sim.now
+        wake(sim, child.parent)
+    free_strand(sim, a)
+
+
+@kernel
+def _cancel_children(sim: Any, a: int) -> None:
+    """Take the branches of a strand out that have not ended."""
+    child = strand_at(sim, a).first_child
+    while child >= 0:
+        take_out(sim, child, CANCELLED)
+        child = strand_at(sim, child).next_child
+
+
+@kernel
+def _pass_holdings_on(sim: Any, a: int, parent: int) -> None:
+    """Give a branch's holdings back, the last first, but its memory, which the parent now holds, in its order."""
+    v = strand_at(sim, a).last_holding
+    while v >= 0:
+        before = holding_at(sim, v).previous
+        if holding_at(sim, v).type != ALLOCATION:
+            give_back(sim, v)
+        v = before
+    v = strand_at(sim, a).first_holding
+    while v >= 0:
+        following = holding_at(sim, v).next
+        unlink_holding(sim, v)
+        append_holding(sim, parent, v)
+        v = following
+
+
+# --- the walk --------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _resume(sim: Any, a: int, step: Any) -> int:
+    """Go on after a wait in the middle of a stage."""
+    resume = strand_at(sim, a).resume
+    if resume == GO_ON or resume == GOT_WORKER:
+        return NEXT
+    if resume == HOPPED:
+        return _hopped(sim, a)  # type: ignore[no-any-return]
+    if resume == DISPATCHED:
+        return _dispatched(sim, a, step)  # type: ignore[no-any-return]
+    if resume == GOT_MEMORY:
+        return _pay_for_memory(sim, a, step)  # type: ignore[no-any-return]
+    if resume == GOT_LOCK:
+        return _work_under_lock(sim, a, step)  # type: ignore[no-any-return]
+    if resume == DONE_UNDER_LOCK:
+        give_token_back(sim, a, _lock_of(sim, a, step))
+        return NEXT
+    if resume == JOINED and strand_at(sim, a).join_outcome != COMPLETED:
+        return _fail(sim, a, strand_at(sim, a).join_outcome)  # type: ignore[no-any-return]
+    return NEXT
+
+
+@kernel
+def _rare_stage(sim: Any, a: int, step: Any) -> int:
+    """Begin one of the less frequent stages."""
+    code = step.code
+    if code == program.LOCK:
+        return _lock(sim, a, step)  # type: ignore[no-any-return]
+    if code == program.BATCH:
+        g = holding_at(sim, find_visit(sim, a, step.service)).what
+        join_batch(sim, instance_at(sim, g).first_batcher + step.a, a, _draw(sim, a, step))
+        return WAITS
+    if code == program.LINK:
+        g = holding_at(sim, find_visit(sim, a, step.service)).what
+        carry_strand(sim, instance_at(sim, g).first_link + step.a, a, _draw(sim, a, step))
+        return WAITS
+    if code == program.ACQUIRE:
+        return NEXT if take_token(sim, _pool_of(sim, a, step), a, GO_ON) else WAITS
+    if code == program.RELEASE:
+        give_token_back(sim, a, _pool_of(sim, a, step))
+        return NEXT
+    if code == program.FORK:
+        return _fork(sim, a, step)  # type: ignore[no-any-return]
+    if step.value > 0.0 and _uniform(sim, a, step.stage, 0) < step.value:
+        return _fail(sim, a, FAILED)  # type: ignore[no-any-return]
+    return NEXT
+
+
+@inlined
+def _stage(sim: Any, a: int, step: Any) -> int:
+    """Begin a stage."""
+    code = step.code
+    if code == program.CPU:
+        return _execute(sim, a, step.service, _draw(sim, a, step), GO_ON)  # type: ignore[no-any-return]
+    if code == program.VISIT:
+        return _visit(sim, a, step)  # type: ignore[no-any-return]
+    if code == program.LEAVE:
+        return _leave(sim, a, step)  # type: ignore[no-any-return]
+    if code == program.DELAY:
+        return wait(sim, a, _draw(sim, a, step), DELAYED, GO_ON)  # type: ignore[no-any-return]
+    if code == program.MEMORY:
+        return _memory(sim, a, step)  # type: ignore[no-any-return]
+    return _rare_stage(sim, a, step)  # type: ignore[no-any-return]
+
+
+@kernel
+def _add_causes(sim: Any, o: int, a: int) -> None:
+    """Add a completed attempt's causes to its operation's."""
+    for cause in range(CAUSES):
+        operation_cause_at(sim, o * CAUSES + cause).value += strand_cause_at(sim, a * CAUSES + cause).value
+
+
+@inlined
+def _end(sim: Any, a: int, outcome: int) -> None:
+    """Report the end of the server side of an attempt; one hop to its client if that still waits."""
+    strand = strand_at(sim, a)
+    if strand.parent >= 0:
+        _end_branch(sim, a, outcome)
+        return
+    if outcome != COMPLETED:
+        give_all_back(sim, a)
+    enter(sim, a, WORKING)
+    if strand.settled == 0:
+        operation = operation_at(sim, strand.operation)
+        operation.outcome = outcome
+        if sim.tracking and outcome == COMPLETED:
+            _add_causes(sim, strand.operation, a)
+        push_wake(sim, 2 * strand.operation + 1)
+    free_strand(sim, a)
+
+
+@kernel
+def walk(sim: Any, a: int) -> None:
+    """Go on with a strand until it waits or ends."""
+    strand = strand_at(sim, a)
+    enter(sim, a, WORKING)
+    state = NEXT
+    row = strand.row
+    if strand.end_outcome >= 0:
+        state = ENDED
+    elif strand.resume != BEGIN:
+        state = _resume(sim, a, step_at(sim, row))
+        if state == NEXT:
+            row = step_at(sim, row).next
+    while state == NEXT:
+        step = step_at(sim, row)
+        if step.code == program.END:
+            _end(sim, a, COMPLETED)
+            return
+        if step.code == program.JUMP:
+            row = step.a
+        elif step.code == program.CHOICE:
+            row = _choice(sim, a, step)
+        else:
+            strand.row = row
+            state = _stage(sim, a, step)
+            row = step.next
+    if state == ENDED:
+        _end(sim, a, strand.end_outcome)
