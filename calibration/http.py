@@ -10,7 +10,7 @@ from calibration.levels import LevelTable
 from calibration.live.cleanup import guarded
 from calibration.live.copies import Program, python_program
 from calibration.live.describe import describe_service
-from calibration.live.http_generator import HttpLoad
+from calibration.live.http_load import HttpLoad
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
 from calibration.live.program_measurement import Tell, disturbance_remarks, line_of, measured_when, plan_text

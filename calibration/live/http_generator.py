@@ -9,55 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import selectors
 import sys
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 
+from calibration.live.http_load import HttpLoad
 from calibration.live.names import REPORT_VARIABLE, START_VARIABLE
-from calibration.live.pacing import Pacing
 
 SELECT_UP_TO: Final = 400
 """Connections for which select(2) is used: it waits to the microsecond, epoll(7) only to the millisecond."""
 FIELDS: Final = 5
 CHUNK: Final = 10_000
 REPORT_DELAY_NS: Final = 300_000_000
-
-
-@dataclass(frozen=True)
-class HttpLoad:
-    """What is sent, over how many connections, and when.
-
-    timeout_s: of one request. body: sent with each. headers: (name, value) pairs. duration_ns: warm-up included.
-    """
-
-    url: str
-    method: str = "GET"
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: str | None = None
-    timeout_s: float = 10.0
-    connections: int = 1
-    think_mean_ns: int = 0
-    think_kind: str = "exponential"
-    rate_per_s: float | None = None
-    duration_ns: int = 0
-    seed: int = 1
-
-    def to_json(self) -> str:
-        """Print it as the one argument of the generator."""
-        return json.dumps(asdict(self))
-
-    def pacing(self) -> Pacing:
-        """Return when requests are meant to be sent."""
-        constant = self.think_kind == "constant"
-        return Pacing(self.think_mean_ns, "constant" if constant else "exponential", self.rate_per_s)
 
 
 class Generator:
@@ -196,8 +165,7 @@ def _in_words(error: Exception) -> str:
 
 def main() -> int:
     """Read the configuration and take part."""
-    data: dict[str, Any] = json.loads(sys.argv[1])
-    load = HttpLoad(**{**data, "headers": [(name, value) for name, value in data["headers"]]})
+    load = HttpLoad.from_json(sys.argv[1])
     selector: selectors.BaseSelector = (
         selectors.SelectSelector() if load.connections <= SELECT_UP_TO else selectors.DefaultSelector()
     )

@@ -16,7 +16,7 @@ from calibration.command import calibrate_command
 from calibration.http import Target, calibrate_http
 from calibration.interference import EXIT_UNSTABLE
 from calibration.live.errors import LiveError
-from calibration.live.http_generator import HttpLoad
+from calibration.live.http_load import HttpLoad
 from calibration.live.live_text import measurement_text
 from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
