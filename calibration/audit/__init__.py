@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calibration.audit import across_levels, single_level
+from calibration.audit.claims import check_claims
 from calibration.audit.curves import check_monotonicity, check_offered
 from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
+from calibration.audit.notes import add_notes
 from calibration.audit.repeats import check_repeats
 from calibration.audit.shape import check_shape
 from calibration.levels import Level, LevelTable
@@ -23,6 +25,8 @@ def audit(tables: Sequence[LevelTable]) -> AuditReport:
         ledger.source = table.source
         for series in comparable(table):
             _check_series(series, ledger)
+        _unreadable(table, ledger)
+    check_claims(tables, ledger)
     findings = sorted(ledger.findings, key=lambda entry: _RANK[entry.severity])
     return AuditReport(
         tuple(table.source for table in tables),
@@ -56,3 +60,12 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     check_monotonicity(levels, ledger)
     check_shape(levels, ledger)
     check_repeats(levels, ledger)
+    add_notes(levels, ledger)
+
+
+def _unreadable(table: LevelTable, ledger: Ledger) -> None:
+    """What the reader left out because no system can have it is a finding too."""
+    ledger.check("figures", len(table.levels))
+    for remark in table.remarks:
+        if remark.code == "not_positive":
+            ledger.find("figures", "impossible", None, remark.message, place=remark.place)

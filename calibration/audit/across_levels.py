@@ -30,14 +30,41 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
     Denning and Buzen, 1978. Where only processes are known, each may keep any number of operations in flight,
     the same at all levels.
     """
-    closed = [
+    closed = _cycling(levels)
+    if len(closed) < FEWEST:
+        ledger.skip("interactive", f"it takes {FEWEST} closed levels with processes and response times")
+        return
+    ledger.check("interactive", len(closed))
+    fit = _interactive_fit(closed)
+    if fit is None:
+        ledger.skip("interactive", "no think time fits most of the levels")
+        return
+    for index in fit.odd:
+        cycle = (closed[index].population or closed[index].procs or 0.0) / closed[index].throughput_per_s
+        _report_interactive(ledger, closed[index], cycle, fit.expected[index], fit)
+
+
+def interactive_law(levels: Sequence[Level]) -> tuple[float, float] | None:
+    """Return think time and 1, both over the operations that circulate in a process; None if nothing fits."""
+    closed = _cycling(levels)
+    fit = _interactive_fit(closed) if len(closed) > FEWEST else None
+    return None if fit is None else (float(fit.parameters[0]), float(fit.parameters[1]))
+
+
+def _cycling(levels: Sequence[Level]) -> list[Level]:
+    """Return the closed levels with response times and few errors: failed operations are in no response time."""
+    return [
         level
         for level in levels
         if level.kind != "open" and level.procs and mean_of(level) and (level.error_rate or 0.0) <= 0.05
     ]
-    if len(closed) < FEWEST:
-        ledger.skip("interactive", f"it takes {FEWEST} closed levels with processes and response times")
-        return
+
+
+def _interactive_fit(closed: Sequence[Level]) -> Fit | None:
+    """Fit N / X = Z + R with the operations known, or n / X = (Z + R) / c with c of them in each process.
+
+    The parameters are Z / c and 1 / c. A mean that is estimated may be off by a factor that c takes up.
+    """
     per_throughput = _array(
         [(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed]
     )
@@ -50,22 +77,6 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
         ]
     )
     allowed += 0.015 if estimated else 0.0
-    fit = _interactive_fit(closed, per_throughput, means, allowed, estimated)
-    ledger.check("interactive", len(closed))
-    if fit is None:
-        ledger.skip("interactive", "no think time fits most of the levels")
-        return
-    for index in fit.odd:
-        _report_interactive(ledger, closed[index], per_throughput[index], fit.expected[index], fit)
-
-
-def _interactive_fit(
-    closed: Sequence[Level], per_throughput: Numbers, means: Numbers, allowed: Numbers, estimated: bool
-) -> Fit | None:
-    """Fit N / X = Z + R with the operations known, or n / X = (Z + R) / c with c of them in each process.
-
-    The parameters are Z / c and 1 / c. A mean that is estimated may be off by a factor that c takes up.
-    """
     ones = np.ones_like(means)
     tolerance, smallest = allowed * per_throughput, np.maximum(ODD, 1.5 * allowed) * per_throughput
     fits: list[Fit] = []

@@ -12,8 +12,10 @@ from typing import Any
 
 import typer
 
+from calibration.tables.errors import TableError
 from models.errors import InvalidField, ScenarioError
-from simulator.cli import scenario
+from simulator.cli import calibrate, profile, scenario
+from simulator.cli.audit import audit
 from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.output_files import OutputError
@@ -37,7 +39,10 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(audit)
 app.add_typer(scenario.app, name="scenario")
+app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(profile.app, name="profile")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +77,7 @@ def _after_closed_pipe() -> int:
 
 def _explained(error: Exception) -> tuple[str, int]:
     """Return what to say about an error, and the exit code."""
-    if isinstance(error, ScenarioError | InvalidField | ThresholdError | ResultError | OutputError):
+    if isinstance(error, ScenarioError | InvalidField | ThresholdError | ResultError | OutputError | TableError):
         return str(error), EXIT_INPUT
     if isinstance(error, _UsageError):
         message: str = error.format_message()
