@@ -154,10 +154,11 @@ def _row(label: str, text: str, ink: Ink) -> str:
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of printed cells; the first column stands to the left, numbers to the right."""
+    """A table of printed cells; the first column and those of words stand to the left, numbers to the right."""
 
     header: list[str]
     rows: list[list[str]]
+    words: tuple[str, ...] = ("kind",)
 
 
 def workload_table(data: Data) -> TextTable:
@@ -304,7 +305,7 @@ def table_lines(table: TextTable, ink: Ink) -> Iterator[str]:
     if not table.rows:
         return
     widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-    to_the_left = [column == 0 or name == "kind" for column, name in enumerate(table.header)]
+    to_the_left = [column == 0 or name in table.words for column, name in enumerate(table.header)]
 
     def line(row: Sequence[str]) -> str:
         cells = zip(row, widths, to_the_left, strict=True)

@@ -18,6 +18,7 @@ _SAID = {
     "pilot": "finding warm-up and duration",
     "replications": "replication",
     "check": "the same seed again",
+    "points": "point",
     "one process": "one process, for the efficiency",
 }
 
@@ -64,7 +65,7 @@ def _show(bar: Progress, stages: dict[str, TaskID], reached: Reached) -> None:
         for stage in stages.values():
             bar.update(stage, visible=False)
         stages[reached.stage] = bar.add_task(said, total=1.0)
-    if reached.stage == "replications":
+    if reached.stage in ("replications", "points"):
         said += f" {reached.replication} of {reached.replications}"
     bar.update(stages[reached.stage], completed=reached.fraction, description=said)
 
