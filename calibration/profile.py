@@ -217,7 +217,9 @@ class Profile(Table):
             for quantity in self.quantities
             if quantity.measured_by != measured_by and quantity.name not in names
         ]
-        drawn = {quantity.name: self.samples[quantity.name] for quantity in kept if quantity.name in self.samples}
+        drawn = {
+            quantity.name: self.samples[quantity.name] for quantity in kept if quantity.name in self.samples
+        }
         count = len(next(iter(samples.values()), [])) or self.draws
         drawn = {name: [draws[index % len(draws)] for index in range(count)] for name, draws in drawn.items()}
         data = {
@@ -234,7 +236,7 @@ class Profile(Table):
 
 def _with_tables(data: dict[str, Any]) -> dict[str, Any]:
     """Put the quantities behind the plain fields and the draws last, as they are long."""
-    last = {name: data.pop(name) for name in ("scenario", "samples") if name in data}
+    last: dict[str, Any] = {name: data.pop(name) for name in ("scenario", "samples") if name in data}
     return {**data, **last}
 
 
@@ -262,7 +264,9 @@ def require_same_host(profile: Profile, host: Host, source: str) -> None:
     differences = different_hosts(profile.host, host)
     if differences:
         found = f"a profile of another host ({'; '.join(differences)})"
-        raise ProfileError(source, [FieldProblem(("host",), found, "this host's, or --replace to start anew")])
+        raise ProfileError(
+            source, [FieldProblem(("host",), found, "this host's, or --replace to start anew")]
+        )
 
 
 def identity_of(*parts: str) -> str:

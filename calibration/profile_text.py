@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from calibration.profile import Host, Profile, Quantity, different_hosts
 from simulator.quantity_text import estimate_text
 
-_FAMILIES = {"s": "time", "1/s": "rate", "B": "size", "B/s": "bandwidth", "share": "share", "ratio": "number", "count": "number"}
+_FAMILIES = {
+    "s": "time",
+    "1/s": "rate",
+    "B": "size",
+    "B/s": "bandwidth",
+    "share": "share",
+    "ratio": "number",
+    "count": "number",
+}
 
 
 def value_text(value: float, unit: str) -> str:
@@ -76,9 +84,15 @@ def _quantity_line(quantity: Quantity, full: bool) -> str:
     weak = {"yes": "", "weakly": "  weakly identified", "no": "  NOT IDENTIFIED"}[quantity.identified]
     use = f"  -> {quantity.field}" if quantity.field else ""
     disturbed = f"  ({quantity.left_out} disturbed left out)" if quantity.left_out else ""
-    how = f"\n      {quantity.how}; {quantity.origin} by {quantity.measured_by}, {quantity.date}" if full else ""
+    how = (
+        f"\n      {quantity.how}; {quantity.origin} by {quantity.measured_by}, {quantity.date}"
+        if full
+        else ""
+    )
     name = quantity.name.partition(".")[2]
-    return f"  {name:.<34} {value_text(quantity.value, quantity.unit):>12}{interval}{weak}{use}{disturbed}{how}"
+    return (
+        f"  {name:.<34} {value_text(quantity.value, quantity.unit):>12}{interval}{weak}{use}{disturbed}{how}"
+    )
 
 
 def comparison_text(one: Profile, other: Profile, names: tuple[str, str]) -> str:

@@ -33,7 +33,9 @@ class Calibrated:
     never_quiet: list[str]
 
 
-def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host: Host | None = None) -> Calibrated:
+def profile_of(
+    session: Session, *, fit: Callable[[], bool] | None = None, host: Host | None = None
+) -> Calibrated:
     """Make a profile of what a session measured, also of an interrupted one.
 
     fit: says whether the comparison with the simulator may go on; None: it is left out.
@@ -52,7 +54,9 @@ def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host:
         elif len(outcome.quiet) < least:
             if any(run.problems for run in outcome.runs):
                 never_quiet.append(name)
-            reason = f"{len(outcome.quiet)} of {len(outcome.runs)} runs were quiet: {outcome.most_disturbed()}"
+            reason = (
+                f"{len(outcome.quiet)} of {len(outcome.runs)} runs were quiet: {outcome.most_disturbed()}"
+            )
             left_out.append(LeftOut(probe=name, reason=_short(reason)))
         else:
             warnings += _drift_warnings(outcome)
@@ -64,7 +68,9 @@ def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host:
         if problem:
             left_out.append(LeftOut(probe="placement-chances", reason=problem))
     profile = Profile(
-        name=f"{host.processor} x{host.usable}"[:100] if _is_name(host.processor) else f"host {host.identity}",
+        name=f"{host.processor} x{host.usable}"[:100]
+        if _is_name(host.processor)
+        else f"host {host.identity}",
         date=date,
         host=host,
         versions=_versions(),
@@ -100,7 +106,12 @@ def _placement(
         interval = (max(middle - error, max(moves) / 4), middle + error)
         interval = (min(interval[0], middle), interval[1])
         found.append(
-            quantity("placement.balance_interval", Estimate(middle, interval, [], [2 * move for move in moves]), date, left)
+            quantity(
+                "placement.balance_interval",
+                Estimate(middle, interval, [], [2 * move for move in moves]),
+                date,
+                left,
+            )
         )
     if host.usable < 2:
         return found, samples, "there is only one core"
@@ -126,10 +137,16 @@ def _placement(
         one = quantity(name, Estimate(value, interval, draws, []), date, left)
         found.append(one.model_copy(update={"origin": "estimated", "identified": identified(draws)}))
         samples[name] = [rounded(draw) for draw in draws]
-    misfit = f"the best placement is {placed.misfit:.0%} from the sleepers' times" if placed.misfit > 0.15 else None
+    misfit = (
+        f"the best placement is {placed.misfit:.0%} from the sleepers' times"
+        if placed.misfit > 0.15
+        else None
+    )
     if misfit:
         found = [
-            one.model_copy(update={"how": f"{one.how}; {misfit}", "identified": "no"}) if one.name in samples else one
+            one.model_copy(update={"how": f"{one.how}; {misfit}", "identified": "no"})
+            if one.name in samples
+            else one
             for one in found
         ]
     return found, samples, None
@@ -137,11 +154,17 @@ def _placement(
 
 def _drift_warnings(outcome: Outcome) -> list[str]:
     """Say where a probe's key quantity went up or down from run to run."""
-    keys = [statistics.median(run.quantities[outcome.probe.key]) for run in outcome.quiet if outcome.probe.key in run.quantities]
+    keys = [
+        statistics.median(run.quantities[outcome.probe.key])
+        for run in outcome.quiet
+        if outcome.probe.key in run.quantities
+    ]
     change = drift(keys)
     if len(keys) < 4 or abs(change) <= DRIFT_LIMIT:
         return []
-    return [f"{outcome.probe.key} drifted by {change:+.0%} over {len(keys)} runs: its interval may be too narrow"]
+    return [
+        f"{outcome.probe.key} drifted by {change:+.0%} over {len(keys)} runs: its interval may be too narrow"
+    ]
 
 
 def _host_warnings(host: Host) -> list[str]:
@@ -149,9 +172,13 @@ def _host_warnings(host: Host) -> list[str]:
     if host.governor not in (None, "performance"):
         warnings.append(f"the frequency governor is {host.governor}: speeds depend on what ran before")
     if host.cgroup_quota is not None:
-        warnings.append(f"a CPU quota of {host.cgroup_quota:g} cores holds for this process: long bursts are throttled")
+        warnings.append(
+            f"a CPU quota of {host.cgroup_quota:g} cores holds for this process: long bursts are throttled"
+        )
     if host.autogroup:
-        warnings.append("autogroup is on: processes of different login sessions share cores by session, not by process")
+        warnings.append(
+            "autogroup is on: processes of different login sessions share cores by session, not by process"
+        )
     return warnings
 
 

@@ -1,13 +1,15 @@
 """Which chances of finding an idle core and of stealing make the simulator's sleepers wait like the real ones.
 
-The measured times from wake-up to end at three utilizations are compared with those of the simulator over a grid of
-both chances; between grid points the logarithms are interpolated. The weight of a point is exp(-distance / 2), the distance being the sum of
-squared differences of logarithms over their uncertainty (the repeats' and `MODEL_ERROR`), itself scaled up where even
-the best point fits worse than that. Draws from these weights are the profile's; their spread is the interval.
+What the sleepers took from wake-up to end beyond their CPU time, at three utilizations, is compared with that of the
+simulator over a grid of both chances; between grid points the logarithms are interpolated. The weight of a point is exp(-distance / 2), the
+distance being the sum of squared differences of logarithms over their uncertainty (the repeats', `MODEL_ERROR` and `WAKE_ERROR_S`),
+itself scaled up where even the best point fits worse than that. Draws from these weights are the profile's; their
+spread is the interval.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +26,11 @@ from simulator.histogram import percentiles_ns
 
 Floats = NDArray[np.float64]
 
-MODEL_ERROR: Final = 0.05
-"""Relative error that is granted to the model itself in each measure."""
+MODEL_ERROR: Final = 0.1
+"""Relative error of each excess that is granted to the model itself."""
+WAKE_ERROR_S: Final = 10e-6
+"""Error that is granted to what is known of wake-ups: slack, exit from idle, CPU time."""
+_LEAST_S: Final = 1e-6
 MEASURES: Final = ("mean", "p90", "p95")
 _FINE: Final = 41
 _COARSE: Final = {"fast": (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0), "reference": (0.0, 0.2, 0.5, 1.0)}
@@ -67,7 +72,9 @@ def balance_interval_s(first_moves_s: Sequence[float]) -> float:
     return 2 * statistics.median(first_moves_s)
 
 
-def sleepers_scenario(machine: Machine, utilization: float, demand_s: float, search: float, steal: float) -> Scenario:
+def sleepers_scenario(
+    machine: Machine, utilization: float, demand_s: float, search: float, steal: float
+) -> Scenario:
     """Return the probe's sleepers as a scenario."""
     pause_ns = pause_mean_ns(utilization, WORK_S * 1e9)
     return Scenario.from_dict(
@@ -105,8 +112,8 @@ def _ns(seconds: float) -> str:
     return f"{max(0, round(seconds * 1e9))}ns"
 
 
-def simulated(engine: Engine, scenario: Scenario, rate_per_s: float) -> list[float]:
-    """Return the simulated measures [s] of the sleepers, in the order of `MEASURES`.
+def simulated(engine: Engine, scenario: Scenario, demand_s: float, rate_per_s: float) -> list[float]:
+    """Return the logarithms of the simulated excesses over the demand [s], in the order of `MEASURES`.
 
     rate_per_s: of operations, about; it sets how long is simulated.
     """
@@ -116,11 +123,16 @@ def simulated(engine: Engine, scenario: Scenario, rate_per_s: float) -> list[flo
     histogram = output.histogram[0]
     count = max(1, int(histogram.sum()))
     percentiles = percentiles_ns(histogram, [float(name[1:]) for name in MEASURES[1:]]) / 1e9
-    return [float(output.response_sum_ns[0]) / count / 1e9, *map(float, percentiles)]
+    times_s = [float(output.response_sum_ns[0]) / count / 1e9, *map(float, percentiles)]
+    return [_log_excess(time_s, demand_s) for time_s in times_s]
+
+
+def _log_excess(time_s: float, demand_s: float) -> float:
+    return math.log(max(time_s - demand_s, _LEAST_S))
 
 
 def measured_logarithms(runs: Sequence[Mapping[str, Sequence[float]]]) -> tuple[Floats, Floats, list[float]]:
-    """Return, for each utilization and measure, the logarithm of the median over runs and its uncertainty.
+    """Return, for each utilization and measure, the logarithm of the median excess over runs and its uncertainty.
 
     Also the median demand at each utilization [s].
     """
@@ -129,10 +141,10 @@ def measured_logarithms(runs: Sequence[Mapping[str, Sequence[float]]]) -> tuple[
         name = f"placement.sleepers_{round(100 * utilization)}"
         demands.append(statistics.median(run[f"{name}_demand"][0] for run in runs))
         for measure in MEASURES:
-            found = [float(np.log(run[f"{name}_{measure}"][0])) for run in runs]
+            found = [_log_excess(run[f"{name}_{measure}"][0], demands[-1]) for run in runs]
             values.append(statistics.median(found))
             spread = statistics.stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.1
-            errors.append(float(np.hypot(spread, MODEL_ERROR)))
+            errors.append(math.hypot(spread, MODEL_ERROR, WAKE_ERROR_S / math.exp(values[-1])))
     return np.array(values), np.array(errors), demands
 
 
@@ -156,8 +168,8 @@ def fit_placement(
                 if not keep_going():
                     return None
                 scenario = sleepers_scenario(machine, utilization, demand_s, search, steal)
-                found += simulated(engine, scenario, utilization * machine.cores / demand_s)
-            table[row, column] = np.log(found)
+                found += simulated(engine, scenario, demand_s, utilization * machine.cores / demand_s)
+            table[row, column] = found
     return _weigh(np.array(coarse), table, values, errors, draws)
 
 

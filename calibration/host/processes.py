@@ -131,7 +131,17 @@ def run_together(
         try:
             for index in range(count):
                 slab = shared[2 + index * fields : 2 + (index + 1) * fields]
-                pids.append(_fork(index, body, slab, shared, (gate_read, gate_write, ready_write), cpus, warm_up))
+                pids.append(
+                    _fork(
+                        index,
+                        body,
+                        slab=slab,
+                        shared=shared,
+                        pipes=(gate_read, gate_write, ready_write),
+                        cpus=cpus,
+                        warm_up=warm_up,
+                    )
+                )
                 slab.release()
             os.close(gate_read)
             os.close(ready_write)
@@ -158,6 +168,7 @@ def run_together(
 def _fork(
     index: int,
     body: Callable[[int, int, int, Slab], int],
+    *,
     slab: Slab,
     shared: Slab,
     pipes: tuple[int, int, int],

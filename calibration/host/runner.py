@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -72,10 +73,8 @@ class FreshProcess:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End what is left of a probe: its process and everything it forked."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.communicate()
 
 
@@ -122,7 +121,9 @@ class Outcome:
 
     def most_disturbed(self) -> str:
         """Return what disturbed the last disturbed run."""
-        return next((run.problems[0] for run in reversed(self.runs) if run.problems), "runs that differ too much")
+        return next(
+            (run.problems[0] for run in reversed(self.runs) if run.problems), "runs that differ too much"
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Plan:
     @classmethod
     def short(cls) -> Plan:
         """Return the plan of --quick."""
-        return cls(quick=True, budget_s=11.0, least=2, most=2, precision=0.1)
+        return cls(quick=True, budget_s=9.5, least=2, most=2, precision=0.1)
 
 
 Tell = Callable[[Outcome, float], None]
@@ -188,14 +189,18 @@ class Session:
         if outcome.reason is not None or len(outcome.runs) >= 2 * self.plan.most:
             return False
         quiet = len(outcome.quiet)
-        return quiet < self.plan.least or (quiet < self.plan.most and outcome.half_width() > self.plan.precision)
+        return quiet < self.plan.least or (
+            quiet < self.plan.most and outcome.half_width() > self.plan.precision
+        )
 
     def _run(self, outcome: Outcome) -> None:
         probe = outcome.probe
         begin = self._clock()
         try:
             with self._watch(probe) as watch:
-                result = self._executor.run(probe, probe.quick_window_s if self.plan.quick else probe.window_s)
+                result = self._executor.run(
+                    probe, probe.quick_window_s if self.plan.quick else probe.window_s
+                )
         except RunFailed as failure:
             outcome.reason = f"the probe failed: {failure}"
             return

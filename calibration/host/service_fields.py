@@ -24,7 +24,9 @@ _SCHEDULER_CHANCES: Final = (
 KINDS: Final = ("compute", "cache", "memory")
 
 
-def service_fields(profile: Profile, *, cores: int, kind: str = "compute", draw: int | None = None) -> dict[str, Any]:
+def service_fields(
+    profile: Profile, *, cores: int, kind: str = "compute", draw: int | None = None
+) -> dict[str, Any]:
     """Return fields of a service on so many of the profile's cores, ready for a scenario's table.
 
     kind: which slowdown curve fits its work: compute, cache or memory. draw: position of a bootstrap draw; None: the
@@ -65,7 +67,10 @@ def speed_by_busy(values: dict[str, float], kind: str, cores: int) -> list[float
     Beyond the last measured count the last speed holds on.
     """
     pattern = re.compile(rf"speed\.{kind}\.busy_(\d+)")
-    points = {1: 1.0, **{int(match[1]): value for name, value in values.items() if (match := pattern.fullmatch(name))}}
+    points = {
+        1: 1.0,
+        **{int(match[1]): value for name, value in values.items() if (match := pattern.fullmatch(name))},
+    }
     known = sorted(points)
     speeds = []
     for busy in range(1, cores + 1):

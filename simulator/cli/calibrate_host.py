@@ -27,24 +27,43 @@ ANSWER: Final = "The answer"
 
 
 def host(
-    quick: Annotated[bool, option("--quick", panel=RUN, text="Under 15 s instead of 60 s, wider intervals.")] = False,
+    quick: Annotated[
+        bool, option("--quick", panel=RUN, text="Under 15 s instead of 60 s, wider intervals.")
+    ] = False,
     disk: Annotated[
         str, option("--disk", panel=RUN, metavar="DIRECTORY", text="Where disk writes are measured.")
     ] = ".",
     only: Annotated[
         str | None,
-        option("--only", panel=RUN, metavar="PROBE,...", text="Only these probes; the others' numbers are kept."),
+        option(
+            "--only", panel=RUN, metavar="PROBE,...", text="Only these probes; the others' numbers are kept."
+        ),
     ] = None,
     output: Annotated[
-        str, option("--profile", "-o", panel=ANSWER, metavar="FILE", text="The profile to write or to bring up to date.")
+        str,
+        option(
+            "--profile",
+            "-o",
+            panel=ANSWER,
+            metavar="FILE",
+            text="The profile to write or to bring up to date.",
+        ),
     ] = DEFAULT_FILE,
     replace: Annotated[
         bool, option("--replace", panel=ANSWER, text="Start the profile anew, also if it is of another host.")
     ] = False,
     export_json: Annotated[
-        str | None, option("--export-json", panel=ANSWER, metavar="FILE", text="The profile as JSON too; - for standard output.")
+        str | None,
+        option(
+            "--export-json",
+            panel=ANSWER,
+            metavar="FILE",
+            text="The profile as JSON too; - for standard output.",
+        ),
     ] = None,
-    quiet: Annotated[bool, option("--quiet", "-q", panel=ANSWER, text="Say nothing while measuring.")] = False,
+    quiet: Annotated[
+        bool, option("--quiet", "-q", panel=ANSWER, text="Say nothing while measuring.")
+    ] = False,
 ) -> int:
     """Measure this machine: cores, scheduler, wake-ups, memory, messages, compression, locks, disk, loopback.
 
@@ -54,7 +73,7 @@ def host(
     chosen = _chosen(only, disk)
     facts = read_host()
     before = _profile_before(output, facts, replace)
-    session = Session(chosen, Plan.short() if quick else Plan(), tell=lambda *at: quiet or _say(*at))
+    session = Session(chosen, Plan.short() if quick else Plan(), tell=_silent if quiet else _say)
     with Outputs() as outputs:
         outputs.open("--profile", output)
         if export_json is not None:
@@ -118,7 +137,11 @@ def _joined(before: Profile | None, new: Profile, partly: bool) -> Profile:
     if partly:
         names = {quantity.name for quantity in new.quantities}
         kept = [quantity for quantity in before.quantities if quantity.name not in names]
-        drawn = {quantity.name: before.samples[quantity.name] for quantity in kept if quantity.name in before.samples}
+        drawn = {
+            quantity.name: before.samples[quantity.name]
+            for quantity in kept
+            if quantity.name in before.samples
+        }
         measured = {name.partition(".")[0] for name in names}
         left_out = [left for left in before.left_out if left.probe.partition("-")[0] not in measured]
         quantities, samples = [*kept, *new.quantities], {**drawn, **new.samples}
@@ -143,10 +166,18 @@ def _unique(rows: list[LeftOut]) -> list[LeftOut]:
     return list({row.probe: row for row in rows}.values())
 
 
+def _silent(outcome: Outcome, share: float) -> None:
+    """Say nothing."""
+
+
 def _say(outcome: Outcome, share: float) -> None:
     """Say what is measured next, and what disturbed it last time."""
-    again = f" (disturbed: {outcome.runs[-1].problems[0]})" if outcome.runs and outcome.runs[-1].problems else ""
-    print(f"{share:4.0%} {outcome.probe.name}, run {len(outcome.runs) + 1}{again}", file=sys.stderr, flush=True)
+    again = (
+        f" (disturbed: {outcome.runs[-1].problems[0]})" if outcome.runs and outcome.runs[-1].problems else ""
+    )
+    print(
+        f"{share:4.0%} {outcome.probe.name}, run {len(outcome.runs) + 1}{again}", file=sys.stderr, flush=True
+    )
 
 
 def _exit_code(calibrated: Calibrated, interrupted: bool) -> int:

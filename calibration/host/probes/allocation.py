@@ -27,7 +27,13 @@ def _batches(size: int, window_s: float, reuse: bool) -> tuple[list[float], floa
     """Return the CPU time of an allocation [s] in each of several batches, and its page faults."""
     pool = mmap.mmap(-1, size)
     _touch(pool, size)
-    act = (lambda: _touch(pool, size)) if reuse else (lambda: _fresh(size))
+
+    def act() -> None:
+        if reuse:
+            _touch(pool, size)
+        else:
+            _fresh(size)
+
     act()
     before = time.process_time_ns()
     act()

@@ -24,7 +24,11 @@ def messages(count: int) -> bytes:
         fields = {generator.choice(_WORDS): generator.randrange(10**6) for _ in range(6)}
         fields["id"] = number * 7919
         text = " ".join(generator.choice(_WORDS) for _ in range(25))
-        rows.append(json.dumps({"type": "message", "body": fields, "text": text, "key": f"{generator.getrandbits(96):x}"}))
+        rows.append(
+            json.dumps(
+                {"type": "message", "body": fields, "text": text, "key": f"{generator.getrandbits(96):x}"}
+            )
+        )
     return "\n".join(rows).encode()
 
 
@@ -70,7 +74,7 @@ def measure(window_s: float) -> tuple[dict[str, list[float]], None]:
         for count in BATCHES:
             data = messages(count)
             found[f"compression.{name}_ratio_{count}"] = [len(compress(data)) / len(data)]
-            times = []
+            times: list[float] = []
             until = time.monotonic() + part_s
             while time.monotonic() < until or len(times) < 5:
                 before = time.process_time_ns()

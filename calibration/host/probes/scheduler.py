@@ -13,6 +13,7 @@ import platform
 import statistics
 import struct
 import time
+from itertools import pairwise
 
 from calibration.host.probes.core import clock_cost_ns
 from calibration.host.processes import Slab, Unavailable, run_together, usable_cpus
@@ -67,7 +68,10 @@ def tick_of(instants_ns: list[int]) -> float | None:
         period_ns = 1_000_000_000 / frequency
         phases = sorted(instant % period_ns for instant in instants_ns)
         near = [
-            sum(abs((other - phase + period_ns / 2) % period_ns - period_ns / 2) < _GRID_NS for other in phases)
+            sum(
+                abs((other - phase + period_ns / 2) % period_ns - period_ns / 2) < _GRID_NS
+                for other in phases
+            )
             for phase in phases[:: max(1, len(phases) // 20)]
         ]
         if near and max(near) >= 0.5 * len(phases):
@@ -89,7 +93,7 @@ def kernel_slice_s() -> float | None:
 
 def handovers_ns(turns: list[tuple[int, int, int]]) -> list[int]:
     """Return the times from one spinner's last reading to the other's first."""
-    return [later[0] - turn[1] for turn, later in zip(turns, turns[1:], strict=False) if later[2] != turn[2]]
+    return [later[0] - turn[1] for turn, later in pairwise(turns) if later[2] != turn[2]]
 
 
 def measure(window_s: float) -> tuple[dict[str, list[float]], float | None]:

@@ -1,9 +1,9 @@
 """What sleeping and waking costs: CPU time of a wake-up, exit from idle, and by how much a timer overshoots.
 
 One process on one core: a loop of work, then the same work after a sleep each time. The difference in CPU time is the
-wake-up's. The begin after the intended time is the timer's overshoot; beside a spinner of the idle class, which gives way at
-once and keeps the core from idling, the overshoot lacks the exit from idle. The same is done with a pipe from another
-core instead of a timer, which has no timer slack in it.
+wake-up's. The begin after the intended time is the timer's overshoot; beside a spinner of the idle class, which gives
+way at once and keeps the core from idling, the overshoot lacks the exit from idle. The same is done with a pipe from
+another core instead of a timer, which has no timer slack in it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ def _overshoots(steps: int, cpu: int, window_s: float, sleeps: bool) -> tuple[fl
         return _loop(steps, end_ns, slab, sleeps)
 
     (row,), wait_share = run_together(
-        1, body, window_s=window_s, capacity=int(window_s * 3000) + 16, cpus=[cpu], warm_up=lambda _: _warm(steps)
+        1,
+        body,
+        window_s=window_s,
+        capacity=int(window_s * 3000) + 16,
+        cpus=[cpu],
+        warm_up=lambda _: _warm(steps),
     )
     return row[0] / max(1, row[1]), row[2 + _CUT :], wait_share
 
