@@ -164,6 +164,19 @@ def test_idle_cores_look_for_what_a_new_period_frees():
     assert kit.running() == ["free", "limited"]
 
 
+def test_an_idle_core_takes_the_task_whose_slice_ends_beside_it():
+    kit = limited(RoundRobinCores, 2, quota_ns=20, slice_ns=10)
+    kit.cores.time_slice_ns = 10
+    kit.ask(0, "b", 5, group=1)  # on core 0, which keeps 5 of its 10 as it goes on with the free task
+    kit.ask(0, "a", 100, group=1)  # throttled on core 1 from 10 on
+    kit.ask(1, "free", 100)
+    kit.ask(12, "c", 4, group=1)  # waits on core 0, the shortest queue, until the slice ends at 15
+    kit.run(15)
+    assert kit.running() == ["free", None]
+    kit.run(16)
+    assert kit.running() == ["c", "free"]
+
+
 def test_fifo_throttles_idle_cores_with_the_one_that_finds_nothing_left():
     kit = limited(FifoCores, 2, quota_ns=10, slice_ns=10)
     kit.ask(0, "a", 30, group=1)

@@ -499,9 +499,7 @@ class Cores:
     def _start_period(self, group: Group) -> None:
         """Refill a group's budget and let its throttled tasks go on."""
         assert group.quota_ns is not None
-        self.clock.at(
-            self.clock.now + group.period_ns, QUOTA, group.identifier, lambda: self._start_period(group)
-        )
+        self.clock.at(self.clock.now + group.period_ns, QUOTA, group.identifier, lambda: self._start_period(group))
         for core in self.cores:
             self.account(core)
         group.left_ns = group.quota_ns + min(0, group.left_ns)

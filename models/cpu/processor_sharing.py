@@ -208,9 +208,7 @@ class ProcessorSharingCores:
     def _start_period(self, group: Group) -> None:
         """Refill a group's budget and let its tasks go on."""
         assert group.quota_ns is not None
-        self.clock.at(
-            self.clock.now + group.period_ns, QUOTA, group.identifier, lambda: self._start_period(group)
-        )
+        self.clock.at(self.clock.now + group.period_ns, QUOTA, group.identifier, lambda: self._start_period(group))
         self._account()
         group.left_ns = group.quota_ns + min(0, group.left_ns)
         if group in self.throttled:

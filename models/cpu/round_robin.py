@@ -58,9 +58,15 @@ class RoundRobinCores(Cores):
         return True
 
     def end_slice(self, core: Core) -> None:
-        """Go to the tail; the head runs."""
+        """Go to the tail; the head runs. A core that is idle, as the others' quota is used up there, takes the task."""
+        task = core.task
+        assert task is not None
         self.give_up(core, throttled=False)
         self.take_next(core)
+        if self.busy_cores < len(self.cores):
+            idle = self.idle_core(task.group)
+            if idle is not None:
+                self.take_next(idle, from_idle=True)
 
     def pick(self, core: Core) -> Task | None:
         """Take the first of this queue, else the first of the longest other one."""
@@ -97,9 +103,7 @@ class RoundRobinCores(Cores):
 
     def may_take(self, core: Core) -> bool:
         """Return whether a task waits that a free core may run."""
-        return any(
-            self._movable(task, other, core) for other in self.cores for task in self.queues[other.position]
-        )
+        return any(self._movable(task, other, core) for other in self.cores for task in self.queues[other.position])
 
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Go to the tail at the end of a slice, to the head when throttled."""

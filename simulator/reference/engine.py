@@ -40,12 +40,11 @@ def simulate(
     """Simulate [0, end_ns) of a compiled scenario and measure [warmup_ns, end_ns).
 
     ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws
-    that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops the run.
+    that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops
+    the run.
     """
     measurement = _Measurement(compiled, warmup_ns, records=records or check, causes=causes)
-    system = System(
-        compiled, seed=seed, replication=replication, started=measurement.started, ended=measurement.ended
-    )
+    system = System(compiled, seed=seed, replication=replication, started=measurement.started, ended=measurement.ended)
     hosts = [host for host in system.hosts if separate_cores(host)] if check else []
     for host in hosts:
         host.checks = True
@@ -156,9 +155,7 @@ class _Measurement:
             cores_ns=cores - self.cores_before,
             cores_whole_ns=cores,
             memory_mean_bytes=np.array(means, dtype=np.float64),
-            memory_peak_bytes=np.array(
-                [memory.base_bytes + memory.peak_bytes for memory in memories], dtype=np.int64
-            ),
+            memory_peak_bytes=np.array([memory.base_bytes + memory.peak_bytes for memory in memories], dtype=np.int64),
             records=None if self.operations is None else _records(self.operations),
         )
 

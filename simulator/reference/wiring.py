@@ -259,9 +259,7 @@ class System:
         instances = self.instances[row.first_instance : row.first_instance + row.instances]
         names = {code: name for name, code in tables.POLICIES.items()} | {tables.POLICY_FIXED: "fixed"}
         weights = self.compiled.weights[row.first_weight : row.first_weight + row.instances].tolist()
-        balancer = Balancer(
-            instances, names[row.policy], draw=self.decisions(DECISION_POLICY, index), weights=weights
-        )
+        balancer = Balancer(instances, names[row.policy], draw=self.decisions(DECISION_POLICY, index), weights=weights)
         dispatcher = Dispatcher(self.clock, row.dispatch_ns, index)
         if row.station >= 0:
             self.station_totals[row.station] = dispatcher.totals
