@@ -18,6 +18,7 @@ from simulator.cli import calibrate, profile, scenario
 from simulator.cli.audit import audit
 from simulator.cli.report import report
 from simulator.cli.run import run
+from simulator.cli.sweep import sweep
 from simulator.output_files import OutputError
 from simulator.result import ResultError
 from simulator.thresholds import ThresholdError
@@ -38,6 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(sweep)
 app.command()(report)
 app.command()(audit)
 app.add_typer(scenario.app, name="scenario")
