@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
@@ -345,3 +349,37 @@ def test_bad_options_cost_no_measurement(
     assert main(["calibrate", "host", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_ctrl_c_keeps_what_there_is_and_leaves_no_process(tmp_path: Path) -> None:
+    # A shell in the background ignores the signal, and so would what it starts.
+    script = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from simulator.cli.main import main; sys.exit(main(['calibrate', 'host', '--only', 'core,locks']))"
+    )
+    program = [sys.executable, "-c", script]
+    with subprocess.Popen(
+        program,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+    ) as process:
+        assert process.stderr is not None
+        assert b"core, run 1" in process.stderr.readline()
+        worker = first_child(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+        assert b"interrupted" in process.stderr.read()
+    assert not Path(f"/proc/{worker}").exists()
+    assert not list(tmp_path.glob(".sim-*"))
+
+
+def first_child(pid: int) -> str:
+    """Wait until a process has a child and return its id."""
+    while True:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if found:
+            return found[0]
+        time.sleep(0.01)

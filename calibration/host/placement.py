@@ -1,10 +1,10 @@
 """Which chances of finding an idle core and of stealing make the simulator's sleepers wait like the real ones.
 
 What the sleepers took from wake-up to end beyond their CPU time, at three utilizations, is compared with that of the
-simulator over a grid of both chances; between grid points the logarithms are interpolated. The weight of a point is exp(-distance / 2), the
-distance being the sum of squared differences of logarithms over their uncertainty (the repeats', `MODEL_ERROR` and `WAKE_ERROR_S`),
-itself scaled up where even the best point fits worse than that. Draws from these weights are the profile's; their
-spread is the interval.
+simulator over a grid of both chances; between grid points the logarithms are interpolated. The weight of a point is
+exp(-distance / 2), the distance being the sum of squared differences of logarithms over their uncertainty (the
+repeats', `MODEL_ERROR` and `WAKE_ERROR_S`), itself scaled up where even the best point fits worse than that. Draws
+from these weights are the profile's; their spread is the interval.
 """
 
 from __future__ import annotations

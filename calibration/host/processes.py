@@ -30,11 +30,16 @@ class WorkerFailed(RuntimeError):  # noqa: N818 - says what happened
     """A worker that ended with an error or not at all."""
 
 
-def die_with_parent() -> None:
-    """Make the kernel end this process when its parent ends (Linux; elsewhere the parent's cleanup must do)."""
+def die_with_parent(parent: int) -> None:
+    """Make the kernel end this process when its parent ends (Linux; elsewhere the parent's cleanup must do).
+
+    parent: its id; where that has ended already, so does this process.
+    """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def set_timer_slack(slack_ns: int) -> None:
@@ -179,12 +184,13 @@ def _fork(
 
     It begins when the write end of the gate is closed everywhere.
     """
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        die_with_parent()
+        die_with_parent(parent)
         os.close(pipes[1])
         pin(cpus[index % len(cpus)] if cpus else None)
         if warm_up is not None:
@@ -238,10 +244,11 @@ def _kill(pids: list[int]) -> None:
 @contextmanager
 def background(body: Callable[[], None], cpu: int | None = None) -> Iterator[int]:
     """Run something endless in a process of its own while the block runs; gives its id."""
+    parent = os.getpid()
     pid = os.fork()
     if not pid:
         try:
-            die_with_parent()
+            die_with_parent(parent)
             pin(cpu)
             body()
         finally:

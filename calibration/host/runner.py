@@ -12,9 +12,10 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -23,7 +24,7 @@ from scipy.special import stdtrit
 from calibration.host.probe import Probe
 from calibration.interference import Limits, ProcSource, Watch
 
-RUN_TIMEOUT_S: Final = 30.0
+RUN_TIMEOUT_S: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,21 @@ class FreshProcess:
     def run(self, probe: Probe, window_s: float) -> RunResult:
         """Run a probe. Raises RunFailed."""
         options = json.dumps({"window_s": window_s, **probe.options})
-        command = [sys.executable, "-m", "calibration.host.worker", probe.module_path, options]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
-        )
+        command = [
+            *(sys.executable, "-m", "calibration.host.worker"),
+            *(str(os.getpid()), probe.module_path, options),
+        ]
+        with _interrupt_held() as interrupted:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
         try:
+            if interrupted:
+                raise KeyboardInterrupt
             answer, complaint = process.communicate(timeout=RUN_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise RunFailed(f"no answer after {RUN_TIMEOUT_S:g} s") from None
@@ -69,6 +80,20 @@ class FreshProcess:
         if "unavailable" in said:
             return RunResult({}, None, said["unavailable"])
         return RunResult(said["quantities"], said["wait_share"])
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[list[int]]:
+    """Keep Ctrl-C from coming while a process is started, when nobody would end it; gives what came."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,7 @@
-"""The fresh process of a probe: `python -m calibration.host.worker MODULE '{"window_s": 0.3}'` prints one JSON object.
+"""The fresh process of a probe; it prints one JSON object.
+
+    python -m calibration.host.worker PARENT MODULE '{"window_s": 0.3}'
+
 
 `{"quantities": {name: [values]}, "wait_share": share or null}`, or `{"unavailable": reason}`.
 """
@@ -13,9 +16,9 @@ from importlib import import_module
 from calibration.host.processes import Unavailable, die_with_parent
 
 
-def main(module: str, options: str) -> int:
-    """Run a probe module's `measure` with options as JSON and print what it returns."""
-    die_with_parent()
+def main(parent: str, module: str, options: str) -> int:
+    """Run a probe module's `measure` with options as JSON and print what it returns. parent: process id."""
+    die_with_parent(int(parent))
     gc.disable()
     try:
         quantities, wait_share = import_module(module).measure(**json.loads(options))
