@@ -37,16 +37,25 @@ if HAVE_NUMBA:
     except (KeyError, TypeError, ValueError):
         pass
 
+    def _part(function: Any, *, forceinline: bool) -> Any:
+        """Compile a function when the kernel is compiled, once for all values of its arguments."""
+        PARTS.add(function.__qualname__)
+        part = numba.njit(
+            forceinline=forceinline, no_cpython_wrapper=True, no_cfunc_wrapper=True, no_rewrites=True, **OPTIONS
+        )(function)
+        template = part.get_call_template
+        # Numba would compile a function once more for each constant that it is called with.
+        part.get_call_template = lambda arguments, named: template(tuple(map(types.unliteral, arguments)), named)
+        return part
+
     def kernel(function: Function) -> Function:
         """Compile a function of the kernel when the kernel is compiled; callable from the kernel alone."""
-        PARTS.add(function.__qualname__)
-        made: Function = numba.njit(forceinline=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+        made: Function = _part(function, forceinline=False)
         return made
 
     def inlined(function: Function) -> Function:
         """As `kernel`, for small functions that are called for every event: they become part of their callers."""
-        PARTS.add(function.__qualname__)
-        made: Function = numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+        made: Function = _part(function, forceinline=True)
         return made
 
     def entry(function: Function) -> Function:

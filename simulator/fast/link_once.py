@@ -9,6 +9,7 @@ This uses private parts of Numba. Where they are missing the kernel still compil
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,9 +37,10 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
     library_class = codegen.CPUCodeLibrary
     finalize = getattr(library_class, "finalize", None)
     optimize = getattr(library_class, "_optimize_final_module", None)
+    functions = getattr(library_class, "_optimize_functions", None)
     set_env = getattr(codegen.JITCPUCodegen, "set_env", None)
     linking = getattr(library_class, "_get_module_for_linking", None)
-    if finalize is None or optimize is None or set_env is None or linking is None:
+    if finalize is None or optimize is None or functions is None or set_env is None or linking is None:
         yield
         return
 
@@ -73,7 +75,16 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
         if self._engine.is_symbol_defined(name):  # parts have no address of their own, and never use it
             set_env(self, name, env)
 
+    def optimize_functions(self: Any, module: Any) -> None:
+        if self.name in names:
+            module.data_layout = self._codegen._data_layout
+        else:
+            functions(self, module)
+
+    collecting = gc.isenabled()
     with global_compiler_lock:
+        gc.disable()  # the compiler makes many objects and few cycles
+        library_class._optimize_functions = optimize_functions
         codegen.JITCPUCodegen.set_env = set_env_of_entry
         library_class.finalize = finalize_part
         library_class._optimize_final_module = optimize_whole
@@ -83,3 +94,6 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
             codegen.JITCPUCodegen.set_env = set_env
             library_class.finalize = finalize
             library_class._optimize_final_module = optimize
+            library_class._optimize_functions = functions
+            if collecting:
+                gc.enable()
