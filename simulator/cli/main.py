@@ -16,6 +16,7 @@ from calibration.tables.errors import TableError
 from models.errors import InvalidField, ScenarioError
 from simulator.cli import calibrate, profile, scenario
 from simulator.cli.audit import audit
+from simulator.cli.compare import compare
 from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.cli.sweep import sweep
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(sweep)
+app.command()(compare)
 app.command()(report)
 app.command()(audit)
 app.add_typer(scenario.app, name="scenario")

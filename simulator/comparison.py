@@ -1,0 +1,83 @@
+"""How results differ from the first of them, as it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from simulator.arms import Arm, switch_names
+from simulator.factorial import Combination, combinations, effect
+from simulator.paired import Series, over, paired_difference, unpaired_difference
+from simulator.result import SCHEMA_VERSION, Result
+
+EXTREME: Final = ".max"  # of a sample: its mean over replications is no estimate of anything
+
+
+def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
+    """Return how each result differs from the first, as it is saved."""
+    first = results[0].data
+    same = ("seed", "warmup_s", "duration_s")
+    paired = all([result.data[key] for key in same] == [first[key] for key in same] for result in results)
+    # Further replications of one side have no partner.
+    count = min(len(result.data["samples"]["throughput_per_s"]) for result in results)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "compare",
+        "name": first["scenario"]["name"],
+        "seed": first["seed"],
+        "engine": first["engine"],
+        "warmup_s": first["warmup_s"],
+        "duration_s": first["duration_s"],
+        "replications": count if paired else min(result.data["replications"] for result in results),
+        "paired": paired,
+        "interrupted": False,
+        "arms": [{"name": name, **result.data} for name, result in zip(names, results, strict=True)],
+        "differences": [
+            {"name": name, "metrics": _differences(results[0], result, count if paired else None)}
+            for name, result in zip(names[1:], results[1:], strict=True)
+        ],
+        "factorial": None,
+    }
+
+
+def _differences(first: Result, second: Result, paired: int | None) -> dict[str, Any]:
+    """Return the difference of every measure that both have. paired: so many replications are pairs."""
+    before, after = first.data["samples"], second.data["samples"]
+    names = [name for name in before if name in after and not name.endswith(EXTREME)]
+    if paired is None:
+        return {name: unpaired_difference(before[name], after[name]).as_json() for name in names}
+    return {name: paired_difference(before[name][:paired], after[name][:paired]).as_json() for name in names}
+
+
+def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequence[Result]) -> dict[str, Any]:
+    """Return the effects of the switches and their interactions, of every measure.
+
+    switches: texts of all. arms, results: of all their combinations, none thrown first.
+    """
+    by_combination = {arm.thrown: result.data["samples"] for arm, result in zip(arms, results, strict=True)}
+    baseline = results[0].data["samples"]
+    names = [name for name in baseline if not name.endswith(EXTREME)]
+    short = switch_names(switches)
+    effects = []
+    for chosen in combinations(len(switches))[1:]:
+        metrics = {}
+        for name in names:
+            series = {combination: samples[name] for combination, samples in by_combination.items()}
+            metrics[name] = _effect(chosen, series, len(switches), baseline[name])
+        effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
+    named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]
+    return {"switches": named, "effects": effects}
+
+
+def _effect(
+    chosen: Combination, series: Mapping[Combination, Series], switches: int, baseline: Series
+) -> dict[str, Any]:
+    found = effect(chosen, series, switches)
+    defined = [value for value in baseline if value is not None]
+    relative = over(found, sum(defined) / len(defined) if defined else None)
+    known = found.value is not None and found.half_width is not None
+    return {
+        "effect": {"value": found.value, "half_width": found.half_width},
+        "relative": {"value": relative.value, "half_width": relative.half_width},
+        "more_than_noise": abs(found.value or 0.0) > (found.half_width or 0.0) if known else None,
+    }
