@@ -220,13 +220,16 @@ class Profile(Table):
         drawn = {
             quantity.name: self.samples[quantity.name] for quantity in kept if quantity.name in self.samples
         }
-        count = len(next(iter(samples.values()), [])) or self.draws
-        drawn = {name: [draws[index % len(draws)] for index in range(count)] for name, draws in drawn.items()}
+        count = max(map(len, samples.values()), default=self.draws)
+        drawn = {
+            name: [draws[index % len(draws)] for index in range(count)]
+            for name, draws in {**drawn, **samples}.items()
+        }
         data = {
             **{field: getattr(self, field) for field in type(self).model_fields},
             **changes,
             "quantities": [*kept, *new],
-            "samples": {**drawn, **samples},
+            "samples": drawn,
         }
         try:
             return type(self).model_validate(data)

@@ -68,7 +68,8 @@ def _host_lines(host: Host) -> Iterator[str]:
 
 def _quantity_lines(quantities: list[Quantity], full: bool) -> Iterator[str]:
     group = None
-    for quantity in quantities:
+    order = list(dict.fromkeys(quantity.name.partition(".")[0] for quantity in quantities))
+    for quantity in sorted(quantities, key=lambda one: order.index(one.name.partition(".")[0])):
         head = quantity.name.partition(".")[0]
         if head != group:
             group = head

@@ -100,7 +100,7 @@ def test_a_machine_that_is_never_quiet_gives_no_number() -> None:
     calibrated = profile_of(session)
     assert len(machine.order) == 6
     assert calibrated.never_quiet == ["core"]
-    assert calibrated.profile.quantities == []
+    assert [one for one in calibrated.profile.quantities if one.origin == "measured"] == []
     assert "other processes used 50.0% of the machine" in calibrated.profile.left_out[0].reason
 
 
@@ -143,8 +143,11 @@ def test_an_interruption_keeps_what_was_measured() -> None:
     with pytest.raises(KeyboardInterrupt):
         session.measure()
     profile = profile_of(session).profile
-    assert [quantity.name for quantity in profile.quantities] == ["core.work_rate"]
-    assert [left.probe for left in profile.left_out] == ["locks"]
+    assert [one.name for one in profile.quantities if one.origin == "measured"] == [
+        "core.work_rate",
+        "lock.handoff",
+    ]
+    assert profile.quantities[1].identified == "weakly"
 
 
 def test_the_interval_of_few_normal_runs_covers() -> None:
@@ -159,6 +162,31 @@ def test_the_interval_of_few_normal_runs_covers() -> None:
         assert found.interval is not None
         covered += found.interval[0] <= 100.0 <= found.interval[1]
     assert 0.85 <= covered / 300 <= 1.0
+
+
+def test_values_of_very_different_size_have_a_finite_interval_that_is_not_negative() -> None:
+    found = estimate([[0.001], [0.5], [1.0]], [[0, 1, 2], [0, 0, 0], [2, 2, 2]], Random(1))
+    assert found.interval is not None
+    assert found.interval[0] == 0.0
+    assert found.interval[1] < 5.0
+
+
+def test_the_tick_is_read_where_it_was_not_measured() -> None:
+    session = Machine({"core": [100.0, 100.0]}).session(PROBE)
+    session.measure()
+    host = read_host().model_copy(update={"kernel_hz": 250})
+    tick = profile_of(session, host=host).profile.quantity("scheduler.tick")
+    assert tick is not None
+    assert (tick.value, tick.origin, tick.interval) == (0.004, "read", None)
+
+
+def test_a_single_undisturbed_run_is_kept_as_weakly_identified() -> None:
+    session = Machine({"core": [100.0]}).session(PROBE, budget_s=1.5)
+    session.measure()
+    calibrated = profile_of(session)
+    found = calibrated.profile.quantity("core.work_rate")
+    assert found is not None
+    assert (found.interval, found.identified, calibrated.never_quiet) == (None, "weakly", [])
 
 
 def test_one_value_has_no_interval() -> None:

@@ -12,6 +12,7 @@ from calibration.host.service_fields import service_fields, speed_by_busy
 from calibration.profile import Host, Profile, ProfileError, Quantity, different_hosts, require_same_host
 from calibration.profile_text import comparison_text, profile_text
 from models.scenario import Scenario
+from simulator.cli.calibrate_host import _joined
 from simulator.cli.main import main
 
 
@@ -176,3 +177,14 @@ def test_the_commands_show_and_compare(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out.startswith("the same host")
     assert main(["profile", "show", str(tmp_path / "none.toml")]) == 2
     assert "no readable file" in capsys.readouterr().err
+
+
+def test_what_found_no_quiet_moment_keeps_its_earlier_number() -> None:
+    now = [a_quantity("wakeup.cpu", 1.0, date="2027"), a_quantity("scheduler.tick", 0.01, origin="read")]
+    new = a_profile(quantities=now, samples={"wakeup.cpu": [0.9, 1.0, 1.1]})
+    joined = _joined(a_profile(), new)
+    found = {quantity.name: quantity for quantity in joined.quantities}
+    assert found["wakeup.cpu"].date == "2027"
+    assert found["idle.exit"].date.startswith("2026")
+    assert found["scheduler.tick"].value == 0.004
+    assert joined.samples == {"wakeup.cpu": [0.9, 1.0, 1.1], "idle.exit": [5e-5, 7e-5, 5e-5]}

@@ -51,17 +51,17 @@ def profile_of(
             left_out.append(LeftOut(probe=name, reason=_short(outcome.reason)))
         elif not outcome.runs:
             left_out.append(LeftOut(probe=name, reason="not run: interrupted, or the time was up"))
-        elif len(outcome.quiet) < least:
-            if any(run.problems for run in outcome.runs):
-                never_quiet.append(name)
+        elif not outcome.enough(least):
+            never_quiet.append(name)
             reason = (
                 f"{len(outcome.quiet)} of {len(outcome.runs)} runs were quiet: {outcome.most_disturbed()}"
             )
             left_out.append(LeftOut(probe=name, reason=_short(reason)))
         else:
             warnings += _drift_warnings(outcome)
+    quantities += _read_quantities(quantities, host, date)
     placement = next((outcome for outcome in session.outcomes if outcome.probe.name == "placement"), None)
-    if placement is not None and placement.reason is None and len(placement.quiet) >= least:
+    if placement is not None and placement.reason is None and placement.enough(least):
         found, drawn, problem = _placement(placement, quantities, host, date, fit)
         quantities += found
         samples.update(drawn)
@@ -150,6 +150,14 @@ def _placement(
             for one in found
         ]
     return found, samples, None
+
+
+def _read_quantities(measured: list[Quantity], host: Host, date: str) -> list[Quantity]:
+    """Return what the system tells where it could not be measured: the tick."""
+    if host.kernel_hz is None or any(found.name == "scheduler.tick" for found in measured):
+        return []
+    one = quantity("scheduler.tick", Estimate(1 / host.kernel_hz, None, [], []), date, 0)
+    return [one.model_copy(update={"origin": "read", "how": "from the kernel's configuration (CONFIG_HZ)"})]
 
 
 def _drift_warnings(outcome: Outcome) -> list[str]:

@@ -18,6 +18,8 @@ from calibration.profile import Quantity
 DRAWS: Final = 100
 MEASURED_BY: Final = "calibrate host"
 _NORMAL_95: Final = 1.96
+_LOGARITHMIC_UP_TO: Final = 3.0
+"""Ratio of largest to smallest value up to which deviations are factors; beyond it they would run away."""
 HIDDEN: Final = frozenset({"placement.first_move"})
 """What only serves to estimate another quantity and is not kept for itself."""
 
@@ -48,7 +50,8 @@ def estimate(runs: Sequence[Sequence[float]], indices: Sequence[Sequence[int]], 
         return Estimate(value, None, [value] * len(indices), medians)
     free = len(runs) - 1 if len(runs) > 1 else len(runs[0]) - 1
     stretch = math.sqrt((free + 1) / free) * float(stdtrit(free, 0.975)) / _NORMAL_95
-    logarithmic = min(min(values) for values in runs) > 0
+    least, most = min(map(min, runs)), max(map(max, runs))
+    logarithmic = least > 0 and most < _LOGARITHMIC_UP_TO * least
     centre = _mean(medians, logarithmic)
     draws = []
     for taken in indices:
@@ -57,7 +60,8 @@ def estimate(runs: Sequence[Sequence[float]], indices: Sequence[Sequence[int]], 
         if logarithmic:
             draws.append(value * (deviation / centre) ** stretch)
         else:
-            draws.append(value + (deviation - centre) * stretch)
+            drawn = value + (deviation - centre) * stretch
+            draws.append(drawn if least < 0 else max(0.0, drawn))
     ordered = sorted(draws)
     low, high = ordered[int(0.025 * len(ordered))], ordered[math.ceil(0.975 * len(ordered)) - 1]
     return Estimate(value, (min(low, value), max(high, value)), draws, medians)
@@ -74,18 +78,19 @@ def _resampled(values: Sequence[float], median: float, random: Random) -> float:
 def quantities_of(
     outcomes: Sequence[Outcome], date: str, least: int
 ) -> tuple[list[Quantity], dict[str, list[float]]]:
-    """Return the quantities of all probes with at least `least` quiet runs, and their draws."""
+    """Return the quantities of all probes that have enough quiet runs, and their draws."""
     quantities: list[Quantity] = []
     samples: dict[str, list[float]] = {}
     for outcome in outcomes:
         quiet = outcome.quiet
-        if outcome.reason is not None or len(quiet) < least:
+        if outcome.reason is not None or not outcome.enough(least):
             continue
         for name, found in _estimates(outcome.probe.name, [run.quantities for run in quiet]):
             if name in HIDDEN:
                 continue
             left_out = len(outcome.runs) - len(quiet)
-            quantities.append(quantity(name, found, date, left_out))
+            one = quantity(name, found, date, left_out)
+            quantities.append(one if len(quiet) > 1 else one.model_copy(update={"identified": "weakly"}))
             if found.interval is not None and found.interval[0] < found.interval[1]:
                 samples[name] = [rounded(draw) for draw in found.draws]
     return quantities, samples

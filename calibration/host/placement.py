@@ -52,7 +52,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Placement:
-    """The two chances: estimate, 95 % interval and draws of each, and how well the best point fits.
+    """The two chances: estimate (the weights' mean: where little is known, the middle) and draws of each.
 
     misfit: root mean square of the differences of logarithms at the best point.
     """
@@ -183,9 +183,10 @@ def _weigh(coarse: Floats, table: Floats, values: Floats, errors: Floats, draws:
     scale = max(1.0, float(distance[best]) / (len(values) - 2))
     weights = np.exp(-(distance - distance[best]) / (2 * scale))
     taken = np.random.default_rng(1).choice(len(points), size=draws, p=weights / weights.sum())
+    shares = weights / weights.sum()
     return Placement(
-        float(points[best, 0]),
-        float(points[best, 1]),
+        float(shares @ points[:, 0]),
+        float(shares @ points[:, 1]),
         [float(value) for value in points[taken, 0]],
         [float(value) for value in points[taken, 1]],
         float(np.sqrt((differences[best] ** 2).mean())),

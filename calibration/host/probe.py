@@ -42,7 +42,7 @@ _WITH_WAITS: Final = Limits(stray=None)
 def probes(disk_directory: str) -> list[Probe]:
     """Return all probes in the order in which they are run. disk_directory: where the disk is measured."""
     slow = [
-        Probe(f"slowdown-{kind}", "slowdown", 0.2, 0.1, Limits(wait=0.03, stray=None), key, {"kind": kind})
+        Probe(f"slowdown-{kind}", "slowdown", 0.2, 0.08, Limits(wait=0.03, stray=None), key, {"kind": kind})
         for kind, key in (
             ("compute", "speed.compute"),
             ("cache", "memory.cache_bandwidth"),
@@ -52,10 +52,10 @@ def probes(disk_directory: str) -> list[Probe]:
     return [
         Probe("core", "core", 0.3, 0.15, _ONE_AT_A_TIME, "core.work_rate"),
         *slow,
-        Probe("scheduler", "scheduler", 0.4, 0.25, _WITH_WAITS, "scheduler.base_slice"),
+        Probe("scheduler", "scheduler", 0.4, 0.15, _WITH_WAITS, "scheduler.base_slice"),
         Probe("wakeup", "wakeup", 0.4, 0.15, Limits(wait=0.05, stray=None), "timer.overshoot"),
-        Probe("placement", "placement", 1.0, 0.4, _WITH_WAITS, "placement.sleepers_55_mean"),
-        Probe("allocation", "allocation", 0.4, 0.2, _WITH_WAITS, "allocation.fresh_64KiB"),
+        Probe("placement", "placement", 1.0, 0.25, _WITH_WAITS, "placement.sleepers_55_mean"),
+        Probe("allocation", "allocation", 0.4, 0.12, _WITH_WAITS, "allocation.fresh_64KiB"),
         Probe("messages", "messages", 0.5, 0.2, _WITH_WAITS, "messages.send_fixed"),
         Probe("compression", "compression", 0.4, 0.15, _WITH_WAITS, "compression.zlib_cpu_per_message_16"),
         Probe("locks", "locks", 0.3, 0.15, _WITH_WAITS, "lock.handoff_same_core"),

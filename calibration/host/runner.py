@@ -131,6 +131,14 @@ class Outcome:
         usual = statistics.median(key for key in keys if key is not None)
         return [run for run, key in zip(quiet, keys, strict=True) if abs((key or 0.0) / usual - 1) <= limit]
 
+    def enough(self, least: int) -> bool:
+        """Return whether there is a number to give: so many quiet runs, or fewer if none was disturbed.
+
+        With a single run it has no interval of its own between runs, and says so by being weakly identified.
+        """
+        quiet = len(self.quiet)
+        return quiet >= least or (quiet >= 1 and quiet == len(self.runs))
+
     def _key_of(self, run: Run) -> float | None:
         values = run.quantities.get(self.probe.key)
         return statistics.median(values) if values else None

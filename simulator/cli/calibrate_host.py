@@ -15,7 +15,7 @@ from calibration.host.facts import read_host
 from calibration.host.probe import Probe, probes
 from calibration.host.runner import Outcome, Plan, Session
 from calibration.interference import EXIT_UNSTABLE
-from calibration.profile import DEFAULT_FILE, Host, LeftOut, Profile, require_same_host
+from calibration.profile import DEFAULT_FILE, Host, Profile, require_same_host
 from calibration.profile_text import profile_text
 from models.errors import FieldProblem, ScenarioError
 from simulator.cli.options import option
@@ -79,8 +79,8 @@ def host(
         if export_json is not None:
             outputs.open("--export-json", export_json)
         calibrated, interrupted = _measure(session, facts, quick, quiet)
-        profile = _joined(before, calibrated.profile, only is not None)
-        if profile.quantities:
+        profile = _joined(before, calibrated.profile)
+        if any(quantity.origin != "read" for quantity in calibrated.profile.quantities):
             outputs.write("--profile", profile.to_toml())
             if export_json is not None:
                 outputs.write("--export-json", profile.to_json())
@@ -127,43 +127,33 @@ def _profile_before(output: str, facts: Host, replace: bool) -> Profile | None:
     return profile
 
 
-def _joined(before: Profile | None, new: Profile, partly: bool) -> Profile:
-    """Return the new profile with what other commands measured on this host before.
+def _joined(before: Profile | None, new: Profile) -> Profile:
+    """Return the new profile with what stood in the old one of this host and was not measured now.
 
-    partly: keep the numbers of the probes that were not asked for too.
+    So a probe that found no quiet moment leaves its earlier numbers as they were, with their date.
     """
     if before is None:
         return new
-    if partly:
-        names = {quantity.name for quantity in new.quantities}
-        kept = [quantity for quantity in before.quantities if quantity.name not in names]
-        drawn = {
-            quantity.name: before.samples[quantity.name]
-            for quantity in kept
-            if quantity.name in before.samples
-        }
-        measured = {name.partition(".")[0] for name in names}
-        left_out = [left for left in before.left_out if left.probe.partition("-")[0] not in measured]
-        quantities, samples = [*kept, *new.quantities], {**drawn, **new.samples}
-        return before.updated(
-            MEASURED_BY, quantities, samples, date=new.date, left_out=_unique([*left_out, *new.left_out])
-        )
+    names = {quantity.name for quantity in new.quantities if quantity.origin != "read"}
+    kept = [quantity for quantity in before.quantities if quantity.name not in names]
+    kept_names = {quantity.name for quantity in kept}
+    added = [quantity for quantity in new.quantities if quantity.name not in kept_names]
+    drawn = {name: draws for name, draws in before.samples.items() if name in kept_names}
     return before.updated(
         MEASURED_BY,
-        new.quantities,
-        new.samples,
+        [*kept, *added],
+        {**drawn, **new.samples},
         date=new.date,
         host=new.host,
         versions=new.versions,
-        warnings=new.warnings,
+        warnings=_unique([*before.warnings, *new.warnings]),
         left_out=new.left_out,
         seen=before.seen.model_copy(update={"cores": new.seen.cores}),
     )
 
 
-def _unique(rows: list[LeftOut]) -> list[LeftOut]:
-    """Return what was left out last for each probe."""
-    return list({row.probe: row for row in rows}.values())
+def _unique(texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def _silent(outcome: Outcome, share: float) -> None:

@@ -27,15 +27,15 @@ def last_level_cache_bytes() -> int:
 def copy_buffer_bytes(kind: str, workers: int) -> int:
     """Return the size of each of a worker's two buffers.
 
-    cache: both together are half of the last cache, so that one worker fits and all together may not. memory: four
-    times the last cache, but at most an eighth of the free memory for all workers.
+    cache: both together are half of the last cache, so that one worker fits and all together may not. memory: together
+    four times the last cache, but at most an eighth of the free memory for all workers.
     """
     cache_bytes = last_level_cache_bytes()
     if kind == "cache":
         return max(1 << 20, min(cache_bytes // 4, 16 << 20))
     free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    wanted = min(4 * cache_bytes, 128 << 20, free_bytes // (16 * workers))
-    if wanted < 2 * cache_bytes and wanted < 32 << 20:
+    wanted = min(2 * cache_bytes, 64 << 20, free_bytes // (16 * workers))
+    if wanted < min(cache_bytes, 32 << 20):
         raise Unavailable("too little free memory to go beyond the caches")
     return int(wanted)
 
