@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from calibration.audit import across_levels, single_level
 from calibration.audit.claims import check_claims
-from calibration.audit.curves import check_monotonicity, check_offered
+from calibration.audit.curves import check_monotonicity, check_offered, is_steady
 from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
 from calibration.audit.notes import add_notes
 from calibration.audit.repeats import check_repeats
@@ -52,13 +52,14 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     single_level.check_little(levels, ledger)
     across_levels.check_efficiency(levels, ledger)
     across_levels.check_interactive(levels, ledger)
-    across_levels.check_utilization(levels, ledger)
-    across_levels.check_forced_flow(levels, ledger)
-    across_levels.check_memory(levels, ledger)
-    across_levels.check_bounds(levels, ledger)
     check_offered(levels, ledger)
-    check_monotonicity(levels, ledger)
-    check_shape(levels, ledger)
+    steady = [level for level in levels if is_steady(level)]
+    across_levels.check_utilization(steady, ledger)
+    across_levels.check_forced_flow(steady, ledger)
+    across_levels.check_memory(steady, ledger)
+    across_levels.check_bounds(steady, ledger)
+    check_monotonicity(steady, ledger)
+    check_shape(steady, ledger)
     check_repeats(levels, ledger)
     add_notes(levels, ledger)
 

@@ -12,6 +12,12 @@ from calibration.audit.words import shown, slips
 from calibration.levels import Level
 
 
+def is_steady(level: Level) -> bool:
+    """Return whether what is offered ends; under overload queues grow, and work is not done as it comes in."""
+    rate = level.arrival_rate_per_s
+    return level.kind != "open" or rate is None or level.throughput_per_s >= (1.0 - MEASUREMENT) * rate
+
+
 def check_offered(levels: Sequence[Level], ledger: Ledger) -> None:
     """No more ends than is offered; and what is served at a higher rate is served at a lower one."""
     offered = [level for level in levels if level.arrival_rate_per_s and level.kind == "open"]

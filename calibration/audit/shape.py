@@ -34,6 +34,11 @@ FACTOR: Final = 2.3
 """How many times the noise a level must be out of line; clean reports by theory reach 1.5."""
 EXTRAPOLATION: Final = 0.03
 """More noise for each unit of log spread that a level lies outside of the others."""
+FAR: Final = 0.03
+"""More noise for each unit of the logarithm by which a level's scale is beyond twice that of the nearest other:
+past a knee there is no witness near."""
+UNSETTLED: Final = 0.01
+"""Noise of an open level, times utilization over idle share, to which busy periods are proportional."""
 WIDE: Final = 0.3
 """Range of the log spread of the others from which on the left-over may change with it."""
 OTHER_FAMILY: Final = 0.3
@@ -55,8 +60,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         ledger.skip("shape", "response times with several humps, as of few cores with many runnable tasks")
         return
     ledger.check("shape", len(levels))
-    rounding = [max(rounding_of(level, name) for name in names) for level in levels]
-    scores = _out_of_line(proportions, tuple(names), np.array(rounding))
+    scores = _out_of_line(proportions, tuple(names), _own_noise(levels, names))
     worst = max(range(len(levels)), key=lambda index: scores[index][0])
     if scores[worst][0] > FACTOR:
         _report(ledger, levels, names, worst, _culprit(proportions, names, worst))
@@ -101,8 +105,23 @@ def _left_over(proportions: Numbers, names: tuple[str, ...]) -> Numbers:
     return np.asarray(np.sqrt(distances.min(axis=1)))
 
 
+def _own_noise(levels: Sequence[Level], names: Sequence[str]) -> Numbers:
+    """Return the rounding of each level, and what it is allowed for standing alone."""
+    scales = np.array([np.log([level.figure(name) or 1.0 for name in names]).mean() for level in levels])
+    gaps = np.abs(scales[:, None] - scales[None])
+    np.fill_diagonal(gaps, np.inf)
+    rounding = [max(rounding_of(level, name) for name in names) + _unsettled(level) for level in levels]
+    return np.asarray(np.array(rounding) + FAR * np.maximum(gaps.min(axis=1) - np.log(2.0), 0.0))
+
+
+def _unsettled(level: Level) -> float:
+    """Return the noise of an open level near saturation: few busy periods, however many operations."""
+    busy = min(level.cpu_utilization or 0.0, 0.95) if level.kind == "open" else 0.0
+    return UNSETTLED * busy / (1.0 - busy)
+
+
 def _out_of_line(
-    proportions: Numbers, names: tuple[str, ...], rounding: Numbers
+    proportions: Numbers, names: tuple[str, ...], own_noise: Numbers
 ) -> list[tuple[float, Numbers]]:
     """Return for each level how far its left-over is from where the others put it, in noises, and by how much."""
     table = _gamma_proportions(names)
@@ -121,7 +140,7 @@ def _out_of_line(
         noise = float(np.sqrt((scatter**2).sum() / max(len(others) - design.shape[1], 1)))
         outside = max(low - float(spreads[index]), float(spreads[index]) - high, 0.0)
         off = left_over[index] - design[index] @ fitted
-        allowed = NOISE + noise + EXTRAPOLATION * outside + float(rounding[index])
+        allowed = NOISE + noise + EXTRAPOLATION * outside + float(own_noise[index])
         found.append((float(np.linalg.norm(off)) / allowed, off))
     return found
 

@@ -173,7 +173,9 @@ class Collected:
     def table(self, *, leaves_out_late_starts: bool | None, accepted: str, **more: Any) -> LevelTable:
         """Return the table. Raises TableError, saying what a level needs, if nothing was found."""
         if not self.levels and not more.get("claims"):
-            problem = self.remarks[0] if self.remarks else None
+            problem = next(
+                (one for one in self.remarks if one.code in ("missing_level", "not_positive")), None
+            )
             found = f"{problem.message}" if problem else f"{self.tool} output without a complete run"
             raise TableError(self.source, found, accepted, problem.place if problem else "")
         return LevelTable(

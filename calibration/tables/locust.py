@@ -18,7 +18,8 @@ class LocustReader:
     """`PREFIX_stats.csv` and `PREFIX_stats_history.csv`: milliseconds, percentiles rounded to two digits.
 
     Of the statistics the row "Aggregated" is read; of the history, for each number of users, the rates of the
-    time during which it was held. Users wait for an answer before they think, so nothing is sent late.
+    time during which it was held. Users wait for an answer before they think, so a slow answer delays those
+    behind it, and their wait is in no figure.
     """
 
     tool = "locust"

@@ -1,0 +1,66 @@
+"""How many planted defects `sim audit` finds, and how many clean reports it accuses.
+
+Clean reports come from theory (`tests/audit_reports.py`), with 0.3 % of scatter in each level's demand and think time,
+and from the simulator (`tests/data/audit/`). Each defect multiplies or divides one figure of one level by 1.1 to 1.6.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from audit_reports import Report, plant, report  # noqa: E402
+
+from calibration.audit import audit  # noqa: E402
+from calibration.tables import read_content  # noqa: E402
+from calibration.tables.content import Content  # noqa: E402
+
+
+def accused(text: str) -> bool:
+    return bool(audit([read_content(Content("report.csv", text))]).accusations)
+
+
+def simulated() -> list[Report]:
+    reports = []
+    for path in sorted((ROOT / "tests" / "data" / "audit").glob("*.csv")):
+        lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        rows = [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(lines)]
+        reports.append(Report(path.stem, rows, [0.0] * len(rows)))
+    return reports
+
+
+def score(title: str, reports: list[Report], defects_each: int) -> None:
+    wrongly = sum(accused(one.csv()) for one in reports)
+    found: Counter[str] = Counter()
+    planted: Counter[str] = Counter()
+    for index, one in enumerate(reports):
+        for repeat in range(defects_each):
+            defective, said = plant(one, index + 1000 * repeat)
+            column = said.split()[0]
+            planted[column] += 1
+            found[column] += accused(defective.csv())
+    share = sum(found.values()) / sum(planted.values())
+    print(f"{title}: {wrongly} of {len(reports)} clean reports accused; ", end="")
+    print(f"{sum(found.values())} of {sum(planted.values())} defects found ({100 * share:.1f} %)")
+    for column in sorted(planted):
+        print(f"  {column:20} {found[column]:4} of {planted[column]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reports", type=int, default=200)
+    parser.add_argument("--first-seed", type=int, default=10_000)
+    arguments = parser.parse_args()
+    first = arguments.first_seed
+    score("theory", [report(seed) for seed in range(first, first + arguments.reports)], 1)
+    score("simulated", simulated(), 12)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""The audit: what no system can have is found, and consistent reports are left in peace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from audit_reports import plant, report
+
+from calibration.audit import AuditReport, audit
+from calibration.tables import read_content, read_table, read_tables
+from calibration.tables.content import Content
+from simulator.cli.main import main
+
+SIMULATED = sorted((Path(__file__).parent / "data" / "audit").glob("*.csv"))
+HUB = Path(__file__).parents[2] / "shared" / "data" / "orchestrator_hub"
+needs_hub = pytest.mark.skipif(not HUB.is_dir(), reason="the shared measurements are not here")
+
+
+def audited(text: str) -> AuditReport:
+    return audit([read_content(Content("report.csv", text))])
+
+
+def broken(text: str) -> set[str]:
+    return {finding.law for finding in audited(text).accusations}
+
+
+def test_most_planted_defects_are_found_and_hardly_a_clean_report_is_accused() -> None:
+    accused, found = [], []
+    for seed in range(60):
+        clean = report(seed)
+        accused.append(bool(audited(clean.csv()).accusations))
+        found.append(bool(audited(plant(clean, seed)[0].csv()).accusations))
+    assert sum(accused) <= 1
+    assert sum(found) >= 0.95 * len(found)
+
+
+def test_simulated_reports_are_left_in_peace() -> None:
+    assert SIMULATED
+    accused = [path.name for path in SIMULATED if audit([read_table(path)]).accusations]
+    assert accused == []
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("threads,tps,lat_avg_ms\n8,1000,9.0\n", "little"),
+        ("threads,tps,lat_avg_ms,think_time_ms\n10,100,50,20\n", "interactive"),
+        ("procs,throughput_per_s,p50_ms,p95_ms\n1,100,10.0,9.0\n", "distribution"),
+        ("procs,throughput_per_s,mean_ms,p95_ms\n1,10,10,250\n", "distribution"),
+        ("procs,throughput_per_s,mean_ms,stdev_ms,max_ms\n1,10,10,30,20\n", "distribution"),
+        ("procs,throughput_per_s,cpu_pct\n1,10,120\n", "utilization"),
+        ("procs,throughput_per_s,throughput_per_proc_per_s\n4,1000,200\n", "arithmetic"),
+        ("procs,throughput_per_s,efficiency_pct\n1,100,100\n4,300,85\n", "arithmetic"),
+        ("procs,throughput_per_s,success_pct,error_pct\n1,100,99,5\n", "arithmetic"),
+        ("procs,throughput_per_s\n1,100\n2,0\n", "figures"),
+        ("procs,throughput_per_s\n1,100\n4,480\n", "bounds"),
+        ("rate,throughput_per_s\n100,120\n200,200\n", "bounds"),
+        ("procs,throughput_per_s\n1,100\n2,150\n4,130\n8,160\n", "monotonicity"),
+        ("procs,throughput_per_s,network_mb_per_s\n1,100,1\n2,200,2\n4,390,5\n8,700,7\n", "forced_flow"),
+        ("threads,tps,qps\n1,100,2000\n2,200,4000\n4,390,7800\n8,700,9000\n", "forced_flow"),
+        ("procs,before_per_s,after_per_s,improvement_pct\n1,100,150,50\n2,200,300,33.3\n", "claims"),
+    ],
+)
+def test_each_law_finds_what_breaks_it(text: str, law: str) -> None:
+    assert law in broken(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "threads,tps,lat_avg_ms\n8,1000,7.9\n",
+        "procs,throughput_per_s,p50_ms,p95_ms\n1,100,10,10\n",
+        "procs,throughput_per_s,mean_ms,stdev_ms,max_ms\n1,10,10,3,20\n",
+        "procs,throughput_per_s,efficiency_pct\n1,870,100\n5,4250,97.7\n50,37500,86.2\n",
+        "procs,throughput_per_s,network_mb_per_s\n1,100,1\n2,200,2\n4,390,4\n8,700,7\n",
+    ],
+)
+def test_rounding_accuses_nobody(text: str) -> None:
+    assert broken(text) == set()
+
+
+def test_efficiency_that_is_a_speedup_is_named() -> None:
+    (finding,) = audited("procs,throughput_per_s,efficiency\n1,100,1\n4,360,3.6\n").accusations
+    assert "a speedup" in finding.explanations[0]
+    assert finding.off == pytest.approx(3.0)
+
+
+def test_a_wrong_unit_is_named() -> None:
+    (finding,) = audited("threads,tps,lat_avg_ms\n8,1000,8000\n").accusations
+    assert "unit" in finding.explanations[0]
+
+
+def test_repeats_that_are_copies_are_found() -> None:
+    row = "4,run{},1234.5,3.24,3.1,4.9"
+    text = "threads,run,tps,lat_avg_ms,p50_ms,p95_ms\n" + "\n".join(row.format(index) for index in range(3))
+    assert "repeats" in broken(text + "\n")
+
+
+def test_repeats_closer_than_chance_are_found_and_honest_ones_not() -> None:
+    header = "threads,run,tps,lat_avg_ms,stdev_ms,total_time_s\n"
+    close = "".join(f"4,{index},1234.5,3.24000{index},1.0,10\n" for index in range(4))
+    honest = "".join(f"4,{index},{1234.5 + index},{3.24 - 0.02 * index},1.0,10\n" for index in range(4))
+    assert "repeats" in broken(header + close)
+    assert "repeats" not in broken(header + honest)
+
+
+def test_a_law_without_its_figures_is_skipped_and_named() -> None:
+    laws = {law["law"]: law for law in audited("procs,throughput_per_s\n1,100\n2,190\n").laws}
+    assert laws["utilization"]["state"] == "skipped"
+    assert "CPU" in laws["utilization"]["reason"]
+    assert laws["bounds"]["state"] == "held"
+
+
+@needs_hub
+def test_the_hub_contradicts_itself_where_its_readme_says_so() -> None:
+    found = audit(read_tables([HUB]))
+    accused = {(finding.law, finding.source.rpartition("/")[2]) for finding in found.accusations}
+    assert ("claims", "before_after_heavy.csv") in accused
+    assert ("claims", "optimization_gain.csv") in accused
+    before = next(entry for entry in found.accusations if entry.source.endswith("before_after_heavy.csv"))
+    assert before.expected == pytest.approx(15_000, rel=0.05)
+    notes = " ".join(finding.message for finding in found.findings if not finding.accuses)
+    assert "operations circulating in each process" in notes
+    assert "errors and retries are equal" in notes
+    assert not [
+        entry for entry in found.accusations if entry.law in ("interactive", "arithmetic", "distribution")
+    ]
+
+
+def test_the_command_exits_with_99_only_if_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text("threads,tps,lat_avg_ms\n8,1000,9.0\n")
+    assert main(["audit", str(path)]) == 0
+    assert "9 operations in flight, but only 8 circulate" in capsys.readouterr().out
+    assert main(["audit", str(path), "--strict"]) == 99
+    assert main(["audit", str(tmp_path / "absent.csv")]) == 2
+
+
+def test_calibrate_table_prints_levels_and_warns_of_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "report.csv"
+    path.write_text("threads,tps,lat_avg_ms\n8,1000,9.0\n")
+    assert main(["calibrate", "table", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert "1,000/s" in captured.out
+    assert "9 operations in flight, but only 8 circulate" in captured.err
+
+
+def test_calibrate_table_takes_the_clients_that_a_tool_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(Path(__file__).parent / "data" / "tools" / "oha.json")
+    assert main(["calibrate", "table", file, "--procs", "32"]) == 0
+    assert " 32 " in capsys.readouterr().out
+    assert main(["calibrate", "table", file, "--procs", "0"]) == 2
