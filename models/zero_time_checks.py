@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,7 +63,8 @@ class _Circuits:
         self._unreachable = set(_services_that_go_down(scenario))
         timeouts = any(other.timeout is not None for other in scenario.workloads)
         closed = all(other.kind == "closed" for other in scenario.workloads)
-        self._most_attempts = sum(w.users for w in scenario.workloads) if closed and not timeouts else None
+        most = sum(math.ceil(w.users * max([1.0, *(p.factor for p in w.phases)])) for w in scenario.workloads)
+        self._most_attempts = most if closed and not timeouts else None
 
     def backs_off(self) -> bool:
         """Whether time passes before the last failure of an operation."""

@@ -22,7 +22,7 @@ from models.records import (
     REJECTED,
     TIMED_OUT,
 )
-from models.scenario import Scenario
+from models.scenario import Scenario, ScenarioError
 from simulator.compile import compile_scenario
 from simulator.laws import violations
 from simulator.reference import simulate
@@ -362,6 +362,47 @@ def test_a_pause_stops_the_instance_and_nothing_else(play):
     output = play([CPU, {"kind": "delay", "time": "10ms"}], [15, 100], services=services)
     assert ends_ms(output) == [40, 120]  # pauses from 20 to 25, 45 to 50, 70 to 75, 95 to 100, 120 to 125
     assert causes_ms(output) == {"working": 10, "throttled_or_paused": 5, "delay": 10}
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({}, None),
+        ({"phases": [{"duration": "1s", "factor": 1.0}, {"duration": "1s", "factor": 1.5}]}, "circuit without time"),
+        ({"timeout": "1s"}, "circuit without time"),
+        ({"think_time": "1ms", "timeout": "1s"}, None),
+    ],
+)
+def test_users_that_can_be_rejected_for_ever_at_one_instant_are_an_error(change, error):
+    data = {
+        "name": "test",
+        "run": {"warmup": "0s"},
+        "workloads": [{"name": "w", "kind": "closed", "procs": 2, "think_time": "0s", **change}],
+        "services": {"s": {"queue_limit": 2}},
+        "operations": [{"name": "o", "stages": [CPU]}],
+    }
+    if error is None:
+        Scenario.from_dict(data)
+    else:
+        with pytest.raises(ScenarioError, match=error):
+            Scenario.from_dict(data)
+
+
+@pytest.mark.parametrize(("enabled", "error"), [(True, None), (False, "circuit without time")])
+def test_without_a_balancer_one_instance_that_goes_down_rejects_its_users_for_ever(enabled, error):
+    data = {
+        "name": "test",
+        "run": {"warmup": "0s"},
+        "workloads": [{"name": "w", "kind": "closed", "procs": 2, "think_time": "0s"}],
+        "services": {"s": {"instances": 2, "balancer": {"enabled": enabled}}},
+        "operations": [{"name": "o", "stages": [CPU]}],
+        "events": [event(5, "down")],
+    }
+    if error is None:
+        Scenario.from_dict(data)
+    else:
+        with pytest.raises(ScenarioError, match=error):
+            Scenario.from_dict(data)
 
 
 def test_what_has_not_ended_is_in_flight(play):
