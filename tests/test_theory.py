@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from simulator.statistics import student_t
-from tests.theory_cases import CASES, DIRECTORY, SLOW, TheoryCase, estimate_of, simulate
+from tests.theory_cases import CASES, DIRECTORY, FAST_ONLY, SLOW, TheoryCase, estimate_of, simulate
 
 MOST_STANDARD_ERRORS = 3.5
 
@@ -23,10 +23,21 @@ def test_the_table_and_the_files_belong_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES_OF]
+    "scenario",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in CASES_OF
+        if name not in FAST_ONLY
+    ],
 )
 def test_reference_engine_meets_theory(scenario: str) -> None:
     problems = [problem for case in CASES_OF[scenario] for problem in disagreements(case, engine="reference")]
+    assert problems == []
+
+
+@pytest.mark.parametrize("scenario", CASES_OF)
+def test_fast_engine_meets_theory(scenario: str) -> None:
+    problems = [problem for case in CASES_OF[scenario] for problem in disagreements(case, engine="fast")]
     assert problems == []
 
 
