@@ -1,0 +1,125 @@
+"""Where a criterion breaks between two loads: the crossing of its mean over replications, and how sure that is.
+
+The replications of both loads are the same draws (common random numbers), so leaving one out at both gives
+the spread of the crossing itself (jackknife: Quenouille, 1956; Tukey, 1958).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.limits.criteria import Criterion
+from simulator.statistics import CONFIDENCE, student_t
+
+Series = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The load at which the first criterion breaks.
+
+    load: estimate. margin: what the one-sided bound takes off it. criterion: which breaks first.
+    """
+
+    load: float
+    margin: float
+    criterion: Criterion
+
+    @property
+    def bound(self) -> float:
+        """The load that keeps all criteria, when it is simulated again, with the confidence asked for."""
+        return self.load - self.margin
+
+
+def statistic(criterion: Criterion, values: Series) -> float:
+    """Return what is held against the limit: the mean over replications, or the largest of an extreme.
+
+    Of a queue's growth it is the part that is more than noise: queues of a stable system go up and down.
+    """
+    defined = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+    if len(defined) == 0:
+        return math.nan
+    if criterion.maximal:
+        return float(defined.max())
+    mean = float(defined.mean())
+    if criterion.metric == "growth" and len(defined) > 1:
+        error = float(defined.std(ddof=1)) / math.sqrt(len(defined))
+        return mean - student_t(CONFIDENCE, len(defined) - 1) * error
+    return mean
+
+
+def slack(criterion: Criterion, values: Series) -> float:
+    """Return how far a criterion is from breaking: positive if it is kept; minus infinity where undefined.
+
+    Times are compared as logarithms, in which they are closer to straight lines over the load.
+    """
+    found = statistic(criterion, values)
+    if math.isnan(found):
+        return -math.inf
+    limit = criterion.limit
+    if criterion.field.find("response_time_s") >= 0 and found > 0 and limit > 0:
+        found, limit = math.log(found), math.log(limit)
+    return found - limit if criterion.upward else limit - found
+
+
+def keeps(series: Mapping[Criterion, Series]) -> bool:
+    """Return whether all criteria are kept. series: each criterion's value in each replication."""
+    return all(criterion.meets(statistic(criterion, values)) for criterion, values in series.items())
+
+
+def broken(series: Mapping[Criterion, Series]) -> list[Criterion]:
+    """Return the criteria that are not kept, by how far they are from it."""
+    failing = [criterion for criterion, values in series.items() if not criterion.meets(statistic(criterion, values))]
+    return sorted(failing, key=lambda criterion: slack(criterion, series[criterion]))
+
+
+def crossing(
+    low: float, high: float, at_low: Mapping[Criterion, Series], at_high: Mapping[Criterion, Series]
+) -> Crossing:
+    """Return where the first criterion breaks between a load that keeps all and one that does not.
+
+    at_low, at_high: values of each criterion in the same replications.
+    """
+    load, criterion = _first(low, high, at_low, at_high)
+    count = min(len(values) for values in at_high.values())
+    if count < 2:
+        return Crossing(load, 0.0, criterion)
+    without = [
+        _first(low, high, _leaving_out(at_low, one), _leaving_out(at_high, one))[0] for one in range(count)
+    ]
+    spread = np.array(without) - np.mean(without)
+    error = math.sqrt((count - 1) / count * float(np.sum(spread * spread)))
+    # Two estimates differ by the noise of both: the one here and the one that will check it.
+    return Crossing(load, one_sided(count) * math.sqrt(2) * error, criterion)
+
+
+def one_sided(count: int) -> float:
+    """Return the quantile of Student's t for a one-sided bound from so many replications."""
+    return student_t(2 * CONFIDENCE - 1, count - 1)
+
+
+def _leaving_out(series: Mapping[Criterion, Series], one: int) -> dict[Criterion, Series]:
+    return {criterion: [*values[:one], *values[one + 1 :]] for criterion, values in series.items()}
+
+
+def _first(
+    low: float, high: float, at_low: Mapping[Criterion, Series], at_high: Mapping[Criterion, Series]
+) -> tuple[float, Criterion]:
+    """Return the lowest crossing and its criterion; straight lines between the two loads."""
+    found: list[tuple[float, Criterion]] = []
+    for criterion, values in at_high.items():
+        above = slack(criterion, values)
+        below = slack(criterion, at_low[criterion])
+        if above > 0:
+            continue
+        if math.isinf(above) or below <= above:
+            found.append((low, criterion))
+        else:
+            found.append((low + (high - low) * below / (below - above), criterion))
+    if not found:
+        return high, min(at_high, key=lambda criterion: slack(criterion, at_high[criterion]))
+    return min(found, key=lambda entry: entry[0])

@@ -1,0 +1,261 @@
+"""Trials: a scenario simulated with the same draws as its neighbours, and everything measured of each replication.
+
+Neighbours in a search share seed, replication numbers and window, so that what differs between them is the
+load or the configuration, not chance (common random numbers).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from models.scenario import Scenario
+from models.units import NS_PER_S
+from simulator.engines import Engine
+from simulator.limits.criteria import Criterion
+from simulator.measures import STANDARD_PERCENTS
+from simulator.output import EngineOutput
+from simulator.pilot import PILOT_REPLICATION, Pilot, explore, round_up
+from simulator.replications import Progress, Report
+from simulator.statistics import Estimate, interval, maximum
+from simulator.totals import Totals
+
+REPLICATIONS: Final = 10
+FRESH: Final = 1_000  # replications from here on were seen by no search
+FEWEST_OPERATIONS: Final = 200  # in a replication's window
+PILOT_SHARE: Final = 0.02  # of the engine's budget, for one pilot
+FIRST_SLICE_NS: Final = 1_000_000
+RESPONSES_PER_WINDOW: Final = 20
+WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to saturation than its pilot
+GROWING: Final = ("cpu", "link", "batcher", "balancer", "lock", "pool", "workers")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is simulated of each replication [ns], and the operations that end in it."""
+
+    warmup_ns: int
+    duration_ns: int
+    rate_per_ns: float
+
+    @property
+    def operations(self) -> float:
+        """Operations that a replication measures."""
+        return self.rate_per_ns * self.duration_ns
+
+
+class TrialTotals(Totals):
+    """Totals that also keep what only limits ask for."""
+
+    def add(self, output: EngineOutput) -> None:
+        """Add a replication."""
+        super().add(output)
+        measures = self.measures[-1]
+        instances = range(len(self.compiled.instance_names))
+        busy = [measures.get(f"instances.{index}.cpu_utilization", math.nan) for index in instances]
+        measures["cpu_headroom"] = 1.0 - max((share for share in busy if not math.isnan(share)), default=math.nan)
+        measures["memory_headroom"] = 1.0 - max(self._memory_shares(), default=math.nan)
+        workload = self.compiled.scenario.workloads[0]
+        measures["throughput_per_proc"] = measures["workloads.0.throughput_per_s"] / workload.procs
+        measures["growth"] = max([0.0, *_growths(output, self.compiled)])
+
+    def _memory_shares(self) -> Iterable[float]:
+        for index, instance in enumerate(self.compiled.instance_names):
+            if instance.memory_bytes:
+                yield self.measures[-1][f"instances.{index}.memory_bytes.peak"] / instance.memory_bytes
+
+
+def _growths(output: EngineOutput, compiled: Any) -> Iterable[float]:
+    """Yield for each station by how much it fills up in the window, as a share of its arrivals.
+
+    Abandoned attempts are in it, which an account of the operations would miss.
+    """
+    for index, station in enumerate(compiled.stations):
+        arrivals = int(output.stations["arrivals"][index])
+        if station.kind in GROWING and arrivals:
+            yield (arrivals - int(output.stations["departures"][index])) / arrivals
+
+
+@dataclass
+class Trial:
+    """One scenario's replications: their measures, and the totals that a result is made of."""
+
+    scenario: Scenario
+    window: Window
+    totals: TrialTotals
+
+    def values(self, criterion: Criterion, base: Trial | None) -> list[float]:
+        """Return the criterion's value in each replication; base: the nearly empty system's trial."""
+        series = self.totals.series(criterion.field)
+        if not criterion.relative:
+            return series
+        if base is None:
+            raise ValueError(f"{criterion.text}: needs the nearly empty system")
+        unit = base.estimate(criterion.field, criterion.maximal).value
+        return [value / unit if unit else math.nan for value in series]
+
+    def estimate(self, name: str, maximal: bool = False) -> Estimate:
+        """Estimate a measure over the replications."""
+        series = self.totals.series(name)
+        return maximum(series) if maximal else interval(series)
+
+
+@dataclass
+class Laboratory:
+    """Where trials are made.
+
+    seed: of all. threads: at most. base_directory: of trace files. report: told the progress; False stops.
+    simulated: operations so far.
+    """
+
+    engine: Engine
+    seed: int
+    percents: Sequence[float]
+    threads: int | None = None
+    base_directory: Path | None = None
+    report: Report | None = None
+    simulated: int = 0
+    _pilots: list[tuple[Any, Pilot]] = field(default_factory=list)
+
+    def tell(self, stage: str, done: int, planned: int) -> None:
+        """Report progress. Raises KeyboardInterrupt where the answer is to stop."""
+        share = min(done / planned, 1.0) if planned else 0.0
+        if self.report is not None and self.report(Progress(stage, done, planned, share)) is False:
+            raise KeyboardInterrupt
+
+    def window(self, scenario: Scenario, operations: float) -> Window:
+        """Return a window in which a replication measures about so many operations.
+
+        The scenario's own warm-up and duration stand where it has them.
+        """
+        run = scenario.run
+        pilot = self._pilot(scenario)
+        measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
+        rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
+        if run.duration != "auto":
+            duration_ns = int(run.duration)
+        elif rate_per_ns == 0:
+            duration_ns = measured_ns
+        else:
+            tail = float(np.quantile(pilot.responses_ns, 0.99)) if len(pilot.responses_ns) else 0.0
+            wanted = max(operations, FEWEST_OPERATIONS) / rate_per_ns
+            duration_ns = round_up(max(wanted, RESPONSES_PER_WINDOW * tail))
+        warmup_ns = pilot.warmup_ns
+        if run.warmup == "auto":
+            warmup_ns = max(warmup_ns, int(WARMUP_SHARE * duration_ns))
+        return Window(warmup_ns, duration_ns, rate_per_ns)
+
+    def _pilot(self, scenario: Scenario) -> Pilot:
+        """Run the pilot of a scenario, or remember it."""
+        for known, pilot in self._pilots:
+            if known == scenario:
+                return pilot
+        compiled = self.engine.compile(scenario, self.base_directory)
+        operations = max(int(PILOT_SHARE * self.engine.operations), 2_000)
+        events = max(self.engine.events * operations // self.engine.operations, 10_000)
+        bounded = replace(self.engine, operations=operations, events=events)
+        given_ns = None if scenario.run.warmup == "auto" else int(scenario.run.warmup)
+        users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
+
+        def simulate(end_ns: int) -> EngineOutput:
+            return self._simulate(compiled, PILOT_REPLICATION, 0, end_ns, records=True)
+
+        pilot = explore(bounded, simulate, FIRST_SLICE_NS, given_ns, users)
+        self._pilots = [*self._pilots[-20:], (scenario, pilot)]
+        return pilot
+
+    def trial(
+        self, scenario: Scenario, window: Window, numbers: Sequence[int] = range(1, REPLICATIONS + 1)
+    ) -> Trial:
+        """Simulate replications of a scenario. numbers: which."""
+        return self.trials([scenario], window, numbers)[0]
+
+    def trials(
+        self, scenarios: Sequence[Scenario], window: Window, numbers: Sequence[int] = range(1, REPLICATIONS + 1)
+    ) -> list[Trial]:
+        """Simulate the same replications of several scenarios, side by side where the engine can."""
+        compiled = [self.engine.compile(scenario, self.base_directory) for scenario in scenarios]
+        pairs = [(index, number) for index in range(len(scenarios)) for number in numbers]
+        end_ns = window.warmup_ns + window.duration_ns
+
+        def one(pair: tuple[int, int]) -> EngineOutput:
+            return self._simulate(compiled[pair[0]], pair[1], window.warmup_ns, end_ns, causes=True)
+
+        trials = [
+            Trial(scenario, window, TrialTotals(compiled[index], self.percents, _open(scenario)))
+            for index, scenario in enumerate(scenarios)
+        ]
+        for (index, _), output in zip(pairs, self.spread(one, pairs), strict=True):
+            trials[index].totals.add(output)
+            self.simulated += int(output.counts[:, 0].sum())
+        return trials
+
+    def spread(self, work: Callable[[Any], EngineOutput], tasks: Sequence[Any]) -> Iterable[EngineOutput]:
+        """Do independent work on the threads that the engine allows; answers in the order of the tasks."""
+        workers = min(self.threads or os.cpu_count() or 1, len(tasks))
+        if not self.engine.threads or workers <= 1:
+            yield from map(work, tasks)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            yield from pool.map(work, tasks)
+
+    def _simulate(
+        self,
+        compiled: Any,
+        replication: int,
+        warmup_ns: int,
+        end_ns: int,
+        *,
+        records: bool = False,
+        causes: bool = False,
+    ) -> EngineOutput:
+        return self.engine.simulate(
+            compiled,
+            seed=self.seed,
+            replication=replication,
+            warmup_ns=warmup_ns,
+            end_ns=end_ns,
+            records=records,
+            causes=causes,
+            progress=self._goes_on,
+        )
+
+    def recorded(self, scenario: Scenario, numbers: Sequence[int], warmup_ns: int, end_ns: int) -> list[EngineOutput]:
+        """Simulate replications of a scenario with every operation's record."""
+        compiled = self.engine.compile(scenario, self.base_directory)
+        outputs = list(
+            self.spread(lambda number: self._simulate(compiled, number, warmup_ns, end_ns, records=True), numbers)
+        )
+        self.simulated += sum(int(output.counts[:, 0].sum()) for output in outputs)
+        return outputs
+
+    def counted(self, scenario: Scenario, numbers: Sequence[int], warmup_ns: int, end_ns: int) -> list[EngineOutput]:
+        """Simulate replications of a scenario without records."""
+        compiled = self.engine.compile(scenario, self.base_directory)
+        return list(self.spread(lambda number: self._simulate(compiled, number, warmup_ns, end_ns), numbers))
+
+    def _goes_on(self, now_ns: int) -> bool:
+        """Return True: a trial is short, and is stopped between its replications."""
+        return now_ns >= 0
+
+
+def percents_of(criteria: Iterable[Criterion]) -> list[float]:
+    """Return the percentiles that trials must measure."""
+    asked = {criterion.percent for criterion in criteria if criterion.percent is not None}
+    return sorted({*STANDARD_PERCENTS, *asked})
+
+
+def _open(scenario: Scenario) -> list[int]:
+    return [index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"]
+
+
+def seconds(time_ns: float) -> float:
+    """Return nanoseconds as seconds."""
+    return time_ns / NS_PER_S
