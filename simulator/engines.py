@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from models.compiled import HAVE_NUMBA
 from simulator.output import EngineOutput
 
 NAMES: Final = ("auto", "fast", "reference")
@@ -61,21 +63,34 @@ FAST_OPERATIONS: Final = 10_000_000
 FAST_EVENTS: Final = 200_000_000
 
 
+# Half of that where the fast engine is being compiled beside the run: an answer within 10 s.
+FIRST_OPERATIONS: Final = 100_000
+FIRST_EVENTS: Final = 1_300_000
+_LOOK_FOR_KERNEL_S: Final = 0.2
+
+
 def choose(name: str) -> tuple[Engine, list[str]]:
     """Return the engine of a name and what to warn about.
 
     "auto" takes the fast engine where it is at hand. Where it is not, the reference engine gives the same
-    answer, more slowly. Raises ValueError for an unknown name.
+    answer, more slowly; where it is not yet compiled, the reference engine begins while it is compiled beside.
+    Raises ValueError for an unknown name.
     """
     if name not in NAMES:
         raise ValueError(f"engine: found {name!r}; accepted: {', '.join(NAMES)}")
     if name == "reference":
         return _reference(), []
-    try:
-        return _fast(), []
-    except (ImportError, AttributeError) as problem:
-        reason = f"the fast engine is not available ({problem}); the reference engine was used"
-        return _reference(), [reason] if name == "fast" else []
+    if not HAVE_NUMBA:
+        reason = "the fast engine needs Numba, which is not at hand; the reference engine was used"
+        return _reference(), [reason]
+    cache = import_module("simulator.fast.cache")
+    if name == "fast" or cache.is_ready():
+        return _fast(), [cache.note()] if cache.note() else []
+    if cache.directory() is None:
+        return _reference(), [f"{cache.note()}; the reference engine was used"]
+    cache.compile_beside()
+    reason = "the fast engine is being compiled for this machine, once; the reference engine began this run"
+    return _beginner(), [reason]
 
 
 def _reference() -> Engine:
@@ -89,6 +104,30 @@ def _reference() -> Engine:
 def _fast() -> Engine:
     fast = import_module("simulator.fast")
     compiling = import_module("simulator.compile")
-    return Engine(
-        "fast", compiling.compile_scenario, fast.simulate, FAST_OPERATIONS, FAST_EVENTS, threads=True
-    )
+    return Engine("fast", compiling.compile_scenario, fast.simulate, FAST_OPERATIONS, FAST_EVENTS, threads=True)
+
+
+def _beginner() -> Engine:
+    compiling = import_module("simulator.compile")
+    return Engine("reference", compiling.compile_scenario, _simulate_soonest, FIRST_OPERATIONS, FIRST_EVENTS)
+
+
+def _simulate_soonest(compiled: Any, *, progress: Callable[[int], bool] | None = None, **options: Any) -> EngineOutput:
+    """Simulate on the reference engine, but on the fast one as soon as that is compiled: they give the same answer."""
+    cache = import_module("simulator.fast.cache")
+    looked_s = time.monotonic()
+    found = False
+
+    def go_on(now_ns: int) -> bool:
+        nonlocal looked_s, found
+        if time.monotonic() - looked_s > _LOOK_FOR_KERNEL_S:
+            looked_s = time.monotonic()
+            found = cache.is_ready()
+        return not found and (progress is None or progress(now_ns))
+
+    if not cache.is_ready():
+        output: EngineOutput = import_module("simulator.reference").simulate(compiled, progress=go_on, **options)
+        if not found or not output.interrupted:
+            return output
+    fast: EngineOutput = import_module("simulator.fast").simulate(compiled, progress=progress, **options)
+    return fast

@@ -85,9 +85,7 @@ def compare_random(seed: int) -> tuple[list[str], int]:
 
     scenario = random_scenario(seed)
     run = scenario.run
-    return compare(
-        compile_scenario(scenario), seed=run.seed, warmup_ns=run.warmup, end_ns=run.warmup + run.duration
-    )
+    return compare(compile_scenario(scenario), seed=run.seed, warmup_ns=run.warmup, end_ns=run.warmup + run.duration)
 
 
 def main() -> int:

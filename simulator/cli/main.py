@@ -17,6 +17,7 @@ from models.errors import InvalidField, ScenarioError
 from simulator.cli import calibrate, profile, scenario
 from simulator.cli.audit import audit
 from simulator.cli.compare import compare
+from simulator.cli.doctor import doctor
 from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.cli.sweep import sweep
@@ -44,6 +45,7 @@ app.command()(sweep)
 app.command()(compare)
 app.command()(report)
 app.command()(audit)
+app.command()(doctor)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(profile.app, name="profile")

@@ -8,14 +8,17 @@ compile, and one of them wins. Where nothing can be written the kernel is compil
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,20 +38,21 @@ _SOURCES = (
     "models/ranks.py",
     "models/records.py",
 )
+_OLD_S = 3600.0
 _LOCK = threading.Lock()
 
 
 @dataclass
 class Kernel:
-    """The compiled kernel of this process. ``note``: why it was not kept on disk, if so."""
+    """The compiled kernel of this process, and how long it took to load or compile it [s]."""
 
     run: Any
     seconds: float
     from_disk: bool
-    note: str = ""
 
 
 _kernel: Kernel | None = None
+_beside: subprocess.Popen[bytes] | None = None
 
 
 @cache
@@ -73,27 +77,84 @@ def _cpu() -> str:
     return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
-def directory() -> Path:
-    """Return where the kernel of these sources is kept."""
+def user_directory() -> Path:
+    """Return where compiled kernels belong: SIM_CACHE_DIR, else the user's cache directory."""
     chosen = os.environ.get("SIM_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
         base = Path(chosen) if chosen else Path.home() / ".cache"
-    except RuntimeError:  # no home
+    except RuntimeError:  # a user without a home
         base = Path(tempfile.gettempdir())
-    return base / "capacity-simulator" / f"kernel-{source_hash()}"
+    return base / "capacity-simulator"
+
+
+@cache
+def _writable() -> tuple[Path | None, str]:
+    """Return a directory for compiled kernels that can be written, and why it is not the user's; None: there is none."""
+    wanted = user_directory()
+    problem = _why_not_writable(wanted)
+    if not problem:
+        return wanted, ""
+    instead = Path(tempfile.gettempdir()) / f"capacity-simulator-{getpass.getuser()}"
+    if not _why_not_writable(instead) and (os.name != "posix" or instead.stat().st_uid == os.getuid()):
+        return instead, f"the compiled kernel is kept in {instead}: {problem}"
+    return None, f"the compiled kernel cannot be kept: {problem}"
+
+
+def _why_not_writable(place: Path) -> str:
+    """Return why nothing can be written to a directory, made if it is missing; empty if something can."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return ""
+    except OSError as problem:
+        return f"{place}: {problem.strerror or problem}"
+
+
+def directory() -> Path | None:
+    """Return where the kernel of these sources is kept on this machine, made or not; None if nothing can be kept."""
+    name = f"kernel-{source_hash()}"
+    if (user_directory() / name).is_dir():  # readable is enough
+        return user_directory() / name
+    base = _writable()[0]
+    return None if base is None else base / name
+
+
+def note() -> str:
+    """Return why the kernel is not kept where it belongs; empty if it is."""
+    place = directory()
+    return "" if place is not None and place.is_dir() else _writable()[1]
 
 
 def is_ready() -> bool:
     """Return whether the kernel can be used without compiling it."""
-    return _kernel is not None or directory().is_dir()
+    if _kernel is not None:
+        return True
+    place = directory()
+    return place is not None and place.is_dir()
+
+
+def compile_beside() -> None:
+    """Start compiling the kernel in a process of its own, which goes on when this one ends."""
+    global _beside  # noqa: PLW0603 - one for each process
+    if _beside is None:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+        _beside = subprocess.Popen(
+            [sys.executable, "-c", "from simulator.fast.cache import kernel; kernel()"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
 
 def kernel() -> Kernel:
     """Return the kernel, loaded or compiled if need be; other threads wait meanwhile."""
-    global _kernel
+    global _kernel  # noqa: PLW0603 - one for each process
     with _LOCK:
         if _kernel is None:
-            _kernel = _load(directory()) or _make()
+            place = directory()
+            _kernel = _load(place) or _make(place)
     return _kernel
 
 
@@ -128,46 +189,45 @@ def _compile(dispatcher: Any) -> None:
         dispatcher.compile((numba.typeof(np.zeros(1, dtype=STATE)),))
 
 
-def _load(place: Path) -> Kernel | None:
+def _load(place: Path | None) -> Kernel | None:
     """Load the kernel from disk; None if it is not there or broken."""
-    if not place.is_dir():
+    if place is None or not place.is_dir():
         return None
     began = time.perf_counter()
     try:
-        dispatcher = _dispatcher(place)
-        stored = next(place.rglob("*.nbi"), None)
-        if stored is not None:
+        if any(place.rglob("*.nbi")):
+            dispatcher = _dispatcher(place)
             _compile(dispatcher)
-            if sum(dispatcher.stats.cache_hits.values()):
-                return Kernel(dispatcher, time.perf_counter() - began, from_disk=True)
-            return Kernel(dispatcher, time.perf_counter() - began, from_disk=False)
-    except Exception:
+            from_disk = bool(sum(dispatcher.stats.cache_hits.values()))
+            return Kernel(dispatcher, time.perf_counter() - began, from_disk)
+    except Exception:  # whatever a broken file makes the loader raise: it is made anew
         pass
     shutil.rmtree(place, ignore_errors=True)
     return None
 
 
-def _make() -> Kernel:
-    """Compile the kernel and keep it on disk if that can be written."""
+def _make(place: Path | None) -> Kernel:
+    """Compile the kernel, and keep it on disk if something can be."""
     began = time.perf_counter()
-    place = directory()
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        working = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
-    except OSError as problem:
+    if place is None:
         dispatcher = _dispatcher(None)
         _compile(dispatcher)
-        note = f"the compiled kernel is not kept: {problem.strerror or problem} ({place.parent})"
-        return Kernel(dispatcher, time.perf_counter() - began, from_disk=False, note=note)
+        return Kernel(dispatcher, time.perf_counter() - began, from_disk=False)
+    _remove_interrupted(place)
+    working = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
     try:
         dispatcher = _dispatcher(working)
         _compile(dispatcher)
-        note = ""
-        try:
+        with suppress(OSError):  # another process was first, with the same kernel
             working.rename(place)
-        except OSError as problem:
-            if not place.is_dir():  # else another process was first, with the same kernel
-                note = f"the compiled kernel is not kept: {problem.strerror or problem} ({place})"
     finally:
         shutil.rmtree(working, ignore_errors=True)
-    return Kernel(dispatcher, time.perf_counter() - began, from_disk=False, note=note)
+    return Kernel(dispatcher, time.perf_counter() - began, from_disk=False)
+
+
+def _remove_interrupted(place: Path) -> None:
+    """Remove what compilations left that were interrupted more than an hour ago."""
+    for left in place.parent.glob("kernel-*-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _OLD_S:
+                shutil.rmtree(left, ignore_errors=True)

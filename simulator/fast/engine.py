@@ -16,8 +16,7 @@ from simulator.fast.tables import FastTables
 from simulator.histogram import BINS
 from simulator.output import EngineOutput
 
-_EVENTS_BETWEEN_PROGRESS = 1 << 18
-_NO_LIMIT = (1 << 63) - 1
+_EVENTS_BETWEEN_PROGRESS = 1 << 19  # a tenth of a second; signals are seen between two calls of the kernel
 
 
 def simulate(
@@ -69,14 +68,12 @@ def _advance(tables: FastTables, until_ns: int, progress: Callable[[int], bool] 
     """Handle everything before ``until_ns``; returns the time reached."""
     tables.set(until_ns=until_ns)
     while True:
-        limit = _NO_LIMIT if progress is None else tables.get("handled") + _EVENTS_BETWEEN_PROGRESS
-        tables.set(handled_limit=limit)
+        tables.set(handled_limit=tables.get("handled") + _EVENTS_BETWEEN_PROGRESS)
         why = run_kernel(tables)
         if why == GROW:
             tables.grow()
         elif why == PAUSED:
-            assert progress is not None
-            if not progress(tables.get("now")):
+            if progress is not None and not progress(tables.get("now")):
                 return tables.get("now")
         else:
             return until_ns

@@ -1,0 +1,175 @@
+"""The fast engine gives the reference engine's answer: every operation's record and every total, to the bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compare_engines import compare, compare_random
+
+from models.compiled import HAVE_NUMBA
+from models.scenario import Scenario
+from simulator.compile import Compiled, compile_scenario
+from simulator.fast import simulate
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "tests" / "theory").glob("*.toml")) + sorted((ROOT / "examples").glob("*.toml"))
+CHUNK = 30
+
+TIES = """
+schema_version = 1
+name = "ties"
+[[workloads]]
+name = "users"
+kind = "closed"
+procs = 3
+concurrency = 4
+think_time = "2ms"
+timeout = "{timeout}"
+cancel_on_timeout = {cancel}
+retry = {{ attempts = 3, backoff = "1ms", jitter = "none" }}
+[[workloads]]
+name = "arrivals"
+kind = "open"
+procs = 2
+interarrival = "3ms"
+[services.front]
+instances = 2
+cores = 2
+discipline = "{discipline}"
+queue_limit = 9
+links.network = {{ bandwidth = "1MB/s", delay = "1ms", parallel = 2 }}
+batchers.outbox = {{ max_size = 3, linger = "2ms", fixed = "1ms", link = "network" }}
+locks.table = {{ count = 2, skew = 1.0 }}
+pools.database = {{ size = 2 }}
+balancer = {{ policy = "{policy}", hop = "1ms", dispatch = "0us" }}
+{workers}
+[services.back]
+cores = 1
+discipline = "fifo"
+memory = "100kB"
+[[operations]]
+name = "all"
+stages = [
+  {{ kind = "cpu", demand = "1ms" }},
+  {{ kind = "memory", service = "back", bytes = "20kB" }},
+  {{ kind = "lock", lock = "table", hold = "1ms" }},
+  {{ kind = "parallel", branches = [
+    {{ stages = [ {{ kind = "cpu", demand = "2ms" }}, {{ kind = "link", link = "network", bytes = "1kB" }} ] }},
+    {{ stages = [ {{ kind = "failure", probability = 0.1 }}, {{ kind = "delay", time = "3ms" }} ] }},
+    {{ stages = [ {{ kind = "cpu", service = "back", demand = "1ms" }} ] }},
+  ] }},
+  {{ kind = "pool", pool = "database", stages = [ {{ kind = "delay", time = "2ms" }} ] }},
+  {{ kind = "batch", batcher = "outbox", bytes = "1kB" }},
+]
+[run]
+warmup = "20ms"
+duration = "400ms"
+[[events]]
+at = "100ms"
+service = "front"
+instance = 1
+action = "down"
+[[events]]
+at = "140ms"
+service = "front"
+instance = 1
+action = "up"
+[[events]]
+at = "150ms"
+service = "front"
+instance = 0
+action = "slow"
+factor = 2.0
+"""
+
+WORKERS = {
+    "per_operation": "",
+    "event_loop": 'workers = 2\nworker_kind = "event_loop"',
+    "blocking": 'workers = 3\nworker_kind = "blocking"',
+}
+
+
+def compiled_from(text: str, directory: Path) -> Compiled:
+    path = directory / "scenario.toml"
+    path.write_text(text)
+    return compile_scenario(Scenario.load(path), directory)
+
+
+@pytest.mark.parametrize("worker_kind", WORKERS)
+@pytest.mark.parametrize("discipline", ["fifo", "round_robin", "processor_sharing", "linux"])
+@pytest.mark.parametrize(
+    ("timeout", "cancel", "policy"), [("1s", "false", "round_robin"), ("12ms", "true", "power_of_two")]
+)
+def test_everything_at_once_on_a_grid_of_milliseconds(
+    discipline: str, worker_kind: str, timeout: str, cancel: str, policy: str, tmp_path: Path
+) -> None:
+    text = TIES.format(
+        discipline=discipline, timeout=timeout, cancel=cancel, policy=policy, workers=WORKERS[worker_kind]
+    )
+    found, operations = compare(compiled_from(text, tmp_path), seed=1, warmup_ns=20_000_000, end_ns=420_000_000)
+    assert found == []
+    assert operations > 200
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_scenario_files(path: Path) -> None:
+    found, operations = compare(
+        compile_scenario(Scenario.load(path), path.parent), seed=2, warmup_ns=20_000_000, end_ns=300_000_000
+    )
+    assert found == []
+    assert operations > 0
+
+
+@pytest.mark.parametrize("first", range(0, 300, CHUNK))
+def test_random_scenarios(first: int) -> None:
+    differing = {seed: found for seed in range(first, first + CHUNK) if (found := compare_random(seed)[0])}
+    assert differing == {}
+
+
+def test_the_same_source_runs_as_python() -> None:
+    command = [sys.executable, "tests/compare_engines.py", "--count", "12", "--first", "40"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "0 scenarios differ" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_tables_that_grow_and_stops_change_nothing(tmp_path: Path) -> None:
+    text = (
+        TIES.format(discipline="linux", timeout="1s", cancel="false", policy="random", workers="")
+        .replace("concurrency = 4", "concurrency = 300")
+        .replace("queue_limit = 9", "")
+    )
+    compiled = compiled_from(text, tmp_path)
+    found, operations = compare(compiled, seed=3, warmup_ns=0, end_ns=60_000_000)
+    assert found == []
+    assert operations > 900
+
+
+def test_progress_is_told_and_can_stop_the_run() -> None:
+    compiled = compile_scenario(Scenario.load(ROOT / "tests" / "theory" / "mm1.toml"))
+    times: list[int] = []
+
+    def stop_at_the_third(now_ns: int) -> bool:
+        times.append(now_ns)
+        return len(times) < 3
+
+    if not HAVE_NUMBA:
+        pytest.skip("takes minutes as Python")
+    output = simulate(compiled, seed=1, replication=0, warmup_ns=0, end_ns=10**15, progress=stop_at_the_third)
+    assert output.interrupted
+    assert output.end_ns == times[2]
+    assert times == sorted(times)
+    whole = simulate(compiled, seed=1, replication=0, warmup_ns=0, end_ns=output.end_ns)
+    assert np.array_equal(whole.counts[:, :1], output.counts[:, :1])
