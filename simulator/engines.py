@@ -96,9 +96,7 @@ def choose(name: str) -> tuple[Engine, list[str]]:
 def _reference() -> Engine:
     compiling = import_module("simulator.compile")
     reference = import_module("simulator.reference")
-    return Engine(
-        "reference", compiling.compile_scenario, reference.simulate, REFERENCE_OPERATIONS, REFERENCE_EVENTS
-    )
+    return Engine("reference", compiling.compile_scenario, reference.simulate, REFERENCE_OPERATIONS, REFERENCE_EVENTS)
 
 
 def _fast() -> Engine:

@@ -140,10 +140,16 @@ class Replicator:
                     return
             return
         with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(self._counted, number, plan, "replications", planned) for number in numbers]
+            yielded = 0
             try:
-                yield from pool.map(
-                    lambda number: self._counted(number, plan, "replications", planned), numbers
-                )
+                for future in futures:
+                    output = future.result()
+                    yielded += 1
+                    yield output
+            except KeyboardInterrupt:  # what is under way stops soon, and may be all that there is
+                self.stopped.set()
+                yield from (future.result() for future in futures[yielded:] if not future.cancel())
             except BaseException:
                 self.stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -119,7 +119,7 @@ def _first_up_from(sim: Any, s: int, start: int) -> int:
     for index in range(start, service.instances):
         if instance_at(sim, service.first_instance + index).up:
             return index
-    return _nth_up(sim, s, 0)  # type: ignore[no-any-return]
+    return _nth_up(sim, s, 0)
 
 
 @inlined
@@ -128,7 +128,7 @@ def _next_draw(sim: Any, s: int) -> float:
     service = service_at(sim, s)
     number = service.draws
     service.draws += 1
-    return decide(service.key, number)  # type: ignore[no-any-return]
+    return decide(service.key, number)
 
 
 @kernel
@@ -149,7 +149,7 @@ def _fewest_connections(sim: Any, s: int) -> int:
 def _power_of_two(sim: Any, s: int, up: int) -> int:
     """Draw two different ones and take the one with fewer attempts under way."""
     if up == 1:
-        return _nth_up(sim, s, 0)  # type: ignore[no-any-return]
+        return _nth_up(sim, s, 0)
     first = int(_next_draw(sim, s) * up)
     second = int(_next_draw(sim, s) * (up - 1))
     if second >= first:
@@ -158,8 +158,8 @@ def _power_of_two(sim: Any, s: int, up: int) -> int:
     other = _nth_up(sim, s, second)
     base = service_at(sim, s).first_instance
     if instance_at(sim, base + other).connections < instance_at(sim, base + one).connections:
-        return other  # type: ignore[no-any-return]
-    return one  # type: ignore[no-any-return]
+        return other
+    return one
 
 
 @kernel
@@ -185,7 +185,7 @@ def _choose_by_policy(sim: Any, s: int, source_id: int) -> int:
     source = source_at(sim, source_id)
     if service.policy == compiled.POLICY_FIXED:
         index = source.process % service.instances
-        return index if instance_at(sim, service.first_instance + index).up else -1  # type: ignore[no-any-return]
+        return index if instance_at(sim, service.first_instance + index).up else -1
     up = 0
     for index in range(service.instances):
         if instance_at(sim, service.first_instance + index).up:
@@ -195,17 +195,17 @@ def _choose_by_policy(sim: Any, s: int, source_id: int) -> int:
     if service.policy == compiled.POLICY_ROUND_ROBIN:
         index = _first_up_from(sim, s, service.next_index)
         service.next_index = index + 1
-        return index  # type: ignore[no-any-return]
+        return index
     if service.policy == compiled.POLICY_RANDOM:
-        return _nth_up(sim, s, int(_next_draw(sim, s) * up))  # type: ignore[no-any-return]
+        return _nth_up(sim, s, int(_next_draw(sim, s) * up))
     if service.policy == compiled.POLICY_LEAST_CONNECTIONS:
-        return _fewest_connections(sim, s)  # type: ignore[no-any-return]
+        return _fewest_connections(sim, s)
     if service.policy == compiled.POLICY_POWER_OF_TWO:
-        return _power_of_two(sim, s, up)  # type: ignore[no-any-return]
+        return _power_of_two(sim, s, up)
     if service.policy == compiled.POLICY_SESSION_AFFINITY:
         hashed = source_key(to_uint64(0), source.workload, source.process, source.slot)
-        return _first_up_from(sim, s, int(hashed % to_uint64(service.instances)))  # type: ignore[no-any-return]
-    return _smooth_weighted(sim, s)  # type: ignore[no-any-return]
+        return _first_up_from(sim, s, int(hashed % to_uint64(service.instances)))
+    return _smooth_weighted(sim, s)
 
 
 @inlined
@@ -215,4 +215,4 @@ def choose_instance(sim: Any, s: int, source_id: int) -> int:
     policy = service.policy
     if service.instances == 1 and (policy == compiled.POLICY_ROUND_ROBIN or policy == compiled.POLICY_FIXED):
         return 0 if instance_at(sim, service.first_instance).up else -1
-    return _choose_by_policy(sim, s, source_id)  # type: ignore[no-any-return]
+    return _choose_by_policy(sim, s, source_id)

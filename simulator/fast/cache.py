@@ -161,12 +161,12 @@ def kernel() -> Kernel:
 def _dispatcher(cache_directory: Path | None) -> Any:
     """Return a fresh dispatcher of the kernel's entry that keeps its code in a directory."""
     import numba
-    from numba.core import config
 
-    from simulator.fast import jit
-    from simulator.fast.loop import run
+    from simulator.fast import jit, loop
 
-    dispatcher = numba.njit(**jit.OPTIONS)(run.py_func)
+    config: Any = numba.config
+    entry: Any = loop.run
+    dispatcher = numba.njit(**jit.OPTIONS)(entry.py_func)
     if cache_directory is not None:
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_directory)
@@ -186,7 +186,8 @@ def _compile(dispatcher: Any) -> None:
     from simulator.fast.link_once import whole_program
 
     with whole_program(jit.PARTS, jit.ENTRIES):
-        dispatcher.compile((numba.typeof(np.zeros(1, dtype=STATE)),))
+        state_type = numba.typeof(np.zeros(1, dtype=STATE))  # type: ignore[no-untyped-call]
+        dispatcher.compile((state_type,))
 
 
 def _load(place: Path | None) -> Kernel | None:

@@ -57,7 +57,7 @@ def _draw_kind(sim: Any, w: int, key: int) -> int:
     if workload.kinds > 1:
         share = uniform(key, coordinate(0, STAGE_OPERATION_KIND, 0))
         position = pick_by_weight(weights_of(sim), workload.first_kind, workload.kinds, share)
-    return kind_weight_at(sim, workload.first_kind + position).value  # type: ignore[no-any-return]
+    return kind_weight_at(sim, workload.first_kind + position).value
 
 
 @inlined
@@ -84,7 +84,7 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
         _begin_record(sim, o)
     if workload.budget >= 0:
         workload.tokens += workload.budget
-    return begin_attempt(sim, o)  # type: ignore[no-any-return]
+    return begin_attempt(sim, o)
 
 
 @kernel
@@ -129,7 +129,7 @@ def begin_attempt(sim: Any, o: int) -> int:
         position = coordinate(operation.attempts, STAGE_TIMEOUT, 0)
         wait_ns = max(1, draw(sim, workload.timeout, operation.key, position))
         schedule(sim, sim.now + wait_ns, TIMEOUT, strand.serial, a, 0)
-    return a  # type: ignore[no-any-return]
+    return a
 
 
 @kernel
@@ -168,7 +168,7 @@ def _retry_or_end(sim: Any, o: int) -> int:
     if workload.jitter:
         wait_ns = scaled_ns(wait_ns, uniform(operation.key, coordinate(operation.attempts, STAGE_BACKOFF, 0)))
     if wait_ns == 0:
-        return begin_attempt(sim, o)  # type: ignore[no-any-return]
+        return begin_attempt(sim, o)
     if sim.tracking:
         operation_cause_at(sim, o * CAUSES + BACKING_OFF).value += wait_ns
     schedule(sim, sim.now + wait_ns, BACKOFF, operation.serial, o, 0)
@@ -186,7 +186,7 @@ def settle(sim: Any, o: int) -> int:
     source_id = operation.source
     _end_operation(sim, o)
     if source_at(sim, source_id).is_user:
-        return next_of_user(sim, source_id)  # type: ignore[no-any-return]
+        return next_of_user(sim, source_id)
     return -1
 
 
@@ -231,7 +231,9 @@ def _end_record(sim: Any, o: int) -> None:
     record.attempts = operation.attempts
     record.instance = operation.instance
     for cause in range(CAUSES):
-        record_cause_at(sim, operation.record * CAUSES + cause).value = operation_cause_at(sim, o * CAUSES + cause).value
+        record_cause_at(sim, operation.record * CAUSES + cause).value = operation_cause_at(
+            sim, o * CAUSES + cause
+        ).value
 
 
 # --- closed users ----------------------------------------------------------------------------------------------------
@@ -244,7 +246,7 @@ def next_of_user(sim: Any, source_id: int) -> int:
     if source.position >= workload_at(sim, source.workload).active:
         source.parked = 1
         return -1
-    return _think(sim, source_id)  # type: ignore[no-any-return]
+    return _think(sim, source_id)
 
 
 @kernel
@@ -259,7 +261,7 @@ def _think(sim: Any, source_id: int) -> int:
         source.fresh = 0
         schedule(sim, sim.now + wait_ns, THINK, source_id, 0, 0)
         return -1
-    return begin_operation(sim, source_id, -1)  # type: ignore[no-any-return]
+    return begin_operation(sim, source_id, -1)
 
 
 @kernel
@@ -269,8 +271,8 @@ def end_think(sim: Any, source_id: int) -> int:
     if source.parked:
         source.parked = 0
         source.fresh = 1
-        return _think(sim, source_id)  # type: ignore[no-any-return]
-    return begin_operation(sim, source_id, -1)  # type: ignore[no-any-return]
+        return _think(sim, source_id)
+    return begin_operation(sim, source_id, -1)
 
 
 @inlined
@@ -325,7 +327,7 @@ def arrive_at_source(sim: Any, identifier: int, number: int, kind: int) -> int:
         _schedule_arrival(sim, source_id, number + 1)
     else:
         _schedule_traced(sim, source_id, number + 1)
-    return begin_operation(sim, source_id, kind)  # type: ignore[no-any-return]
+    return begin_operation(sim, source_id, kind)
 
 
 # --- the start -------------------------------------------------------------------------------------------------------

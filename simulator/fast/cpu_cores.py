@@ -26,7 +26,7 @@ def is_throttled(sim: Any, c: int, g: int) -> bool:
     """Return whether an instance's tasks wait for their quota on a core."""
     if core_at(sim, c).throttled == 0:
         return False
-    return core_group_at(sim, c * sim.instance_count + g).throttled != 0  # type: ignore[no-any-return]
+    return core_group_at(sim, c * sim.instance_count + g).throttled != 0
 
 
 @inlined
@@ -97,8 +97,8 @@ def shares(sim: Any, c: int) -> bool:
     if host_at(sim, core.host).discipline != ROUND_ROBIN:
         return False
     if core.throttled:
-        return shares_with_throttled(sim, c)  # type: ignore[no-any-return]
-    return queue_at(sim, core.queue).count > 0  # type: ignore[no-any-return]
+        return shares_with_throttled(sim, c)
+    return queue_at(sim, core.queue).count > 0
 
 
 @kernel
@@ -163,7 +163,7 @@ def set_speed(sim: Any, c: int) -> bool:
     speed = max(1, (speed_at(sim, row).value * group_speed) >> SPEED_BITS)
     changed = speed != core.speed
     core.speed = speed
-    return changed  # type: ignore[no-any-return]
+    return changed
 
 
 @kernel
@@ -231,4 +231,4 @@ def idle_core(sim: Any, h: int, g: int) -> int:
     host = host_at(sim, h)
     if host.busy_cores == host.cores:
         return -1
-    return _search_idle(sim, h, g)  # type: ignore[no-any-return]
+    return _search_idle(sim, h, g)

@@ -21,7 +21,7 @@ def fifo_pick(sim: Any, c: int) -> int:
             t = task_at(sim, t).next
     if t >= 0:
         remove_task(sim, q, t)
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @kernel

@@ -17,8 +17,8 @@ def average(sim: Any, c: int) -> int:
     """Return V, the average virtual runtime of a core's queue."""
     core = core_at(sim, c)
     if core.count == 0:
-        return core.last_average  # type: ignore[no-any-return]
-    return core.sum_v // core.count  # type: ignore[no-any-return]
+        return core.last_average
+    return core.sum_v // core.count
 
 
 @inlined
@@ -65,7 +65,7 @@ def update_task(sim: Any, c: int, t: int) -> bool:
 def update(sim: Any, c: int) -> bool:
     """Bring the running task's v up to now; returns whether its deadline was reached and moved."""
     account(sim, c)
-    return update_task(sim, c, core_at(sim, c).task)  # type: ignore[no-any-return]
+    return update_task(sim, c, core_at(sim, c).task)
 
 
 @kernel
@@ -177,7 +177,7 @@ def _count_movable(sim: Any, source: int, target: int) -> int:
     """Return how many of a core's waiting tasks may move to another."""
     queue = queue_at(sim, core_at(sim, source).queue)
     if core_at(sim, source).throttled == 0 and core_at(sim, target).throttled == 0:
-        return queue.count - core_at(sim, source).delayed  # type: ignore[no-any-return]
+        return queue.count - core_at(sim, source).delayed
     count = 0
     t = next_movable(sim, queue.head, source, target)
     while t >= 0:
@@ -227,7 +227,7 @@ def _steal(sim: Any, c: int) -> int:
     t = next_movable(sim, queue_at(sim, core_at(sim, found).queue).head, found, c)
     migrate(sim, t, c)
     remove_task(sim, core_at(sim, c).queue, t)
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @kernel
@@ -236,8 +236,8 @@ def linux_pick(sim: Any, c: int) -> int:
     while True:
         t = choose(sim, c)
         if t < 0:
-            return _steal(sim, c)  # type: ignore[no-any-return]
+            return _steal(sim, c)
         if task_at(sim, t).delayed == 0:
             remove_task(sim, core_at(sim, c).queue, t)
-            return t  # type: ignore[no-any-return]
+            return t
         drop_delayed(sim, c, t)

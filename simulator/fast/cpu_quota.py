@@ -23,8 +23,8 @@ def blocked(sim: Any, c: int, g: int) -> bool:
     if host_at(sim, h).has_quota == 0:
         return False
     if host_at(sim, h).discipline == FIFO:
-        return fifo_blocked(sim, h, g)  # type: ignore[no-any-return]
-    return is_throttled(sim, c, g)  # type: ignore[no-any-return]
+        return fifo_blocked(sim, h, g)
+    return is_throttled(sim, c, g)
 
 
 @inlined
@@ -32,8 +32,8 @@ def run_queue(sim: Any, c: int) -> int:
     """Return the queue in which the tasks of a core wait."""
     host = host_at(sim, core_at(sim, c).host)
     if host.discipline == FIFO:
-        return host.queue  # type: ignore[no-any-return]
-    return core_at(sim, c).queue  # type: ignore[no-any-return]
+        return host.queue
+    return core_at(sim, c).queue
 
 
 @kernel
@@ -153,7 +153,7 @@ def has_budget(sim: Any, c: int) -> bool:
     """
     if host_at(sim, core_at(sim, c).host).has_quota == 0:
         return True
-    return _draw_budget(sim, c)  # type: ignore[no-any-return]
+    return _draw_budget(sim, c)
 
 
 @kernel

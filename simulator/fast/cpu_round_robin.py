@@ -22,7 +22,7 @@ def _count_movable(sim: Any, source: int, target: int) -> int:
     """Return how many of a core's waiting tasks may move to another."""
     queue = queue_at(sim, core_at(sim, source).queue)
     if core_at(sim, source).throttled == 0 and core_at(sim, target).throttled == 0:
-        return queue.count  # type: ignore[no-any-return]
+        return queue.count
     count = 0
     t = queue.head
     while t >= 0:
@@ -38,7 +38,7 @@ def _first_movable(sim: Any, source: int, target: int) -> int:
     t = queue_at(sim, core_at(sim, source).queue).head
     while t >= 0 and not _movable(sim, t, source, target):
         t = task_at(sim, t).next
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @kernel
@@ -57,7 +57,7 @@ def round_robin_steal(sim: Any, c: int) -> int:
         return -1
     t = _first_movable(sim, found, c)
     remove_task(sim, core_at(sim, found).queue, t)
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @inlined
@@ -65,9 +65,9 @@ def round_robin_pick(sim: Any, c: int) -> int:
     """Take the first of this core's queue, else the first of the longest other one."""
     t = _first_movable(sim, c, c)
     if t < 0:
-        return round_robin_steal(sim, c)  # type: ignore[no-any-return]
+        return round_robin_steal(sim, c)
     remove_task(sim, core_at(sim, c).queue, t)
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @inlined

@@ -22,10 +22,10 @@ def _pick(sim: Any, c: int) -> int:
     """Take a waiting task that may run on a free core out of its queue; -1 if there is none."""
     discipline = host_at(sim, core_at(sim, c).host).discipline
     if discipline == FIFO:
-        return fifo_pick(sim, c)  # type: ignore[no-any-return]
+        return fifo_pick(sim, c)
     if discipline == ROUND_ROBIN:
-        return round_robin_pick(sim, c)  # type: ignore[no-any-return]
-    return linux_pick(sim, c)  # type: ignore[no-any-return]
+        return round_robin_pick(sim, c)
+    return linux_pick(sim, c)
 
 
 @inlined
@@ -138,4 +138,3 @@ def repick(sim: Any, c: int) -> bool:
             lose_slice(sim, c)
             return False
         drop_delayed(sim, c, t)
-

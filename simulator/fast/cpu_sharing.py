@@ -52,7 +52,7 @@ def _set_state(sim: Any, t: int, state: int) -> None:
 def _drawn_q20(host: Any, group: Any) -> int:
     """Return the cores that an instance uses, in units of 2^-20."""
     share = min(SPEED_ONE, (host.cores << SPEED_BITS) // host.active_count)
-    return share * group.active_tasks  # type: ignore[no-any-return]
+    return share * group.active_tasks
 
 
 @kernel
@@ -278,7 +278,7 @@ def sharing_expire(sim: Any, h: int) -> int:
         if task.active and task.work == 0:
             finish_burst(sim, t)
             sharing_leave(sim, h, t)
-            return t  # type: ignore[no-any-return]
+            return t
         t = task.next
     if host.has_quota:
         t = host.sharing_head

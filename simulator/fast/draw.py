@@ -12,9 +12,7 @@ from simulator.fast.layout import distribution_at, quantiles_of
 @kernel
 def _sample(sim: Any, distribution: int, key: int, position: int) -> int:
     row = distribution_at(sim, distribution)
-    return sample_integer(  # type: ignore[no-any-return]
-        row.kind, row.a, row.b, row.c, row.first, row.count, quantiles_of(sim), key, position
-    )
+    return sample_integer(row.kind, row.a, row.b, row.c, row.first, row.count, quantiles_of(sim), key, position)
 
 
 @inlined
@@ -22,11 +20,11 @@ def draw(sim: Any, distribution: int, key: int, position: int) -> int:
     """Draw an integer (nanoseconds or bytes) from a distribution of the scenario."""
     fixed = distribution_at(sim, distribution).fixed
     if fixed >= 0:
-        return fixed  # type: ignore[no-any-return]
-    return _sample(sim, distribution, key, position)  # type: ignore[no-any-return]
+        return fixed
+    return _sample(sim, distribution, key, position)
 
 
 @kernel
 def decide(key: int, number: int) -> float:
     """Draw uniformly for a decision of the system."""
-    return uniform(key, number)  # type: ignore[no-any-return]
+    return uniform(key, number)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from models.compiled import HAVE_NUMBA
-from models.records import CAUSES, COUNT_IN_FLIGHT
+from models.records import CAUSES, COUNT_IN_FLIGHT, STATION_TOTALS
 from simulator.compile import Compiled
 from simulator.fast import cache, measure
 from simulator.fast.jit import PythonState
@@ -54,7 +54,9 @@ def simulate(
     memory_before = instances["byte_ns"].copy()
     if reached == warmup_ns:
         reached = _advance(tables, end_ns, progress)
-    return _output(tables, before, memory_before, seed, replication, (warmup_ns, reached, end_ns), causes, recording, check)
+    return _output(
+        tables, before, memory_before, seed, replication, (warmup_ns, reached, end_ns), causes, recording, check
+    )
 
 
 def run_kernel(tables: FastTables) -> int:
@@ -108,7 +110,7 @@ def _output(
     window_counts = after.counts - before.counts
     window_counts[:, COUNT_IN_FLIGHT] = after.counts[:, COUNT_IN_FLIGHT]
     window = after.stations.copy()
-    for name in window.dtype.names:
+    for name in STATION_TOTALS.names or ():
         window[name] -= before.stations[name]
     workloads = tables.arrays["workloads"][: len(tables.compiled.workloads)]
     instances = tables.arrays["instances"][: len(tables.compiled.instances)]

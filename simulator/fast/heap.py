@@ -97,7 +97,7 @@ def first_timer(sim: Any) -> int:
         node *= 2
         if timer_at(sim, node).value != time_ns:
             node += 1
-    return node - sim.timer_leaves  # type: ignore[no-any-return]
+    return node - sim.timer_leaves
 
 
 @inlined

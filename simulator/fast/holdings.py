@@ -69,7 +69,7 @@ def _new_holding(sim: Any, a: int, kind: int, what: int) -> int:
     holding.what = what
     holding.arrived_ns = sim.now
     append_holding(sim, a, v)
-    return v  # type: ignore[no-any-return]
+    return v
 
 
 # --- visits ----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def memory_fits(sim: Any, g: int, size_bytes: int) -> bool:
         return True
     if queue_at(sim, instance.memory_queue).head >= 0:
         return False
-    return instance.held_bytes + size_bytes <= instance.memory_bytes  # type: ignore[no-any-return]
+    return instance.held_bytes + size_bytes <= instance.memory_bytes
 
 
 @kernel
@@ -165,8 +165,8 @@ def allocation_cost_ns(sim: Any, v: int) -> int:
     if instance.pooled_bytes + allocation.size_bytes <= instance.pool_bytes:
         instance.pooled_bytes += allocation.size_bytes
         allocation.pooled_bytes = allocation.size_bytes
-        return instance.hit_ns  # type: ignore[no-any-return]
-    return instance.miss_ns  # type: ignore[no-any-return]
+        return instance.hit_ns
+    return instance.miss_ns
 
 
 @inlined

@@ -24,13 +24,16 @@ PARTS: set[str] = set()  # names of the kernel's functions
 ENTRIES: set[str] = set()  # names of those that Python calls
 
 if HAVE_NUMBA:
-    import numba
+    import numba as _numba
     from llvmlite import ir
     from numba import types
-    from numba.core import cgutils
+    from numba.core import cgutils as _cgutils
     from numba.extending import intrinsic
-    from numba.np.arrayobj import make_array, populate_array
+    from numba.np import arrayobj as _arrayobj
 
+    numba: Any = _numba  # its private parts have no types
+    cgutils: Any = _cgutils
+    arrayobj: Any = _arrayobj
     try:  # no reference counts: the kernel makes no object. The option is private to Numba, so do without it if need be.
         numba.njit(_nrt=False)
         OPTIONS["_nrt"] = False
@@ -76,7 +79,7 @@ if HAVE_NUMBA:
         """Return a function of (sim, index) to the row of a table whose address lies at ``offset`` bytes of ``sim``."""
         record = numba.from_dtype(dtype)
 
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def row_at(_context: Any, sim: Any, index: Any) -> Any:
             def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
                 base = _address(builder, arguments[0], offset)
@@ -92,13 +95,13 @@ if HAVE_NUMBA:
         """Return a function of (sim) to a whole table as an array, of two dimensions if ``columns`` is not 0."""
         array_type = types.Array(numba.from_dtype(dtype), 2 if columns else 1, "C")
 
-        @intrinsic  # type: ignore[untyped-decorator]
+        @intrinsic
         def array_of(_context: Any, sim: Any) -> Any:
             def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
                 word = ir.IntType(64)
                 base = _address(builder, arguments[0], offset)
                 length = builder.ptrtoint(_address(builder, arguments[0], length_offset), word)
-                made = make_array(array_type)(context, builder)
+                made = arrayobj.make_array(array_type)(context, builder)
                 size = ir.Constant(word, dtype.itemsize)
                 data = builder.bitcast(base, made.data.type)
                 if columns:
@@ -108,7 +111,7 @@ if HAVE_NUMBA:
                 else:
                     shape = cgutils.pack_array(builder, [length])
                     strides = cgutils.pack_array(builder, [size])
-                populate_array(made, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
+                arrayobj.populate_array(made, data=data, shape=shape, strides=strides, itemsize=size, meminfo=None)
                 return made._getvalue()
 
             return array_type(sim), code

@@ -155,8 +155,11 @@ _SCALARS: Final = (
     "next_strand_serial next_operation_serial next_task_serial next_batch_serial "
     "heap_count heap_margin wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count "
     "timer_leaves record_count "
-    + " ".join(f"{name}_{field}" for name in ("operation", "strand", "holding", "task", "batch") for field in
-               ("free", "top", "used", "margin_at"))
+    + " ".join(
+        f"{name}_{field}"
+        for name in ("operation", "strand", "holding", "task", "batch")
+        for field in ("free", "top", "used", "margin_at")
+    )
     + " heap_margin_at record_margin_at"
 )
 STATE: Final = np.dtype(
@@ -167,7 +170,8 @@ STATE: Final = np.dtype(
 
 
 def _offset(field: str) -> int:
-    return int((STATE.fields or {})[field][1])
+    assert STATE.fields is not None
+    return int(STATE.fields[field][1])
 
 
 def _rows(table: str) -> Any:

@@ -34,11 +34,12 @@ def _closure(library: Any) -> list[Any]:
 @contextmanager
 def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
     """Compile the functions of these names as parts of one program whose entries are ``entries``."""
-    library_class = codegen.CPUCodeLibrary
+    library_class: Any = codegen.CPUCodeLibrary
+    codegen_class: Any = codegen.JITCPUCodegen
     finalize = getattr(library_class, "finalize", None)
     optimize = getattr(library_class, "_optimize_final_module", None)
     functions = getattr(library_class, "_optimize_functions", None)
-    set_env = getattr(codegen.JITCPUCodegen, "set_env", None)
+    set_env = getattr(codegen_class, "set_env", None)
     linking = getattr(library_class, "_get_module_for_linking", None)
     if finalize is None or optimize is None or functions is None or set_env is None or linking is None:
         yield
@@ -85,13 +86,13 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
     with global_compiler_lock:
         gc.disable()  # the compiler makes many objects and few cycles
         library_class._optimize_functions = optimize_functions
-        codegen.JITCPUCodegen.set_env = set_env_of_entry
+        codegen_class.set_env = set_env_of_entry
         library_class.finalize = finalize_part
         library_class._optimize_final_module = optimize_whole
         try:
             yield
         finally:
-            codegen.JITCPUCodegen.set_env = set_env
+            codegen_class.set_env = set_env
             library_class.finalize = finalize
             library_class._optimize_final_module = optimize
             library_class._optimize_functions = functions

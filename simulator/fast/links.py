@@ -69,7 +69,7 @@ def _begin_transfer(sim: Any, n: int, channel_id: int, a: int) -> bool:
     duration_ns = transfer_ns(cargo.size_bytes, link.bandwidth_bytes_per_s)
     change(sim, link.station, 0, -1)
     if duration_ns == 0:
-        return _transferred(sim, n, a)  # type: ignore[no-any-return]
+        return _transferred(sim, n, a)
     channel = channel_at(sim, channel_id)
     channel.cargo = a
     channel.version += 1
@@ -92,7 +92,7 @@ def _carry(sim: Any, n: int, a: int) -> bool:
     if queue_at(sim, link.queue).head < 0:  # a channel that was freed just now belongs to the first in the queue
         for channel_id in range(link.first_channel, link.first_channel + link.parallel):
             if channel_at(sim, channel_id).cargo < 0:
-                return _begin_transfer(sim, n, channel_id, a)  # type: ignore[no-any-return]
+                return _begin_transfer(sim, n, channel_id, a)
     push_strand(sim, link.queue, a)
     return False
 
@@ -171,7 +171,7 @@ def _take_closed(sim: Any, n: int) -> int:
     batcher.closed_head = batch_at(sim, b).next
     if batcher.closed_head < 0:
         batcher.closed_tail = -1
-    return b  # type: ignore[no-any-return]
+    return b
 
 
 @kernel
@@ -211,7 +211,7 @@ def _transmit(sim: Any, n: int) -> bool:
         return True
     member_bytes = batch_at(sim, batcher.sending).member_bytes
     strand_at(sim, n).size_bytes = (member_bytes * batcher.compression_q20) >> SPEED_BITS
-    return _carry(sim, batcher.link, n)  # type: ignore[no-any-return]
+    return _carry(sim, batcher.link, n)
 
 
 @kernel

@@ -88,10 +88,10 @@ def remove_task(sim: Any, q: int, t: int) -> None:
 @inlined
 def ready_queue(sim: Any, t: int) -> int:
     """Return the queue of the strands that wait for a task, as for a worker's event loop."""
-    return sim.first_dynamic_queue + 2 * t  # type: ignore[no-any-return]
+    return sim.first_dynamic_queue + 2 * t
 
 
 @inlined
 def member_queue(sim: Any, b: int) -> int:
     """Return the queue of a batch's members."""
-    return sim.first_dynamic_queue + 2 * b + 1  # type: ignore[no-any-return]
+    return sim.first_dynamic_queue + 2 * b + 1

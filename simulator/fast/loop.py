@@ -161,15 +161,15 @@ def _first_event(sim: Any) -> int:
     version = event.version
     remove_first(sim)
     if rank == ARRIVAL:
-        return arrive_at_source(sim, identifier, what, version)  # type: ignore[no-any-return]
+        return arrive_at_source(sim, identifier, what, version)
     if rank == DELAY:
-        return _end_delay(sim, what, identifier, version)  # type: ignore[no-any-return]
+        return _end_delay(sim, what, identifier, version)
     if rank == THINK:
-        return end_think(sim, identifier)  # type: ignore[no-any-return]
+        return end_think(sim, identifier)
     if rank == TIMEOUT:
         time_out(sim, identifier, what)
     elif rank == BACKOFF:
-        return begin_attempt(sim, what)  # type: ignore[no-any-return]
+        return begin_attempt(sim, what)
     else:
         _rare_event(sim, rank, identifier, what, version)
     return -1
@@ -181,15 +181,15 @@ def _next_of_cascade(sim: Any) -> int:
     if sim.start_head != sim.start_tail:
         a = start_at(sim, sim.start_head & sim.start_mask).value
         sim.start_head += 1
-        return a  # type: ignore[no-any-return]
+        return a
     if sim.wake_head == sim.wake_tail:
         return -2
     code = wake_at(sim, sim.wake_head & sim.wake_mask).value
     sim.wake_head += 1
     sim.handled += 1
     if code & 1:
-        return settle(sim, code >> 1)  # type: ignore[no-any-return]
-    return code >> 1  # type: ignore[no-any-return]
+        return settle(sim, code >> 1)
+    return code >> 1
 
 
 @inlined
@@ -205,7 +205,7 @@ def _next_in_time(sim: Any) -> int:
         _core_event(sim, first_timer(sim))
         return -1
     sim.now = heap_ns
-    return _first_event(sim)  # type: ignore[no-any-return]
+    return _first_event(sim)
 
 
 @entry

@@ -243,16 +243,16 @@ def _find_core(sim: Any, h: int, t: int) -> int:
     previous = task.last_core
     if previous < 0:
         idle = idle_core(sim, h, task.group)
-        return idle if idle >= 0 else _shortest(sim, h)  # type: ignore[no-any-return]
+        return idle if idle >= 0 else _shortest(sim, h)
     core = core_at(sim, previous)
     if core.task < 0 and core.busy == 0 and not is_throttled(sim, previous, task.group):
-        return previous  # type: ignore[no-any-return]
+        return previous
     idle = idle_core(sim, h, task.group)
     if idle < 0 or search_passes(host.cores, host.utilization_q20) == 0:
-        return previous  # type: ignore[no-any-return]
+        return previous
     number = host.search_count
     host.search_count += 1
-    return idle if decide(host.search_key, number) < host.idle_search else previous  # type: ignore[no-any-return]
+    return idle if decide(host.search_key, number) < host.idle_search else previous
 
 
 @kernel
@@ -263,7 +263,7 @@ def _shortest(sim: Any, h: int) -> int:
     for c in range(host.first_core + 1, host.first_core + host.cores):
         if runnable(sim, c) < runnable(sim, best):
             best = c
-    return best  # type: ignore[no-any-return]
+    return best
 
 
 # --- finishing, withdrawing, releasing -------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def expire(sim: Any, c: int) -> int:
     """Handle a core's timer; returns the task whose burst is finished, -1 if none is."""
     h = core_at(sim, c).host
     if host_at(sim, h).discipline == PROCESSOR_SHARING:
-        return sharing_expire(sim, h)  # type: ignore[no-any-return]
+        return sharing_expire(sim, h)
     account(sim, c)
     core = core_at(sim, c)
     t = core.task
@@ -283,7 +283,7 @@ def expire(sim: Any, c: int) -> int:
         finish_burst(sim, t)
         depart(sim, instance_at(sim, task.group).cpu_station, task.arrived_ns)
         hold(sim, c, t)
-        return t  # type: ignore[no-any-return]
+        return t
     _continue_or_switch(sim, c)
     return -1
 

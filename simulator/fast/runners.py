@@ -129,13 +129,13 @@ def branch_task(sim: Any, a: int, v: int, g: int) -> int:
     t = strand_at(sim, a).first_task
     while t >= 0:
         if task_at(sim, t).visit == v:
-            return t  # type: ignore[no-any-return]
+            return t
         t = task_at(sim, t).next_task
     t = new_task(sim, g, -1)
     task_at(sim, t).visit = v
     task_at(sim, t).next_task = strand_at(sim, a).first_task
     strand_at(sim, a).first_task = t
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @kernel
@@ -161,7 +161,7 @@ def join_event_loop(sim: Any, g: int) -> int:
         if task_at(sim, t).attempts < task_at(sim, best).attempts:
             best = t
     task_at(sim, best).attempts += 1
-    return best  # type: ignore[no-any-return]
+    return best
 
 
 @inlined

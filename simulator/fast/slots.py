@@ -24,7 +24,7 @@ def take_operation(sim: Any) -> int:
     sim.operation_used += 1
     if sim.operation_used >= sim.operation_margin_at:
         sim.grow = 1
-    return o  # type: ignore[no-any-return]
+    return o
 
 
 @inlined
@@ -47,7 +47,7 @@ def take_strand(sim: Any) -> int:
     sim.strand_used += 1
     if sim.strand_used >= sim.strand_margin_at:
         sim.grow = 1
-    return a  # type: ignore[no-any-return]
+    return a
 
 
 @inlined
@@ -72,7 +72,7 @@ def take_holding(sim: Any) -> int:
     sim.holding_used += 1
     if sim.holding_used >= sim.holding_margin_at:
         sim.grow = 1
-    return v  # type: ignore[no-any-return]
+    return v
 
 
 @inlined
@@ -97,7 +97,7 @@ def take_task(sim: Any) -> int:
     sim.task_used += 1
     if sim.task_used >= sim.task_margin_at:
         sim.grow = 1
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 @inlined
@@ -120,7 +120,7 @@ def take_batch(sim: Any) -> int:
     sim.batch_used += 1
     if sim.batch_used >= sim.batch_margin_at:
         sim.grow = 1
-    return b  # type: ignore[no-any-return]
+    return b
 
 
 @inlined

@@ -30,7 +30,15 @@ class FastTables:
     """All arrays of one replication. ``state`` is the one-row array that the kernel is called with."""
 
     def __init__(
-        self, compiled: Compiled, *, seed: int, replication: int, tracking: bool, summing: bool, recording: bool, checking: bool
+        self,
+        compiled: Compiled,
+        *,
+        seed: int,
+        replication: int,
+        tracking: bool,
+        summing: bool,
+        recording: bool,
+        checking: bool,
     ) -> None:
         self.compiled = compiled
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -119,7 +127,7 @@ class FastTables:
         for row in distributions[: len(compiled.distributions)]:
             if row["kind"] == CONSTANT:
                 values = [row[name].item() for name in compiled.distributions.dtype.names or ()]
-                row["fixed"] = sample_integer(*values, quantiles, 0, 0)
+                row["fixed"] = sample_integer(*values, quantiles, 0, 0)  # type: ignore[call-arg]
         self.copied("operation_kinds", compiled.operations)
         self.copied("events", compiled.events)
         self.copied("workloads", compiled.workloads)
@@ -198,7 +206,11 @@ class FastTables:
         for lock in compiled.locks:
             tokens["station"][lock["first_lock_unit"] : lock["first_lock_unit"] + lock["count"]] = lock["station"]
         pools = tokens[units : units + len(compiled.pools)]
-        pools["free"], pools["cause"], pools["station"] = compiled.pools["size"], WAITING_FOR_TOKEN, compiled.pools["station"]
+        pools["free"], pools["cause"], pools["station"] = (
+            compiled.pools["size"],
+            WAITING_FOR_TOKEN,
+            compiled.pools["station"],
+        )
         tokens["queue"] = self.new_queues(len(tokens))
         self.set(batcher_count=len(compiled.batchers), first_pool_token=units)
 

@@ -109,14 +109,14 @@ def wait(sim: Any, a: int, duration_ns: int, cause: int, resume: int) -> int:
 def _draw(sim: Any, a: int, step: Any) -> int:
     """Draw from a stage's distribution."""
     strand = strand_at(sim, a)
-    return draw(sim, step.distribution, strand.key, coordinate(strand.attempt, step.stage, 0))  # type: ignore[no-any-return]
+    return draw(sim, step.distribution, strand.key, coordinate(strand.attempt, step.stage, 0))
 
 
 @kernel
 def _uniform(sim: Any, a: int, stage: int, index: int) -> float:
     """Draw uniformly for a stage."""
     strand = strand_at(sim, a)
-    return uniform(strand.key, coordinate(strand.attempt, stage, index))  # type: ignore[no-any-return]
+    return uniform(strand.key, coordinate(strand.attempt, stage, index))
 
 
 @kernel
@@ -129,7 +129,7 @@ def _search_visit(sim: Any, a: int, s: int) -> int:
             visit = holding_at(sim, v)
             if visit.type == VISIT and visit.service == s:
                 strand_at(sim, a).visit = v
-                return v  # type: ignore[no-any-return]
+                return v
             v = visit.previous
         owner = strand_at(sim, owner).parent
 
@@ -139,8 +139,8 @@ def find_visit(sim: Any, a: int, s: int) -> int:
     """Return the visit to a service in which a stage of a strand runs."""
     v = strand_at(sim, a).visit
     if v >= 0 and holding_at(sim, v).service == s:
-        return v  # type: ignore[no-any-return]
-    return _search_visit(sim, a, s)  # type: ignore[no-any-return]
+        return v
+    return _search_visit(sim, a, s)
 
 
 @inlined
@@ -166,7 +166,7 @@ def _visit(sim: Any, a: int, step: Any) -> int:
     if service_at(sim, step.service).dispatch_ns:
         join_dispatcher(sim, step.service, a)
         return WAITS
-    return _dispatched(sim, a, step)  # type: ignore[no-any-return]
+    return _dispatched(sim, a, step)
 
 
 @kernel
@@ -179,13 +179,13 @@ def _dispatched(sim: Any, a: int, step: Any) -> int:
     if chosen.value < 0:
         chosen.value = choose_instance(sim, s, strand.source)
         if chosen.value < 0:
-            return _fail(sim, a, REJECTED)  # type: ignore[no-any-return]
+            return _fail(sim, a, REJECTED)
     begin_visit(sim, a, service.first_instance + chosen.value, s)
     if strand.root == a and strand.settled == 0 and s == operation_kind_at(sim, strand.kind).service:
         operation_at(sim, strand.operation).instance = chosen.value
     if service.hop_ns:
-        return wait(sim, a, service.hop_ns, HOP_AND_DISPATCH, HOPPED)  # type: ignore[no-any-return]
-    return _hopped(sim, a)  # type: ignore[no-any-return]
+        return wait(sim, a, service.hop_ns, HOP_AND_DISPATCH, HOPPED)
+    return _hopped(sim, a)
 
 
 @inlined
@@ -196,7 +196,7 @@ def _hopped(sim: Any, a: int) -> int:
     g = visit.what
     instance = instance_at(sim, g)
     if instance.up == 0 or (instance.queue_limit >= 0 and instance.inside >= instance.queue_limit):
-        return _fail(sim, a, REJECTED)  # type: ignore[no-any-return]
+        return _fail(sim, a, REJECTED)
     visit.entered = 1
     instance.inside += 1
     if instance.worker_kind == BLOCKING:
@@ -219,7 +219,7 @@ def _leave(sim: Any, a: int, step: Any) -> int:
         give_all_back(sim, a)
     else:
         give_back(sim, v)
-    return wait(sim, a, service_at(sim, step.service).hop_ns, HOP_AND_DISPATCH, GO_ON)  # type: ignore[no-any-return]
+    return wait(sim, a, service_at(sim, step.service).hop_ns, HOP_AND_DISPATCH, GO_ON)
 
 
 # --- memory, locks, choices ------------------------------------------------------------------------------------------
@@ -234,9 +234,9 @@ def _memory(sim: Any, a: int, step: Any) -> int:
         return NEXT
     if memory_fits(sim, g, size_bytes):
         take_memory(sim, g, a, size_bytes)
-        return _pay_for_memory(sim, a, step)  # type: ignore[no-any-return]
+        return _pay_for_memory(sim, a, step)
     if step.a or size_bytes > instance_at(sim, g).memory_bytes:
-        return _fail(sim, a, MEMORY_EXHAUSTED)  # type: ignore[no-any-return]
+        return _fail(sim, a, MEMORY_EXHAUSTED)
     wait_for_memory(sim, g, a, size_bytes)
     return WAITS
 
@@ -245,7 +245,7 @@ def _memory(sim: Any, a: int, step: Any) -> int:
 def _pay_for_memory(sim: Any, a: int, step: Any) -> int:
     """Execute the cost of the last allocation."""
     cost_ns = allocation_cost_ns(sim, strand_at(sim, a).last_holding)
-    return _execute(sim, a, step.service, cost_ns, GO_ON)  # type: ignore[no-any-return]
+    return _execute(sim, a, step.service, cost_ns, GO_ON)
 
 
 @kernel
@@ -254,9 +254,9 @@ def _lock_of(sim: Any, a: int, step: Any) -> int:
     g = holding_at(sim, find_visit(sim, a, step.service)).what
     lock = lock_at(sim, instance_at(sim, g).first_lock + step.a)
     if lock.count == 1:
-        return lock.first_lock_unit  # type: ignore[no-any-return]
+        return lock.first_lock_unit
     share = _uniform(sim, a, step.stage, WHICH_LOCK)
-    return lock.first_lock_unit + pick_by_weight(weights_of(sim), lock.first_weight, lock.count, share)  # type: ignore[no-any-return]
+    return lock.first_lock_unit + pick_by_weight(weights_of(sim), lock.first_weight, lock.count, share)
 
 
 @kernel
@@ -264,7 +264,7 @@ def _lock(sim: Any, a: int, step: Any) -> int:
     """Take a lock and hold it while executing."""
     if not take_token(sim, _lock_of(sim, a, step), a, GOT_LOCK):
         return WAITS
-    return _work_under_lock(sim, a, step)  # type: ignore[no-any-return]
+    return _work_under_lock(sim, a, step)
 
 
 @kernel
@@ -273,21 +273,21 @@ def _work_under_lock(sim: Any, a: int, step: Any) -> int:
     state = _execute(sim, a, step.service, _draw(sim, a, step), DONE_UNDER_LOCK)
     if state == NEXT:
         give_token_back(sim, a, _lock_of(sim, a, step))
-    return state  # type: ignore[no-any-return]
+    return state
 
 
 @inlined
 def _pool_of(sim: Any, a: int, step: Any) -> int:
     """Return the pool of a stage."""
     g = holding_at(sim, find_visit(sim, a, step.service)).what
-    return sim.first_pool_token + instance_at(sim, g).first_pool + step.a  # type: ignore[no-any-return]
+    return sim.first_pool_token + instance_at(sim, g).first_pool + step.a
 
 
 @kernel
 def _choice(sim: Any, a: int, step: Any) -> int:
     """Return the row of the branch that is taken."""
     share = _uniform(sim, a, step.stage, 0)
-    return branch_row_at(sim, step.a + pick_by_weight(branch_shares_of(sim), step.a, step.b, share)).value  # type: ignore[no-any-return]
+    return branch_row_at(sim, step.a + pick_by_weight(branch_shares_of(sim), step.a, step.b, share)).value
 
 
 # --- parallel branches -----------------------------------------------------------------------------------------------
@@ -371,7 +371,9 @@ def _end_branch(sim: Any, a: int, outcome: int) -> None:
     if parent.pending == 0:
         if sim.tracking:
             for cause in range(CAUSES):
-                strand_cause_at(sim, child.parent * CAUSES + cause).value += strand_cause_at(sim, a * CAUSES + cause).value
+                strand_cause_at(sim, child.parent * CAUSES + cause).value += strand_cause_at(
+                    sim, a * CAUSES + cause
+                ).value
             parent.since_ns = sim.now
         wake(sim, child.parent)
     free_strand(sim, a)
@@ -413,18 +415,18 @@ def _resume(sim: Any, a: int, step: Any) -> int:
     if resume == GO_ON or resume == GOT_WORKER:
         return NEXT
     if resume == HOPPED:
-        return _hopped(sim, a)  # type: ignore[no-any-return]
+        return _hopped(sim, a)
     if resume == DISPATCHED:
-        return _dispatched(sim, a, step)  # type: ignore[no-any-return]
+        return _dispatched(sim, a, step)
     if resume == GOT_MEMORY:
-        return _pay_for_memory(sim, a, step)  # type: ignore[no-any-return]
+        return _pay_for_memory(sim, a, step)
     if resume == GOT_LOCK:
-        return _work_under_lock(sim, a, step)  # type: ignore[no-any-return]
+        return _work_under_lock(sim, a, step)
     if resume == DONE_UNDER_LOCK:
         give_token_back(sim, a, _lock_of(sim, a, step))
         return NEXT
     if resume == JOINED and strand_at(sim, a).join_outcome != COMPLETED:
-        return _fail(sim, a, strand_at(sim, a).join_outcome)  # type: ignore[no-any-return]
+        return _fail(sim, a, strand_at(sim, a).join_outcome)
     return NEXT
 
 
@@ -433,7 +435,7 @@ def _rare_stage(sim: Any, a: int, step: Any) -> int:
     """Begin one of the less frequent stages."""
     code = step.code
     if code == program.LOCK:
-        return _lock(sim, a, step)  # type: ignore[no-any-return]
+        return _lock(sim, a, step)
     if code == program.BATCH:
         g = holding_at(sim, find_visit(sim, a, step.service)).what
         join_batch(sim, instance_at(sim, g).first_batcher + step.a, a, _draw(sim, a, step))
@@ -448,9 +450,9 @@ def _rare_stage(sim: Any, a: int, step: Any) -> int:
         give_token_back(sim, a, _pool_of(sim, a, step))
         return NEXT
     if code == program.FORK:
-        return _fork(sim, a, step)  # type: ignore[no-any-return]
+        return _fork(sim, a, step)
     if step.value > 0.0 and _uniform(sim, a, step.stage, 0) < step.value:
-        return _fail(sim, a, FAILED)  # type: ignore[no-any-return]
+        return _fail(sim, a, FAILED)
     return NEXT
 
 
@@ -459,16 +461,16 @@ def _stage(sim: Any, a: int, step: Any) -> int:
     """Begin a stage."""
     code = step.code
     if code == program.CPU:
-        return _execute(sim, a, step.service, _draw(sim, a, step), GO_ON)  # type: ignore[no-any-return]
+        return _execute(sim, a, step.service, _draw(sim, a, step), GO_ON)
     if code == program.VISIT:
-        return _visit(sim, a, step)  # type: ignore[no-any-return]
+        return _visit(sim, a, step)
     if code == program.LEAVE:
-        return _leave(sim, a, step)  # type: ignore[no-any-return]
+        return _leave(sim, a, step)
     if code == program.DELAY:
-        return wait(sim, a, _draw(sim, a, step), DELAYED, GO_ON)  # type: ignore[no-any-return]
+        return wait(sim, a, _draw(sim, a, step), DELAYED, GO_ON)
     if code == program.MEMORY:
-        return _memory(sim, a, step)  # type: ignore[no-any-return]
-    return _rare_stage(sim, a, step)  # type: ignore[no-any-return]
+        return _memory(sim, a, step)
+    return _rare_stage(sim, a, step)
 
 
 @kernel
