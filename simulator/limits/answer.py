@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from models.scenario import Scenario
 from simulator.assembly import as_json, scenario_hash
-from simulator.engines import Engine, choose
+from simulator.engines import Engine
 from simulator.limits.alerts import alerts, interval_ns
 from simulator.limits.binding import Data, resource, result_data
 from simulator.limits.criteria import LEVELS, Criterion, Given, by_level
@@ -18,7 +18,7 @@ from simulator.limits.load import Axis, axis_of, losable, without_one
 from simulator.limits.recovery import Spike, Spikes, amplifies
 from simulator.limits.root import Series, statistic
 from simulator.limits.search import FINEST_SHARE, Limit, Search
-from simulator.limits.trials import REPLICATIONS, Laboratory, Trial, percents_of
+from simulator.limits.trials import REPLICATIONS, Laboratory, Trial, chosen_for_search, percents_of
 from simulator.provenance import provenance
 from simulator.replications import Report
 from simulator.result import SCHEMA_VERSION
@@ -66,7 +66,7 @@ def limits(
     """
     started = time.monotonic()
     asked = asked or Asked()
-    chosen, fallback = choose(engine) if isinstance(engine, str) else (engine, [])
+    chosen, fallback = chosen_for_search(engine)
     levels = by_level(asked.given, scenario)
     every = [criterion for criteria in levels.values() for criterion in criteria]
     laboratory = Laboratory(

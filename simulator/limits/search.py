@@ -7,8 +7,8 @@ that the search has not seen confirm it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from simulator.limits.criteria import Criterion
@@ -43,7 +43,6 @@ class Limit:
     confirmed: bool
     trial: Trial | None
     series: dict[Criterion, Series]
-    by_law: str | None = None
 
 
 @dataclass
@@ -61,9 +60,17 @@ class Search:
     operations: float
     coarse: dict[float, Trial] = field(default_factory=dict)
     fine: dict[tuple[Window, float], Trial] = field(default_factory=dict)
+    found: dict[tuple[str, ...], Limit] = field(default_factory=dict)
 
     def limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
-        """Find the largest load that keeps the criteria of a level."""
+        """Find the largest load that keeps the criteria of a level, unless another level asked the same."""
+        same = tuple(criterion.text for criterion in criteria)
+        if same not in self.found:
+            self.found[same] = self._limit(level, criteria)
+        found = self.found[same]
+        return replace(found, level=level, series=dict(zip(criteria, found.series.values(), strict=True)))
+
+    def _limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
         bracket = self._bracket(criteria)
         if bracket is None:
             trial = self._fresh(self.axis.most, self._coarse_operations())
@@ -243,8 +250,3 @@ class Search:
             level, load, found.load, found.margin, found.criterion, False, keeps(series), trial, series
         )
 
-
-def in_order(limits: Mapping[str, Limit]) -> bool:
-    """Return whether the limits rise from level to level, as they must."""
-    loads = [limit.load or 0.0 for limit in limits.values()]
-    return loads == sorted(loads)

@@ -18,7 +18,7 @@ import numpy as np
 
 from models.scenario import Scenario
 from models.units import NS_PER_S
-from simulator.engines import Engine
+from simulator.engines import Engine, choose
 from simulator.limits.criteria import Criterion
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
@@ -244,6 +244,16 @@ class Laboratory:
     def _goes_on(self, now_ns: int) -> bool:
         """Return True: a trial is short, and is stopped between its replications."""
         return now_ns >= 0
+
+
+def chosen_for_search(engine: str | Engine) -> tuple[Engine, list[str]]:
+    """Return an engine for hundreds of trials, and what to warn about.
+
+    "auto" waits for the fast engine where it has to be compiled: a search on the reference engine would take longer.
+    """
+    if not isinstance(engine, str):
+        return engine, []
+    return choose("fast" if engine == "auto" else engine)
 
 
 def percents_of(criteria: Iterable[Criterion]) -> list[float]:

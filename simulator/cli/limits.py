@@ -1,0 +1,201 @@
+"""`sim limits`: how far a configuration is safe, and what binds there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from models.errors import FieldProblem, ScenarioError
+from models.units import RATE, TIME
+from simulator.cli import options
+from simulator.cli.answer import is_coloured
+from simulator.cli.progress import watched
+from simulator.limits import Asked
+from simulator.limits import limits as find_limits
+from simulator.limits.answer import PRECISION
+from simulator.limits.criteria import LEVELS, Given
+from simulator.limits.recovery import SPIKE_FACTOR, Spike
+from simulator.limits.summary import limits_text, limits_verdict
+from simulator.output_files import STANDARD_OUTPUT, Outputs
+from simulator.overrides import PLACES, collect
+from simulator.saved_answer import Answer
+from simulator.scenario_source import prepare
+
+CRITERIA = "Criteria (thresholds, and slowdown, efficiency, cpu_headroom, memory_headroom)"
+QUESTIONS = "What is asked"
+
+Recommended = Annotated[
+    list[str] | None,
+    options.repeatable(
+        "--recommended", panel=CRITERIA, metavar="TEXT", text="Of the recommended load: 'slowdown: p(95) < 1.5'."
+    ),
+]
+Safe = Annotated[
+    list[str] | None,
+    options.repeatable("--safe", panel=CRITERIA, metavar="TEXT", text="Of the load that is safe with monitoring."),
+]
+Tolerable = Annotated[
+    list[str] | None,
+    options.repeatable("--tolerable", panel=CRITERIA, metavar="TEXT", text="Of the tolerable load."),
+]
+Everywhere = Annotated[
+    list[str] | None,
+    options.repeatable("--threshold", panel=CRITERIA, metavar="TEXT", text="Of all three. SIM_THRESHOLD is split at ;"),
+]
+Defaults = Annotated[
+    bool,
+    typer.Option(
+        "--defaults/--no-defaults",
+        help="Whether the defaults stand that nothing given replaces.",
+        rich_help_panel=CRITERIA,
+    ),
+]
+Between = Annotated[
+    str | None,
+    options.option(
+        "--between", panel=QUESTIONS, metavar="A..B", text="Loads to look at: 1..500 (procs) or 100/s..9000/s."
+    ),
+]
+WithoutOne = Annotated[
+    bool, typer.Option("--n-1/--no-n-1", help="With one instance lost, too.", rich_help_panel=QUESTIONS)
+]
+Lost = Annotated[
+    str | None,
+    options.option("--lost", panel=QUESTIONS, metavar="SERVICE", text="Service of which that instance is."),
+]
+Recovers = Annotated[
+    bool,
+    typer.Option("--recovery/--no-recovery", help="Whether it recovers from a spike.", rich_help_panel=QUESTIONS),
+]
+SpikeFactor = Annotated[
+    float,
+    typer.Option("--spike", min=1.01, max=1000.0, metavar="FACTOR", help="Load of it.", rich_help_panel=QUESTIONS),
+]
+SpikeDuration = Annotated[
+    str | None,
+    options.option("--spike-duration", panel=QUESTIONS, metavar="TIME", text="Default: long for this system."),
+]
+Alerts = Annotated[
+    bool, typer.Option("--alerts/--no-alerts", help="What to monitor.", rich_help_panel=QUESTIONS)
+]
+Interval = Annotated[
+    str | None,
+    options.option("--interval", panel=QUESTIONS, metavar="TIME", text="Monitoring interval; default: some 5000 ends."),
+]
+LimitPrecision = Annotated[
+    float,
+    typer.Option(
+        "--precision", min=0.001, max=0.2, metavar="SHARE", help="Of a limit.", rich_help_panel=options.RUN
+    ),
+]
+
+
+def limits(
+    context: typer.Context,
+    scenario: options.ScenarioFile = None,
+    cores: options.Cores = None,
+    instances: options.Instances = None,
+    memory: options.Memory = None,
+    workers: options.Workers = None,
+    discipline: options.Discipline = None,
+    procs: options.Procs = None,
+    concurrency: options.Concurrency = None,
+    think_time: options.ThinkTime = None,
+    rate: options.Rate = None,
+    settings: options.Settings = None,
+    recommended: Recommended = None,
+    safe: Safe = None,
+    tolerable: Tolerable = None,
+    threshold: Everywhere = None,
+    defaults: Defaults = True,
+    between: Between = None,
+    n_minus_1: WithoutOne = True,
+    lost: Lost = None,
+    recovery: Recovers = True,
+    spike: SpikeFactor = SPIKE_FACTOR,
+    spike_duration: SpikeDuration = None,
+    alerts: Alerts = True,
+    interval: Interval = None,
+    seed: options.Seed = None,
+    precision: LimitPrecision = PRECISION,
+    engine: options.Engine = options.EngineName.auto,
+    export_json: options.ExportJson = None,
+    quiet: options.Quiet = False,
+    color: options.Color = options.Colour.auto,
+) -> int:
+    """Find the largest loads that are recommended, safe with monitoring, and tolerable, and what binds at each.
+
+    The load is the number of processes of the first workload, or its rate. Limits are one-sided bounds at 95 %.
+
+    Exit codes: 0 fine, 2 bad input, 130 interrupted.
+    """
+    given = {name: context.params.get(name) for name in PLACES} | {"precision": None}
+    overrides = collect(
+        given, settings or [], options.given_by_variable(context) & set(given), options.from_variable("set")
+    )
+    prepared = prepare(scenario, overrides)
+    by_level = dict(zip(LEVELS, (recommended or (), safe or (), tolerable or ()), strict=True))
+    everywhere = [*prepared.scenario.thresholds, *(threshold or options.from_variable("threshold"))]
+    spike_ns = None if spike_duration is None else _time_ns("--spike-duration", spike_duration)
+    _check_lost(lost, list(prepared.scenario.services))
+    asked = Asked(
+        given=Given(everywhere, by_level, defaults),
+        between=None if between is None else _bounds(between),
+        precision=precision,
+        without_one=n_minus_1,
+        lost=lost,
+        spike=Spike(spike, spike_ns) if recovery else None,
+        watched_ns=None if not alerts else 0 if interval is None else _time_ns("--interval", interval),
+    )
+    with Outputs() as outputs:
+        if export_json is not None:
+            outputs.open("--export-json", export_json)
+        with watched(quiet) as report:
+            data = find_limits(
+                prepared.scenario,
+                asked,
+                engine=engine.value,
+                progress=report,
+                base_directory=prepared.directory,
+            )
+        data["provenance"].update(prepared.provenance())
+        if export_json is not None:
+            outputs.write("--export-json", Answer(data).to_json())
+    aside = export_json == STANDARD_OUTPUT
+    if not (quiet and aside):
+        coloured = is_coloured(color, aside)
+        text = limits_verdict(data) + "\n" if quiet else limits_text(data, colour=coloured)
+        typer.echo(text, nl=False, err=aside, color=coloured)
+    return 0
+
+
+def _time_ns(origin: str, text: str) -> int:
+    """Read a time above 0."""
+    try:
+        time_ns = TIME.read_whole(text)
+    except ValueError as problem:
+        raise typer.BadParameter(f"{origin}: {problem}") from None
+    if time_ns == 0:
+        raise ScenarioError(origin, [FieldProblem((), text, "a time above 0, such as 10s")])
+    return time_ns
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    """Read A..B, in processes or as rates."""
+    loads = [load for load in map(_load, text.split("..")) if load is not None]
+    if len(loads) == 2 and text.count("..") == 1 and loads[0] <= loads[1]:
+        return loads[0], loads[1]
+    raise ScenarioError("--between", [FieldProblem((), f'"{text}"', "A..B, such as 1..500 or 100/s..9000/s")])
+
+
+def _load(text: str) -> float | None:
+    try:
+        return float(int(text)) if text.strip().isdecimal() else RATE.read_float(text)
+    except ValueError:
+        return None
+
+
+def _check_lost(service: str | None, services: list[str]) -> None:
+    if service is not None and service not in services:
+        raise ScenarioError("--lost", [FieldProblem((), f'"{service}"', f"a service: {', '.join(services)}")])

@@ -1,0 +1,180 @@
+"""The limits of a configuration as text: what they are, what binds at each, whether it recovers, what to watch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from simulator.limits.load import PROCS
+from simulator.quantity_text import SHARE, TIME, estimate_text
+from simulator.summary import Ink, TextTable, table_lines, wrapped
+
+_BOLD, _GREEN, _YELLOW, _RED, _DIM = "1", "32", "33", "31", "2"
+SAID: Final = {"recommended": "recommended", "safe": "safe with monitoring", "tolerable": "tolerable"}
+
+Data = Mapping[str, Any]
+
+
+def limits_text(data: Data, *, colour: bool = False) -> str:
+    """Print the limits for a person. Reads well without colour."""
+    ink = Ink(colour)
+    sections = (
+        _headline(data, ink),
+        _verdict(data, ink),
+        _levels(data["levels"], data, ink),
+        _criteria(data["levels"], ink),
+        _without_one(data, ink),
+        _recovery(data, ink),
+        _monitoring(data, ink),
+        _warnings(data, ink),
+    )
+    blocks = ["\n".join(lines) for lines in map(list, sections) if lines]
+    return "\n\n".join(blocks) + "\n"
+
+
+def headline(data: Data, what: str) -> str:
+    """Say what an answer is about. what: the question."""
+    provenance = data.get("provenance") or {}
+    source = provenance.get("source")
+    stands_on = f"{source}, not calibrated" if source else "not calibrated"
+    notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
+    engine = f"seed {data['seed']}, {data['engine']} engine"
+    return f"{what} of {data['scenario']['name']} ({stands_on}): {engine}{notes}"
+
+
+def load_text(load: float | None, axis: str) -> str:
+    """Print a load. axis: "procs" or "rate"."""
+    if load is None or not math.isfinite(load):
+        return "-"
+    return f"{load:,.0f} procs" if axis == PROCS else f"{load:,.4g}/s" if load < 1000 else f"{load:,.0f}/s"
+
+
+def limits_verdict(data: Data) -> str:
+    """Return the answer in one sentence."""
+    said = [f"{SAID[level]} {_limit_text(row, data)}" for level, row in data["levels"].items()]
+    return "up to these loads: " + ", ".join(said)
+
+
+def _limit_text(row: Data, data: Data) -> str:
+    if row["load"] is None:
+        return "none"
+    text = load_text(row["load"], data["axis"])
+    return f"beyond {text}" if row["unlimited"] else text
+
+
+def _headline(data: Data, ink: Ink) -> Iterator[str]:
+    confidence = "limits are one-sided bounds at 95 % confidence"
+    yield from (ink(line, _BOLD) for line in wrapped(f"{headline(data, 'limits')}; {confidence}"))
+
+
+def _verdict(data: Data, ink: Ink) -> Iterator[str]:
+    fine = all(row["load"] is not None for row in data["levels"].values())
+    mark, code = ("✓", _GREEN) if fine else ("!", _YELLOW)
+    yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {limits_verdict(data)}", "  "))
+
+
+def _levels(levels: Data, data: Data, ink: Ink) -> Iterator[str]:
+    """Yield a row for each level: the limit, what binds, and what is seen there."""
+    rows = []
+    for level, row in levels.items():
+        figures = row["at_limit"] or {}
+        times = figures.get("response_time_s") or {}
+        binds = row["resource"] or {}
+        rows.append(
+            [
+                SAID[level],
+                _limit_text(row, data),
+                load_text(row["estimate"], data["axis"]),
+                row["binding"] or "-",
+                binds.get("name") or "-",
+                estimate_text(figures.get("throughput_per_s"), "rate", brief=True),
+                estimate_text(times.get("p95"), TIME, brief=True),
+                estimate_text(figures.get("cpu_utilization"), SHARE, brief=True),
+            ]
+        )
+    header = ["level", "limit", "breaks at", "what breaks", "resource", "throughput", "p95", "cpu"]
+    yield from table_lines(TextTable(header, rows), ink)
+    for level, row in levels.items():
+        if row["resource"]:
+            yield from wrapped(f"  {level}: {row['resource']['name']}, because {row['resource']['why']}", "    ")
+
+
+def _criteria(levels: Data, ink: Ink) -> Iterator[str]:
+    """Yield all criteria with the probability that each is kept at its level's limit."""
+    yield ink("  criteria (probability that each is kept at the limit)", _DIM)
+    for level, row in levels.items():
+        parts = []
+        for one in row["criteria"]:
+            probability = one["probability"]
+            sure = "" if probability is None else f" ({probability:.2f})"
+            parts.append(f"{'' if one['kept'] else '✗ '}{one['criterion']}{sure}")
+        yield from wrapped(f"  {level}: {', '.join(parts)}", "    ")
+
+
+def _without_one(data: Data, ink: Ink) -> Iterator[str]:
+    lost = data["n_minus_1"]
+    if not lost:
+        return
+    if lost["levels"] is None:
+        yield f"  one instance lost: {lost['why']}"
+        return
+    yield ink(f"  with one instance of {lost['service']} lost", _DIM)
+    yield from _levels(lost["levels"], data, ink)
+
+
+def _recovery(data: Data, ink: Ink) -> Iterator[str]:
+    """Yield what becomes of a spike at each limit."""
+    recovery = data["recovery"]
+    if not recovery:
+        return
+    yield ink(f"  does it recover from a spike of {recovery['factor']:g} times the load?", _DIM)
+    for level, found in recovery["levels"].items():
+        lasting = estimate_text(found["spike_s"], TIME, brief=True)
+        spike = f"a spike of {lasting} at {load_text(found['load'], data['axis'])}"
+        if not found["returns"]:
+            line = f"{level}: no, {spike} is never over: the backlog does not shrink"
+            yield from (ink(part, _RED) for part in wrapped(f"  {line}", "    "))
+            continue
+        back = estimate_text(found["return_s"], TIME, brief=True)
+        after = f"within about {back} (by how fast the backlog shrinks)" if found["extrapolated"] else f"within {back}"
+        yield from wrapped(f"  {level}: yes, {spike} is over {after}", "    ")
+    yield from wrapped(f"  {_begins(recovery['never_from'], data['axis'])}", "    ")
+
+
+def _begins(begins: Data | None, axis: str) -> str:
+    if begins is None:
+        return "nothing retries or abandons attempts, so a load that is stable always comes back"
+    if begins["load"] is None:
+        return f"up to {load_text(begins['returns_at'], axis)} it always comes back"
+    return (
+        f"from about {load_text(begins['load'], axis)} on it does not come back by itself: what is retried and "
+        "abandoned keeps it overloaded (metastable)"
+    )
+
+
+def _monitoring(data: Data, ink: Ink) -> Iterator[str]:
+    """Yield what to watch, the earliest first."""
+    watched = data["monitoring"]
+    if not watched or not watched["alerts"]:
+        return
+    interval = estimate_text(watched["interval_s"], TIME, brief=True)
+    rows = [
+        [
+            alert["text"],
+            load_text(alert["fires_at_load"], data["axis"]),
+            "-" if alert["lead"] is None else f"{alert['lead']:.0%}",
+            f"{alert['false_alarms_at_recommended']:.0%}",
+            f"{alert['caught_at_safe']:.0%}",
+            f"{alert['caught_at_tolerable']:.0%}",
+        ]
+        for alert in watched["alerts"]
+    ]
+    header = [f"alert, over {interval}", "fires at", "before tolerable", "at recommended", "at safe", "at tolerable"]
+    yield from table_lines(TextTable(header, rows), ink)
+
+
+def _warnings(data: Data, ink: Ink) -> Iterator[str]:
+    for warning in data["warnings"]:
+        yield from (ink(line, _YELLOW) for line in wrapped(f"  ! {warning['message']}"))
+        yield from wrapped(f"    {warning['advice']}", "")
