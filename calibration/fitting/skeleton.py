@@ -1,0 +1,123 @@
+"""The skeleton of a service: cores that are known, what an operation does on and beside them, and what follows.
+
+It is the closed network that the simulator plays, with everything left out that only shapes percentiles. It is
+solved exactly (product form) in microseconds, so that thousands of parameter sets can be tried.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+Array = NDArray[np.float64]
+LIMITLESS = 1e6
+"""Cores of a machine that nothing is known to limit."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The CPUs that a service runs on.
+
+    threads: CPUs as the operating system counts them; None: not known. threads_per_core: hyperthreads.
+    """
+
+    threads: float | None = None
+    threads_per_core: int = 1
+
+    @property
+    def physical_cores(self) -> float | None:
+        """Physical cores; None where the CPUs are not known."""
+        return None if self.threads is None else self.threads / self.threads_per_core
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What one operation needs, and how the machine slows down.
+
+    demand_s: CPU on a core of its own, with all others idle. wait_s: pure wait. serial_s: time in which no other
+    operation may be in the same place (a lock, a single thread, a link).
+    cores, threads: physical and logical; fractional where they are estimated.
+    smt_speedup: work rate of a core with both threads busy, relative to one.
+    pairing: 0: empty physical cores are taken first; 1: any free thread is, so that siblings share a core early, as
+    on virtual machines and where clients and servers wake each other.
+    contention: how much longer work takes with all physical cores busy (memory bandwidth, caches, clock).
+    convoy: how much longer it takes for each other operation (Amdahl, 1967; Gunther, 1993, as synchronous queueing).
+    overload: how much longer it takes for each doubling of the operations beyond `crowded_from` (switching, cold
+    caches; of a machine that grows with its load: distance).
+    crowded_from: operations; None: one a thread.
+    """
+
+    demand_s: float
+    wait_s: float = 0.0
+    serial_s: float = 0.0
+    cores: float = LIMITLESS
+    threads: float = LIMITLESS
+    smt_speedup: float = 1.0
+    pairing: float = 0.0
+    contention: float = 0.0
+    convoy: float = 0.0
+    overload: float = 0.0
+    crowded_from: float | None = None
+
+    def work_rates(self, population: int) -> Array:
+        """Work rate of all cores together with 1, 2, ... operations on them, relative to one core."""
+        busy = np.minimum(np.arange(1, population + 1, dtype=np.float64), self.threads)
+        rates = busy
+        if self.threads > self.cores:
+            spread = np.maximum(busy - self.cores, 0.0) / (self.threads - self.cores)
+            random = busy * (busy - 1.0) / (self.threads * (self.threads - 1.0))
+            shared_cores = self.cores * ((1.0 - self.pairing) * spread + self.pairing * random)
+            threads_per_core = self.threads / self.cores
+            rates = busy - shared_cores * (threads_per_core - self.smt_speedup)
+        if self.cores > 1.0 and self.contention > 0.0:
+            share = (np.minimum(busy, self.cores) - 1.0) / (self.cores - 1.0)
+            rates = rates / (1.0 + self.contention * share)
+        if self.convoy > 0.0:
+            rates = rates / (1.0 + self.convoy * (busy - 1.0))
+        return rates
+
+    def throughput_per_s(self, population: float, think_time_s: float = 0.0) -> float:
+        """Throughput with so many operations circulating; between whole numbers on a straight line.
+
+        Convolution (Buzen, 1973) of the stations' factors, each scaled by a bound of the throughput, so that
+        the factors are distributions of the numbers at the stations and nothing overflows.
+        """
+        below = max(math.floor(population), 1)
+        exact = self._throughput(below, think_time_s)
+        share = population - below
+        if share <= 0.0:
+            return exact * min(population, 1.0)
+        return exact + share * (self._throughput(below + 1, think_time_s) - exact)
+
+    def _throughput(self, population: int, think_time_s: float) -> float:
+        crowding = max(math.log2(population / (self.crowded_from or self.threads)), 0.0)
+        demand_s = self.demand_s * (1.0 + self.overload * crowding)
+        rates = self.work_rates(population)
+        wait_s = self.wait_s + think_time_s
+        scale = min(
+            population / (demand_s + self.serial_s + wait_s),
+            float(rates.max()) / demand_s,
+            1.0 / self.serial_s if self.serial_s > 0.0 else math.inf,
+        )
+        numbers = np.arange(population + 1, dtype=np.float64)
+        cpu = np.concatenate(([0.0], np.cumsum(math.log(scale * demand_s) - np.log(rates))))
+        whole = np.exp(cpu - cpu.max())
+        if wait_s > 0.0:
+            waiting = numbers * math.log(scale * wait_s) - gammaln(numbers + 1.0)
+            whole = np.convolve(whole, np.exp(waiting - waiting.max()))[: population + 1]
+            whole /= whole.max()
+        if self.serial_s > 0.0:
+            queued = numbers * math.log(scale * self.serial_s)
+            whole = np.convolve(whole, np.exp(queued - queued.max()))[: population + 1]
+        return float(scale * whole[population - 1] / whole[population]) if whole[population] > 0.0 else scale
+
+    @property
+    def capacity_per_s(self) -> float:
+        """The most that the cores, or the serial part, let through."""
+        top = self.work_rates(max(math.ceil(min(self.threads, 4096.0)), 1))
+        serial = 1.0 / self.serial_s if self.serial_s > 0.0 else math.inf
+        return min(float(top.max()) / self.demand_s, serial)
