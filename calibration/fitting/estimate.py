@@ -173,6 +173,22 @@ class Fitter:
         middles = self.middles + self.widths * generator.standard_normal(len(self.middles))
         return self.fit(logs, middles, best)
 
+    def bounded(self, free: Array, index: int) -> bool:
+        """Return whether the measurements speak against moving a parameter by its prior's width, up and down.
+
+        With all others held, at 95 % (chi square with one degree). A bound from one side does not identify.
+        """
+        best = self._misfit(free)
+        for sign in (-1.0, 1.0):
+            moved = free.copy()
+            moved[index] += sign * self.widths[index]
+            if self._misfit(moved) - best < 3.84:
+                return False
+        return True
+
+    def _misfit(self, free: Array) -> float:
+        return float(np.sum(((self.predicted(free, self._points) - self._logs) / self.deviations) ** 2))
+
     def values(self, free: Array) -> dict[str, float]:
         """Return the parameters by name, in SI units."""
         values = {

@@ -17,10 +17,7 @@ from calibration.fitting.skeleton import Machine, Skeleton
 Array = NDArray[np.float64]
 DRAWS: Final = 100
 NOT_IDENTIFIED: Final = 0.5
-"""A parameter whose redraws spread over more than this share of its prior has not been seen by the levels.
-
-Half a normal distribution, which is what a bound from one side leaves, has 0.6 of its deviation.
-"""
+"""A parameter whose redraws spread over more than this share of its prior has not been seen by the levels."""
 LEVEL_ERROR: Final = 0.03
 """Relative error of a prediction at a level, whatever its parameters."""
 BEYOND_ERROR: Final = 0.05
@@ -96,7 +93,8 @@ class Fit:
         found = []
         for index, name in enumerate(self.best.structure.names):
             low, high = np.quantile([draw[name] for draw in drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            identified = bool(spread[index] < NOT_IDENTIFIED * fitter.widths[index])
+            narrow = bool(spread[index] < NOT_IDENTIFIED * fitter.widths[index])
+            identified = narrow and fitter.bounded(self.best.best, index)
             found.append(Parameter(name, values[name], float(low), float(high), identified))
         return found
 
