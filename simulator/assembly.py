@@ -156,6 +156,7 @@ def _workloads(totals: Totals) -> list[dict[str, Any]]:
 
 SAMPLED: Final = (
     *RATES,
+    "started_per_s",
     "cpu_utilization",
     "memory_bytes.mean",
     "network_bytes_per_s",

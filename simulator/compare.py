@@ -9,11 +9,11 @@ from dataclasses import replace
 from models.scenario import Scenario
 from models.scenario_capacity import offered_utilization
 from simulator.arms import Arm
-from simulator.comparison import comparison, switch_effects
-from simulator.engines import Engine, choose
+from simulator.comparison import comparison, sample, switch_effects
+from simulator.engines import Engine
 from simulator.look_ahead import look_ahead
 from simulator.paired import paired_difference
-from simulator.parallel_runs import Task, Workers, run_all
+from simulator.parallel_runs import Task, Workers, run_all, settled
 from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan
 from simulator.provenance import provenance
 from simulator.replications import PRECISE, Replicator, Report
@@ -39,8 +39,7 @@ def compare(
     Raises KeyboardInterrupt if it is stopped: a part of a comparison is none.
     """
     started = time.monotonic()
-    workers = workers or Workers()
-    chosen = choose(workers.engine)[0] if isinstance(workers.engine, str) else workers.engine
+    workers, chosen, notes = settled(workers or Workers())
     operations = max_operations or max(chosen.operations * 2 // len(arms), 1)
     events = max(chosen.events * operations // chosen.operations, 1)
     planned, found = _common(arms, replace(chosen, operations=operations, events=events), report)
@@ -59,6 +58,7 @@ def compare(
         **provenance(chosen.name, "", time.monotonic() - started),
         **arms[0].prepared.provenance(),
     }
+    data["provenance"]["notes"] += notes
     return Answer(data)
 
 
@@ -107,8 +107,7 @@ def _needed(arms: Sequence[Arm], results: Sequence[Result], planned: Plan, opera
     widths = []
     for result in results[1:]:
         for name in PRECISE:
-            before, after = (one.data["samples"][name] for one in (results[0], result))
-            relative = paired_difference(before, after).relative
+            relative = paired_difference(sample(results[0].data, name), sample(result.data, name)).relative
             if relative.half_width is not None:
                 widths.append(relative.half_width)
     done = int(results[0].data["replications"])

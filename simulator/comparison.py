@@ -13,6 +13,19 @@ from simulator.result import SCHEMA_VERSION, Result
 EXTREME: Final = ".max"  # of a sample: its mean over replications is no estimate of anything
 
 
+def sample(data: Mapping[str, Any], name: str) -> Series:
+    """Return a measure of each replication of a result, as it is compared.
+
+    The throughput of a closed system is taken from the operations that start: in the long run they are as many as
+    those that end, but they come one by one, while a batch that ends just inside or outside of the window is noise
+    of the size of a batch, which no common random numbers take away.
+    """
+    closed = all(workload["kind"] == "closed" for workload in data["scenario"]["workloads"])
+    started: Series | None = data["samples"].get("started_per_s")
+    series: Series = data["samples"][name]
+    return started if name == "throughput_per_s" and closed and started is not None else series
+
+
 def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
     """Return how each result differs from the first, as it is saved."""
     first = results[0].data
@@ -42,11 +55,19 @@ def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any
 
 def _differences(first: Result, second: Result, paired: int | None) -> dict[str, Any]:
     """Return the difference of every measure that both have. paired: so many replications are pairs."""
-    before, after = first.data["samples"], second.data["samples"]
-    names = [name for name in before if name in after and not name.endswith(EXTREME)]
-    if paired is None:
-        return {name: unpaired_difference(before[name], after[name]).as_json() for name in names}
-    return {name: paired_difference(before[name][:paired], after[name][:paired]).as_json() for name in names}
+    found = {}
+    for name in _compared(first):
+        if name in second.data["samples"]:
+            before, after = sample(first.data, name), sample(second.data, name)
+            if paired is None:
+                found[name] = unpaired_difference(before, after).as_json()
+            else:
+                found[name] = paired_difference(before[:paired], after[:paired]).as_json()
+    return found
+
+
+def _compared(result: Result) -> list[str]:
+    return [name for name in result.data["samples"] if name != "started_per_s" and not name.endswith(EXTREME)]
 
 
 def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequence[Result]) -> dict[str, Any]:
@@ -54,16 +75,15 @@ def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequen
 
     switches: texts of all. arms, results: of all their combinations, none thrown first.
     """
-    by_combination = {arm.thrown: result.data["samples"] for arm, result in zip(arms, results, strict=True)}
-    baseline = results[0].data["samples"]
-    names = [name for name in baseline if not name.endswith(EXTREME)]
+    by_combination = {arm.thrown: result.data for arm, result in zip(arms, results, strict=True)}
+    names = _compared(results[0])
     short = switch_names(switches)
     effects = []
     for chosen in combinations(len(switches))[1:]:
         metrics = {}
         for name in names:
-            series = {combination: samples[name] for combination, samples in by_combination.items()}
-            metrics[name] = _effect(chosen, series, len(switches), baseline[name])
+            series = {combination: sample(data, name) for combination, data in by_combination.items()}
+            metrics[name] = _effect(chosen, series, len(switches), series[frozenset()])
         effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
     named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]
     return {"switches": named, "effects": effects}

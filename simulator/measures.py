@@ -16,6 +16,7 @@ from models.records import (
     COUNT_FAILED,
     COUNT_RETRIED,
     COUNT_TIMED_OUT,
+    OFFERED,
 )
 from models.units import NS_PER_S
 from simulator.histogram import percentiles_ns
@@ -80,6 +81,7 @@ def _add_operations(
     completed, failed = int(counts[COUNT_COMPLETED]), int(counts[COUNT_FAILED])
     ended = completed + failed
     measures[prefix + "throughput_per_s"] = ended / window_s
+    measures[prefix + "started_per_s"] = int(counts[OFFERED]) / window_s
     measures[prefix + "goodput_per_s"] = completed / window_s
     measures[prefix + "success_rate"] = ratio(completed, ended)
     measures[prefix + "error_rate"] = ratio(failed, ended)

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,14 @@ class Workers:
     engine: str | Engine = "auto"
     seed: int | None = None
     count: int | None = None
+
+
+def settled(workers: Workers) -> tuple[Workers, Engine, list[str]]:
+    """Return workers with the engine that "auto" or "fast" comes to, that engine, and what to note about the choice."""
+    if not isinstance(workers.engine, str):
+        return workers, workers.engine, []
+    chosen, notes = choose(workers.engine)
+    return replace(workers, engine=chosen.name), chosen, notes
 
 
 def run_all(

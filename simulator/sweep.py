@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from simulator.checkpoint import Checkpoint
 from simulator.curve import LOAD_AXES, describe
-from simulator.engines import choose
 from simulator.grid import Axis, Grid
 from simulator.overrides import Override
-from simulator.parallel_runs import Task, Workers, run_all
+from simulator.parallel_runs import Task, Workers, run_all, settled
 from simulator.provenance import provenance
 from simulator.quantity_text import value_of
 from simulator.replications import Report
@@ -24,7 +23,8 @@ from simulator.scenario_source import Prepared, prepare
 from simulator.statistics import Estimate, quotient
 from simulator.usl_fit import fit_usl
 
-BUDGET_SHARE: Final = 0.1  # of a single run's operations, for each point: many points, each a little coarser
+BUDGET_SHARE: Final = 0.05  # of a single run's operations, for each point: many points, each a little coarser
+PRECISION: Final = 0.05  # of each point, where none is asked for: a curve is read as a whole
 USL_AXES: Final = ("procs", "concurrency", "cores", "instances", "workers")
 
 Point = dict[str, Any]
@@ -53,8 +53,19 @@ def prepare_sweep(
     Raises ScenarioError and ThresholdError.
     """
     settings = list(grid.points())
-    prepared = [prepare(path, [*overrides, *grid.overrides(setting)], thresholds) for setting in settings]
+    prepared = [
+        _coarser(prepare(path, [*overrides, *grid.overrides(setting)], thresholds)) for setting in settings
+    ]
     return Sweep(grid, settings, prepared, prepare(path, overrides, thresholds))
+
+
+def _coarser(prepared: Prepared) -> Prepared:
+    """Return a point with a sweep's precision, unless the scenario or an option says another."""
+    scenario = prepared.scenario
+    if "precision" in scenario.run.model_fields_set:
+        return prepared
+    run = scenario.run.model_copy(update={"precision": PRECISION})
+    return replace(prepared, scenario=scenario.model_copy(update={"run": run}))
 
 
 def sweep(
@@ -70,14 +81,13 @@ def sweep(
 
     All points have the same seed: neighbours see the same arrivals and demands, and curves are smooth.
 
-    max_operations: bound of what each point simulates; None: a tenth of what a run may.
+    max_operations: bound of what each point simulates; None: a twentieth of what a run may.
     checkpoint: file that keeps each point as it is done. resume: take from it what is done already.
     Ctrl-C, or a report that answers False, gives the points that are complete, marked.
     Raises ResultError for a checkpoint of other work.
     """
     started = time.monotonic()
-    workers = workers or Workers()
-    chosen = choose(workers.engine)[0] if isinstance(workers.engine, str) else workers.engine
+    workers, chosen, notes = settled(workers or Workers())
     budget = max_operations or int(chosen.operations * BUDGET_SHARE)
     kept = None if checkpoint is None else Checkpoint(checkpoint, _identity(wanted, workers, chosen.name, budget))
     done = kept.load() if kept is not None and resume else {}
@@ -97,6 +107,7 @@ def sweep(
         **wanted.base.provenance(),
         "resumed_points": len(wanted.prepared) - len(left),
     }
+    data["provenance"]["notes"] += notes
     if kept is not None and not data["interrupted"]:
         kept.discard()
     return Answer(data)
