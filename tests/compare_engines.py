@@ -3,8 +3,8 @@
 python tests/compare_engines.py --first 0 --count 10000
 python tests/compare_engines.py SCENARIO...
 
-Prints each scenario that differs with what differs first, and the number of scenarios and operations compared; exit code
-1 if any differed.
+Prints each scenario that differs with what differs first, and the number of scenarios and operations compared; exit
+code 1 if any differed.
 """
 
 from __future__ import annotations

@@ -213,6 +213,6 @@ def choose_instance(sim: Any, s: int, source_id: int) -> int:
     """Return the index of the instance for a client's attempt, -1 if none is up."""
     service = service_at(sim, s)
     policy = service.policy
-    if service.instances == 1 and (policy == compiled.POLICY_ROUND_ROBIN or policy == compiled.POLICY_FIXED):
+    if service.instances == 1 and policy in (compiled.POLICY_ROUND_ROBIN, compiled.POLICY_FIXED):
         return 0 if instance_at(sim, service.first_instance).up else -1
     return _choose_by_policy(sim, s, source_id)

@@ -1,9 +1,10 @@
 """The compiled kernel: where it is kept, and how it comes to be there.
 
-It lies under the user's cache directory, in a directory whose name is a hash of the kernel's sources, of the versions of what
-compiled it and of the machine, because Numba's own cache does not notice an edit in an imported file. A kernel is
-compiled into a directory of its own, which then gets the final name in one step: two processes that start at once both
-compile, and one of them wins. Where nothing can be written the kernel is compiled for this process alone.
+It lies under the user's cache directory, in a directory whose name is a hash of the kernel's sources, of the versions
+of what compiled it and of the machine, because Numba's own cache does not notice an edit in an imported file. A
+kernel is compiled into a directory of its own, which then gets the final name in one step: two processes that start
+at once both compile, and one of them wins. Where nothing can be written the kernel is compiled for this process
+alone.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def user_directory() -> Path:
 
 @cache
 def _writable() -> tuple[Path | None, str]:
-    """Return a directory for compiled kernels that can be written, and why it is not the user's; None: there is none."""
+    """Return a directory for compiled kernels that can be written, None without one, and why it is not the user's."""
     wanted = user_directory()
     problem = _why_not_writable(wanted)
     if not problem:

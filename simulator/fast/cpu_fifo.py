@@ -28,7 +28,7 @@ def fifo_pick(sim: Any, c: int) -> int:
 def fifo_blocked(sim: Any, h: int, g: int) -> bool:
     """Return whether no core may run an instance's tasks."""
     host = host_at(sim, h)
-    for c in range(host.first_core, host.first_core + host.cores):
+    for c in range(host.first_core, host.first_core + host.cores):  # noqa: SIM110 - no generators when compiled
         if not is_throttled(sim, c, g):
             return False
     return True

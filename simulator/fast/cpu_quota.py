@@ -149,7 +149,8 @@ def _draw_budget(sim: Any, c: int) -> bool:
 def has_budget(sim: Any, c: int) -> bool:
     """Make sure that a core may run the task that it has.
 
-    If not, the task is queued, the core is free, and cores that lost their tasks with it lie on the stack of free cores.
+    If not, the task is queued, the core is free, and cores that lost their tasks with it lie on the stack of free
+    cores.
     """
     if host_at(sim, core_at(sim, c).host).has_quota == 0:
         return True

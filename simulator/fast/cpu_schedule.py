@@ -6,7 +6,7 @@ from typing import Any
 
 from models.records import THROTTLED_OR_PAUSED
 from simulator.compile import FIFO, ROUND_ROBIN
-from simulator.fast.cpu_cores import account, arm, change_busy, set_speed
+from simulator.fast.cpu_cores import account, arm, change_busy, idle_core, set_speed
 from simulator.fast.cpu_fifo import fifo_pick
 from simulator.fast.cpu_linux import choose, drop_delayed, linux_pick
 from simulator.fast.cpu_quota import give_up, has_budget, return_budgets
@@ -89,7 +89,7 @@ def push_free_core(sim: Any, c: int, from_idle: int) -> None:
 
 @kernel
 def serve_free_cores(sim: Any, t: int) -> None:
-    """Let the noted cores pick until each has a task with budget, else go idle; the top one tries ``t`` first if any."""
+    """Let the noted cores pick until each has a task with budget, else go idle; the top one tries ``t`` first."""
     while sim.free_core_count > 0:
         position = sim.free_core_count - 1
         code = free_core_at(sim, position).value
@@ -125,6 +125,17 @@ def lose_slice(sim: Any, c: int) -> None:
     """Give the running task's core up; the core takes another task."""
     give_up(sim, c, False)
     take_next(sim, c, 0)
+
+
+@kernel
+def end_slice(sim: Any, c: int) -> None:
+    """Send the running task to the tail; a core that is idle, as the others' quota is used up there, takes the task."""
+    h = core_at(sim, c).host
+    g = task_at(sim, core_at(sim, c).task).group
+    lose_slice(sim, c)
+    idle = idle_core(sim, h, g)
+    if idle >= 0:
+        take_next(sim, idle, 1)
 
 
 @kernel

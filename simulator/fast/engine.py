@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.compiled import HAVE_NUMBA
 from models.records import CAUSES, COUNT_IN_FLIGHT, STATION_TOTALS
@@ -33,8 +34,9 @@ def simulate(
 ) -> EngineOutput:
     """Simulate [0, end_ns) of a compiled scenario and measure [warmup_ns, end_ns).
 
-    ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws that only
-    the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops the run.
+    ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws
+    that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops
+    the run.
     """
     recording = records or check
     tables = FastTables(
@@ -53,10 +55,8 @@ def simulate(
     instances["peak_bytes"] = instances["held_bytes"]
     memory_before = instances["byte_ns"].copy()
     if reached == warmup_ns:
-        reached = _advance(tables, end_ns, progress)
-    return _output(
-        tables, before, memory_before, seed, replication, (warmup_ns, reached, end_ns), causes, recording, check
-    )
+        _advance(tables, end_ns, progress)
+    return _output(tables, before, memory_before, end_ns, seed=seed, replication=replication, warmup_ns=warmup_ns)
 
 
 def run_kernel(tables: FastTables) -> int:
@@ -96,16 +96,12 @@ class _Totals:
 def _output(
     tables: FastTables,
     before: _Totals,
-    memory_before: np.ndarray,
-    seed: int,
-    replication: int,
-    times: tuple[int, int, int],
-    causes: bool,
-    recording: bool,
-    check: bool,
+    memory_before: NDArray[np.float64],
+    end_ns: int,
+    **given: int,
 ) -> EngineOutput:
-    """Return everything; ``times``: end of the warm-up, the time reached, the time that was to be reached."""
-    warmup_ns, reached_ns, end_ns = times
+    """Return everything up to now; ``end_ns``: the time to be reached, ``given``: fields of the output."""
+    reached_ns = tables.get("now")
     after = _Totals(tables)
     window_counts = after.counts - before.counts
     window_counts[:, COUNT_IN_FLIGHT] = after.counts[:, COUNT_IN_FLIGHT]
@@ -115,12 +111,10 @@ def _output(
     workloads = tables.arrays["workloads"][: len(tables.compiled.workloads)]
     instances = tables.arrays["instances"][: len(tables.compiled.instances)]
     base_bytes = instances["memory_base_bytes"]
-    window_ns = max(1, reached_ns - warmup_ns)
+    window_ns = max(1, reached_ns - given["warmup_ns"])
     return EngineOutput(
         engine="fast",
-        seed=seed,
-        replication=replication,
-        warmup_ns=warmup_ns,
+        **given,
         end_ns=reached_ns,
         events=tables.get("handled"),
         counts=after.counts,
@@ -128,7 +122,7 @@ def _output(
         histogram=tables.arrays["histogram"]["value"].reshape(-1, BINS).copy(),
         response_sum_ns=workloads["response_sum_ns"].copy(),
         response_max_ns=workloads["response_max_ns"].copy(),
-        causes_ns=tables.arrays["cause_sums"]["value"].reshape(BINS, CAUSES).copy() if causes else None,
+        causes_ns=tables.arrays["cause_sums"]["value"].reshape(BINS, CAUSES).copy() if tables.get("summing") else None,
         stations=window,
         stations_whole=after.stations,
         stations_present_ns=measure.present_ns(tables),
@@ -136,7 +130,7 @@ def _output(
         cores_whole_ns=after.cores,
         memory_mean_bytes=base_bytes + (instances["byte_ns"] - memory_before) / window_ns,
         memory_peak_bytes=base_bytes + instances["peak_bytes"],
-        records=measure.records(tables) if recording else None,
+        records=measure.records(tables) if tables.get("recording") else None,
         interrupted=reached_ns < end_ns,
-        law_violations=measure.violations(tables) if check else [],
+        law_violations=measure.violations(tables) if tables.get("checking") else [],
     )

@@ -1,7 +1,8 @@
 """Pending time events: a binary heap, and a tournament tree for the cores' timers.
 
-Events are ordered by (time, rank, id) (see `models.ranks`). A core has one timer at most, which every change of speed sets
-anew; in the tree that costs a walk up, and no stale event remains. Among equal times the core of the lowest index wins.
+Events are ordered by (time, rank, id) (see `models.ranks`). A core has one timer at most, which every change of speed
+sets anew; in the tree that costs a walk up, and no stale event remains. Among equal times the core of the lowest
+index wins.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from simulator.fast.layout import NEVER, pending_at, timer_at
 
 
 @kernel
-def schedule(sim: Any, time_ns: int, rank: int, identifier: int, what: int, version: int) -> None:
+def schedule(  # noqa: PLR0917 - compiled by position
+    sim: Any, time_ns: int, rank: int, identifier: int, what: int, version: int
+) -> None:
     """Add a time event; ``what`` and ``version`` are for its handler."""
     key = (rank << RANK_SHIFT) | identifier
     position = sim.heap_count

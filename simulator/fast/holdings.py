@@ -1,4 +1,4 @@
-"""What a strand holds until it gives it back: visits, memory, tokens (the rules of `models.memory`, `models.tokens`)."""
+"""What a strand holds until it gives it back: visits, memory, tokens (the rules of `models.memory`, `tokens`)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ if HAVE_NUMBA:
     numba: Any = _numba  # its private parts have no types
     cgutils: Any = _cgutils
     arrayobj: Any = _arrayobj
-    try:  # no reference counts: the kernel makes no object. The option is private to Numba, so do without it if need be.
+    try:  # no reference counts: the kernel makes no object. The option is private: do without if need be.
         numba.njit(_nrt=False)
         OPTIONS["_nrt"] = False
     except (KeyError, TypeError, ValueError):

@@ -1,10 +1,11 @@
 """The kernel's tables: one dtype each, and the accessor of each.
 
-``h`` host, ``c`` core, ``g`` instance (a group of tasks on its host), ``t`` task, ``a`` strand (one thread of an attempt),
-``o`` operation, ``v`` holding (a visit, an allocation, a token), ``b`` batch, ``q`` queue: an identifier is the position of a
-row, -1 is none. Times are nanoseconds, work is in units of 2^-20 ns. Rows of strands, operations, holdings, tasks and batches are
-used again when they are free, so that memory is constant in the number of operations; ``serial`` tells two users of
-one row apart. Tables that only repeat the compiled scenario carry its columns in front of their own.
+``h`` host, ``c`` core, ``g`` instance (a group of tasks on its host), ``t`` task, ``a`` strand (one thread of an
+attempt), ``o`` operation, ``v`` holding (a visit, an allocation, a token), ``b`` batch, ``q`` queue: an identifier is
+the position of a row, -1 is none. Times are nanoseconds, work is in units of 2^-20 ns. Rows of strands, operations,
+holdings, tasks and batches are used again when they are free, so that memory is constant in the number of operations;
+``serial`` tells two users of one row apart. Tables that only repeat the compiled scenario carry its columns in front
+of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NEVER: Final = (1 << 63) - 1
 
 
 def _dtype(fields: str, *, base: np.dtype[Any] | None = None, floats: str = "", keys: str = "") -> np.dtype[Any]:
-    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, some unsigned (keys of draws)."""
+    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64 or unsigned (keys of draws)."""
     kinds: dict[str, Any] = dict.fromkeys(floats.split(), np.float64) | dict.fromkeys(keys.split(), np.uint64)
     columns: list[Any] = [(name, base[name]) for name in base.names or ()] if base is not None else []
     columns += [(name, kinds.get(name, np.int64)) for name in fields.split()]
@@ -151,19 +152,18 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
 
 _SCALARS: Final = (
     "now warmup_ns until_ns handled handled_limit started reading tracking summing recording checking grow "
-    "host_count station_count pause_count event_count workload_count instance_count service_count user_count source_count batcher_count first_pool_token first_dynamic_queue "
-    "next_strand_serial next_operation_serial next_task_serial next_batch_serial "
-    "heap_count heap_margin wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count "
-    "timer_leaves record_count "
-    + " ".join(
-        f"{name}_{field}"
-        for name in ("operation", "strand", "holding", "task", "batch")
-        for field in ("free", "top", "used", "margin_at")
-    )
-    + " heap_margin_at record_margin_at"
+    "host_count station_count pause_count event_count workload_count instance_count service_count user_count "
+    "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
+    "next_strand_serial next_operation_serial next_task_serial next_batch_serial heap_count heap_margin_at "
+    "wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count"
 )
+_ROW_SCALARS: Final = [
+    f"{name}_{field}"
+    for name in ("operation", "strand", "holding", "task", "batch")
+    for field in ("free", "top", "used", "margin_at")
+]
 STATE: Final = np.dtype(
-    [(name, np.int64) for name in _SCALARS.split()]
+    [(name, np.int64) for name in (*_SCALARS.split(), *_ROW_SCALARS)]
     + [(name, np.int64) for table in TABLES for name in (table, f"{table}_length")],
     align=True,
 )

@@ -1,8 +1,8 @@
 """Whole-program compilation: all functions of the kernel are optimized together, once.
 
 Numba optimizes and translates every function with everything that it calls, so that a kernel of two hundred functions
-is compiled dozens of times over. Here each function of the kernel is left as it comes from the front end, and they are linked
-and optimized when the entry is; as nothing else calls them, they become private to it.
+is compiled dozens of times over. Here each function of the kernel is left as it comes from the front end, and they
+are linked and optimized when the entry is; as nothing else calls them, they become private to it.
 
 This uses private parts of Numba. Where they are missing the kernel still compiles, in minutes instead of seconds.
 """

@@ -1,7 +1,7 @@
 """Links and batches: channels, transfers, flushers (the rules of `models.link` and `models.batching`).
 
-A link carries a strand's bytes or a batch. So that both are one kind of cargo, the batcher of number n uses row n of the
-strands for the batch that it sends; no attempt uses these rows.
+A link carries a strand's bytes or a batch. So that both are one kind of cargo, the batcher of number n uses row n of
+the strands for the batch that it sends; no attempt uses these rows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from simulator.fast.totals import arrive, change, depart
 
 @kernel
 def _transferred(sim: Any, n: int, a: int) -> bool:
-    """Let a cargo leave its channel and travel for the delay; returns True if it is a batch that has arrived at once."""
+    """Let a cargo leave its channel and travel for the delay; returns True if it is a batch that arrived at once."""
     link = link_at(sim, n)
     cargo = strand_at(sim, a)
     station_at(sim, link.station).bytes += cargo.size_bytes

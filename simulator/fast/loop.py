@@ -177,7 +177,7 @@ def _first_event(sim: Any) -> int:
 
 @inlined
 def _next_of_cascade(sim: Any) -> int:
-    """Take what the cascade does next; returns the strand to go on, -1 if there is none, -2 at the end of the cascade."""
+    """Take what the cascade does next; returns the strand to go on, -1 if there is none, -2 at the end of it."""
     if sim.start_head != sim.start_tail:
         a = start_at(sim, sim.start_head & sim.start_mask).value
         sim.start_head += 1

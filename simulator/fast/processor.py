@@ -28,7 +28,7 @@ from simulator.fast.cpu_linux import (
 from simulator.fast.cpu_quota import blocked, has_budget, run_queue, tell_waiting
 from simulator.fast.cpu_round_robin import shortest_queue
 from simulator.fast.cpu_schedule import (
-    lose_slice,
+    end_slice,
     push_free_core,
     repick,
     serve_free_cores,
@@ -112,7 +112,7 @@ def _go_on(sim: Any, c: int, t: int) -> None:
     discipline = host_at(sim, core.host).discipline
     if discipline == ROUND_ROBIN:
         if core.slice_left_ns <= 0 and shares(sim, c):
-            lose_slice(sim, c)
+            end_slice(sim, c)
             return
     elif discipline == LINUX and core.repick:
         core.repick = 0
@@ -298,7 +298,7 @@ def _continue_or_switch(sim: Any, c: int) -> None:
         return
     sim.free_core_count -= 1
     if core.slice_left_ns <= 0 and shares(sim, c):
-        lose_slice(sim, c)
+        end_slice(sim, c)
     else:
         arm(sim, c)
 

@@ -1,4 +1,4 @@
-"""Who executes the bursts of an attempt: its own task, an event loop, a blocking worker (the rules of `models.runner`)."""
+"""Who executes the bursts of an attempt: its own task, an event loop, a worker (the rules of `models.runner`)."""
 
 from __future__ import annotations
 

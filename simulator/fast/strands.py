@@ -31,7 +31,9 @@ def enter(sim: Any, a: int, cause: int) -> None:
 
 
 @inlined
-def prepare(sim: Any, a: int, place: int, place_id: int, cause: int, resume: int) -> None:
+def prepare(  # noqa: PLR0917 - compiled by position
+    sim: Any, a: int, place: int, place_id: int, cause: int, resume: int
+) -> None:
     """Be about to wait at a place, and go on as ``resume`` says."""
     enter(sim, a, cause)
     strand = strand_at(sim, a)

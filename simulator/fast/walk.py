@@ -412,7 +412,7 @@ def _pass_holdings_on(sim: Any, a: int, parent: int) -> None:
 def _resume(sim: Any, a: int, step: Any) -> int:
     """Go on after a wait in the middle of a stage."""
     resume = strand_at(sim, a).resume
-    if resume == GO_ON or resume == GOT_WORKER:
+    if resume in (GO_ON, GOT_WORKER):
         return NEXT
     if resume == HOPPED:
         return _hopped(sim, a)

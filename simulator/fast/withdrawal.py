@@ -32,7 +32,7 @@ def _withdraw(sim: Any, a: int) -> None:
     """Take a strand out of its place and wake it, unless it has to stay until it is woken."""
     place = strand_at(sim, a).place
     place_id = strand_at(sim, a).place_id
-    if place == NOWHERE or place == AT_JOIN:
+    if place in (NOWHERE, AT_JOIN):
         return
     if place == IN_OPEN_BATCH:
         if not withdraw_from_batch(sim, place_id, a):
@@ -54,7 +54,7 @@ def _withdraw(sim: Any, a: int) -> None:
 
 @kernel
 def take_out(sim: Any, a: int, outcome: int) -> None:
-    """Make a strand end with an outcome, and with it the parallel branches that it waits for; the first outcome stays."""
+    """Make a strand end with an outcome, and with it the branches that it waits for; the first outcome stays."""
     if strand_at(sim, a).end_outcome >= 0:
         return
     strand_at(sim, a).end_outcome = outcome
