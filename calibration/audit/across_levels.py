@@ -95,8 +95,11 @@ def _interactive_fit(closed: Sequence[Level]) -> Fit | None:
 
 
 def _is_count(each: float) -> bool:
-    """Return whether operations circulating in a process can be a whole number, as far as a fit tells."""
-    return abs(each / max(round(each), 1) - 1.0) < 0.05
+    """Return whether so many operations may circulate in a process: one, or clearly several.
+
+    Several cannot be told to a whole number where response times hardly vary beside the think time.
+    """
+    return abs(each - 1.0) < 0.05 or each > 1.5
 
 
 def _report_interactive(ledger: Ledger, level: Level, stated: float, expected: float, fit: Fit) -> None:
@@ -177,12 +180,17 @@ def _cpu(level: Level) -> float | None:
 def _proportional(
     levels: Sequence[Level], name: str, target: Numbers, throughput: Numbers, *, fixed: bool
 ) -> Fit | None:
-    """Fit a figure as a cost per operation, then with a fixed part too."""
+    """Fit a figure as a cost per operation, or with a fixed part too.
+
+    fixed: whether a fixed part is likely, so that a level that it explains is not odd; else it is only looked
+    for where a cost per operation fails at several levels.
+    """
     allowed = _array([MEASUREMENT + rounding_of(level, "throughput_per_s", name) for level in levels])
     tolerance, smallest = allowed * target, np.maximum(ODD, 1.5 * allowed) * target
-    designs = [throughput[:, None]]
-    if fixed:
-        designs.append(np.column_stack([throughput, np.ones_like(throughput)]))
+    designs = [throughput[:, None], np.column_stack([throughput, np.ones_like(throughput)])]
+    alone = first_that_holds(designs[:1], target, tolerance, smallest)
+    if alone is not None and not fixed:
+        return alone
     return first_that_holds(designs, target, tolerance, smallest)
 
 
@@ -225,7 +233,7 @@ def check_forced_flow(levels: Sequence[Level], ledger: Ledger) -> None:
         checked = True
         target = _array([_flow(level, name) or 0.0 for level in flowing])
         throughput = _array([level.throughput_per_s for level in flowing])
-        fit = _proportional(flowing, name, target, throughput, fixed=True)
+        fit = _proportional(flowing, name, target, throughput, fixed=False)
         ledger.check("forced_flow", len(flowing))
         if fit is None:
             ledger.skip("forced_flow", "the traffic of an operation changes from level to level")

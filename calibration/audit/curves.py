@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from calibration.audit.findings import Ledger
-from calibration.audit.means import mean_of
-from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
-from calibration.audit.words import shown, slips
+from calibration.audit.shape import common_statistics
+from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of, sampling_factor
+from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 
 
@@ -57,56 +56,65 @@ def check_offered(levels: Sequence[Level], ledger: Ledger) -> None:
 
 
 def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
-    """A level below both neighbours in throughput, or in response time, is out of line.
+    """A level that stands out from both neighbours against the course of the curve is out of line.
 
-    Throughput may fall for good past its peak, and response times may fall at first where batches fill; but
-    neither comes back.
+    Throughput may fall for good past its peak, so only a dip that heals is one. Response times may fall where
+    batches fill and then rise, but not rise, fall and rise again, nor rise for one level alone.
     """
-    loads = sorted({level.load for level in levels if level.load})
+    loads = {level.load for level in levels if level.load}
     if len(loads) < 3 or len(loads) < len(levels):
         ledger.skip("monotonicity", "it takes three levels of different load, once each")
         return
     ordered = sorted(levels, key=lambda level: level.load or 0.0)
-    for (before, level), (_, after) in pairwise(pairwise(ordered)):
-        ledger.check("monotonicity")
-        _dip(
-            ledger,
-            (before, level, after),
-            "throughput_per_s",
-            [one.throughput_per_s for one in (before, level, after)],
-        )
-        means = [mean_of(one) for one in (before, level, after)]
-        estimated = level.mean_s is None
-        if None not in means:
-            name = "mean_s" if not estimated else "p50"
-            _dip(ledger, (before, level, after), name, [mean or 0.0 for mean in means])
+    ledger.check("monotonicity", len(ordered) - 2)
+    throughput = [level.throughput_per_s for level in ordered]
+    for place in range(1, len(ordered) - 1):
+        if _dips(throughput, place, _allowed(ordered, place, "throughput_per_s")):
+            _report(ledger, ordered, place, "throughput_per_s", throughput)
+    for name in common_statistics(ordered):
+        values = [level.figure(name) or 0.0 for level in ordered]
+        for place in range(1, len(ordered) - 1):
+            allowed = _allowed(ordered, place, name)
+            rising = place >= 2 and values[place - 1] >= values[place - 2] * (1.0 - MEASUREMENT)
+            if (rising and _dips(values, place, allowed)) or _stands_up(values, place, allowed):
+                _report(ledger, ordered, place, name, values)
 
 
-def _dip(ledger: Ledger, around: tuple[Level, Level, Level], name: str, values: Sequence[float]) -> None:
-    """Report a figure that falls below that of the lower load and rises again above it."""
-    before, level, after = around
-    allowed = ODD + rounding_of(level, name) + rounding_of(before, name)
-    falls = values[1] < values[0] * (1.0 - allowed)
-    comes_back = values[2] >= values[0] * (1.0 - MEASUREMENT)
-    if (
-        not (falls and comes_back)
-        or ledger.found_at("interactive", level)
-        or ledger.found_at("little", level)
-    ):
+def _allowed(levels: Sequence[Level], place: int, name: str) -> float:
+    noise = ODD if name == "throughput_per_s" else ODD * sampling_factor(name)
+    return noise + max(rounding_of(level, name) for level in levels[place - 1 : place + 2]) * 2.0
+
+
+def _dips(values: Sequence[float], place: int, allowed: float) -> bool:
+    """Return whether a figure falls below that of the lower load and comes back at the higher."""
+    before, value, after = values[place - 1 : place + 2]
+    return value < before * (1.0 - allowed) and after >= before * (1.0 - MEASUREMENT)
+
+
+def _stands_up(values: Sequence[float], place: int, allowed: float) -> bool:
+    """Return whether a figure is above that of the higher load, which continues that of the lower."""
+    before, value, after = values[place - 1 : place + 2]
+    return value > after * (1.0 + allowed) and after >= before * (1.0 - MEASUREMENT)
+
+
+def _report(ledger: Ledger, levels: Sequence[Level], place: int, name: str, values: Sequence[float]) -> None:
+    level = levels[place]
+    before, value, after = values[place - 1 : place + 2]
+    others = (before + after) / 2.0
+    if any(ledger.found_at(law, level) for law in ("interactive", "little", "monotonicity")):
         return
-    what = "throughput" if name == "throughput_per_s" else "response time"
     ledger.find(
         "monotonicity",
         "implausible",
         level,
-        f"the {what} is {shown(name, values[1])}, below {shown(name, values[0])} at {before.name} and "
-        f"{shown(name, values[2])} at {after.name}",
+        f"the {named(name)} is {shown(name, value)}, {'below' if value < others else 'above'} "
+        f"{shown(name, before)} at {levels[place - 1].name} and {shown(name, after)} at {levels[place + 1].name}",
         figures=(name,),
-        stated=values[1],
-        expected=values[0],
+        stated=value,
+        expected=others,
         explanations=(
-            *slips(values[1], (values[0] + values[2]) / 2),
-            "a disturbance during this level",
+            *slips(value, others),
+            "a disturbance of one of these levels",
             "another machine or setting",
         ),
     )

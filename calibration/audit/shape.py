@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from calibration.audit.findings import Ledger
-from calibration.audit.tolerances import ODD, rounding_of
+from calibration.audit.tolerances import ODD, rounding_of, sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 from simulator.measures import percentile_name
@@ -28,7 +28,7 @@ FEWEST_LEVELS: Final = 4
 FEWEST_STATISTICS: Final = 3
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-NOISE: Final = 0.015
+NOISE: Final = 0.01
 """Of the logarithm of a proportion, from finite samples, beside what the other levels show among themselves."""
 FACTOR: Final = 2.3
 """How many times the noise a level must be out of line; clean reports by theory reach 1.5."""
@@ -127,6 +127,7 @@ def _out_of_line(
     table = _gamma_proportions(names)
     nearest = ((proportions[:, None, :] - table[None]) ** 2).sum(axis=2).argmin(axis=1)
     spreads, left_over = np.log(_SPREADS[nearest]), proportions - table[nearest]
+    weights = np.array([sampling_factor(name) for name in names])
     found = []
     for index in range(len(proportions)):
         others = np.array([other for other in range(len(proportions)) if other != index])
@@ -137,11 +138,11 @@ def _out_of_line(
             design = np.column_stack([design, np.clip(spreads, low - margin, high + margin)])
         fitted, *_ = np.linalg.lstsq(design[others], left_over[others], rcond=None)
         scatter = left_over[others] - design[others] @ fitted
-        noise = float(np.sqrt((scatter**2).sum() / max(len(others) - design.shape[1], 1)))
+        noise = float(np.sqrt(((scatter / weights) ** 2).sum() / max(len(others) - design.shape[1], 1)))
         outside = max(low - float(spreads[index]), float(spreads[index]) - high, 0.0)
         off = left_over[index] - design[index] @ fitted
         allowed = NOISE + noise + EXTRAPOLATION * outside + float(own_noise[index])
-        found.append((float(np.linalg.norm(off)) / allowed, off))
+        found.append((float(np.linalg.norm(off / weights)) / allowed, off))
     return found
 
 

@@ -20,6 +20,17 @@ LONE_ROUNDING: Final = 1.0
 """Share of the rounding that is allowed on top: 1 for the worst case."""
 
 
+TAIL_NOISE: Final = 0.25
+"""Power of the operations beyond p90 over those beyond a percentile, by which its sampling noise grows: between
+0 of a narrow and 0.5 of a heavy tail."""
+
+
+def sampling_factor(name: str) -> float:
+    """Return how much more a statistic varies from sample to sample than a median: tails rest on few operations."""
+    percent = 50.0 if name == "mean_s" else 99.9 if name == "p999" else float(name[1:])
+    return float(max(1.0, (10.0 / max(100.0 - percent, 0.1)) ** TAIL_NOISE))
+
+
 def rounding_of(level: Level, *names: str) -> float:
     """Return the relative rounding of a product or quotient of figures of a level."""
     return LONE_ROUNDING * sum(level.relative_rounding(name) for name in names)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from calibration.levels import Claim, LevelTable
@@ -174,7 +177,7 @@ class _Table:
                 "unreadable", figures.place, f"{meaning.name} is {cell!r}, which is no number; it is left out"
             )
             return
-        value = self._scaled(figures, meaning, found)
+        value = self._scaled(figures, meaning, self._as_in_column(meaning, cell, found))
         if value is None:
             return
         percent = percent_of(figure)
@@ -186,6 +189,25 @@ class _Table:
             figures.set(figure, int(value.value))
         else:
             figures.set(figure, value)
+
+    def _as_in_column(self, meaning: _Meaning, cell: str, found: Printed) -> Printed:
+        """Return a number as finely rounded as its column: where decimals differ, zeros at the end were dropped."""
+        decimals, digits = self._fineness(meaning.place)
+        if len(decimals) < 2 or found.value == 0 or "e" in cell.lower():
+            return found
+        half_unit = 0.5 * 10.0 ** (math.floor(math.log10(abs(found.value))) - digits + 1)
+        return replace(found, half_unit=min(found.half_unit, half_unit))
+
+    @cache  # noqa: B019 - lives as long as the table is read
+    def _fineness(self, place: int) -> tuple[frozenset[int], int]:
+        """Return the numbers of decimals in a column, and its most significant digits."""
+        numbers = [
+            match[0]
+            for _, cells in self._rows
+            if place < len(cells) and (match := re.search(r"\d+(?:\.\d+)?", cells[place].replace(",", "")))
+        ]
+        decimals = frozenset(len(text.partition(".")[2]) for text in numbers)
+        return decimals, max((len(text.replace(".", "").lstrip("0")) for text in numbers), default=1)
 
     def _scaled(self, figures: Figures, meaning: _Meaning, found: Printed) -> Printed | None:
         """Return a figure in SI units: a unit in the cell beats that of the column."""
