@@ -93,9 +93,13 @@ class Skeleton:
             return exact * min(population, 1.0)
         return exact + share * (self._throughput(below + 1, think_time_s) - exact)
 
-    def _throughput(self, population: int, think_time_s: float) -> float:
+    def demand_at(self, population: float) -> float:
+        """Return the CPU of an operation [s] with so many circulating, with what crowding adds."""
         crowding = max(math.log2(population / (self.crowded_from or self.threads)), 0.0)
-        demand_s = self.demand_s * (1.0 + self.overload * crowding)
+        return self.demand_s * (1.0 + self.overload * crowding)
+
+    def _throughput(self, population: int, think_time_s: float) -> float:
+        demand_s = self.demand_at(population)
         rates = self.work_rates(population)
         wait_s = self.wait_s + think_time_s
         scale = min(

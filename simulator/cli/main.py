@@ -22,6 +22,7 @@ from simulator.cli.limits import limits
 from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.cli.sweep import sweep
+from simulator.cli.validate import validate
 from simulator.output_files import OutputError
 from simulator.result import ResultError
 from simulator.thresholds import ThresholdError
@@ -47,6 +48,7 @@ app.command()(limits)
 app.command()(compare)
 app.command()(report)
 app.command()(audit)
+app.command()(validate)
 app.command()(doctor)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(calibrate.app, name="calibrate")
