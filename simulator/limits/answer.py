@@ -133,7 +133,11 @@ class _Session:
     def _search(self, axis: Axis) -> dict[str, Limit]:
         operations = FINEST_SHARE * self._laboratory.engine.operations
         search = Search(self._laboratory, axis, self._empty, self._asked.precision, operations)
-        return {level: search.limit(level, criteria) for level, criteria in self._levels.items()}
+        found: dict[str, Limit] = {}
+        for level, criteria in self._levels.items():
+            limit = search.limit(level, criteria)
+            found[level] = search.at_least(limit, criteria, found[max(found, key=LEVELS.index)]) if found else limit
+        return found
 
     def _row(self, limit: Limit, axis: Axis) -> dict[str, Any]:
         """Return one level's entry."""

@@ -14,12 +14,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 from models.errors import InvalidField
-from models.units import Quantity
+from models.scenario import Scenario
+from models.units import BANDWIDTH, RATE, SIZE, TIME, Quantity
 from simulator.measures import is_maximum
-from simulator.thresholds import GRAMMAR, METRICS, OPERATORS, SHARE, Metric, ThresholdError, parse
+from simulator.quantity_text import BANDWIDTH as BANDWIDTHS
+from simulator.quantity_text import RATE as RATES
+from simulator.quantity_text import SHARE as SHARES
+from simulator.quantity_text import SIZE as SIZES
+from simulator.quantity_text import TIME as TIMES
+from simulator.quantity_text import estimate_text
+from simulator.thresholds import EXAMPLE, GRAMMAR, METRICS, OPERATORS, SHARE, Metric, ThresholdError, parse
 
 LEVELS: Final = ("recommended", "safe", "tolerable")
 
@@ -32,6 +39,9 @@ ONLY_LIMITS: Final = {
     "memory_headroom": Metric("memory_headroom", SHARE, by_workload=False),
 }
 RELATIVE: Final = ("slowdown", "efficiency")  # to the nearly empty system
+
+GROWTH: Final = "growth."
+"""What the growth of each kind of station begins with among the measures."""
 
 STABILITY: Final = "growth < 0.2%"
 """Of the arrivals at a station, in the measured window: a queue that grows by more is not stationary."""
@@ -76,6 +86,10 @@ FAMILIES: Final = {
 ASKED_OF_A_LOAD: Final = ("throughput", "goodput")
 
 
+PRINTED: Final = {TIME.name: TIMES, RATE.name: RATES, SIZE.name: SIZES, BANDWIDTH.name: BANDWIDTHS}
+"""How values of a quantity are printed; what is in none of these is a share."""
+
+
 @dataclass(frozen=True)
 class Criterion:
     """One condition on a load.
@@ -108,6 +122,14 @@ class Criterion:
         """Return whether a value keeps the criterion; an undefined one does not."""
         return OPERATORS[self.comparison](value, self.limit)
 
+    def print(self, value: float) -> str:
+        """Print a value of the criterion in its unit, to three digits."""
+        if self.metric == "slowdown":
+            return f"{value:.3g}x"
+        known = METRICS.get(self.metric)
+        printed = SHARES if known is None else PRINTED.get(known.quantity.name, SHARES)
+        return estimate_text(value, printed, brief=True)
+
 
 @dataclass(frozen=True)
 class Given:
@@ -129,7 +151,7 @@ def read(text: str, workloads: Sequence[str]) -> Criterion:
     if match is None or (name in METRICS and name not in ONLY_LIMITS):
         return _from_threshold(text, workloads)
     if name == "growth":
-        return Criterion(text, name, "growth", None, match["operator"], _number(text, SHARE, match["value"]))
+        return Criterion(text, name, GROWTH, None, match["operator"], _number(text, SHARE, match["value"]))
     if name not in ONLY_LIMITS:
         known = [*METRICS, *ONLY_LIMITS]
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -168,7 +190,7 @@ def _number(text: str, quantity: Quantity, value: str) -> float:
         raise ThresholdError(f"{text!r}: {problem}") from None
 
 
-def by_level(given: Given, scenario: Any) -> dict[str, list[Criterion]]:
+def by_level(given: Given, scenario: Scenario) -> dict[str, list[Criterion]]:
     """Return the criteria of each level, stability first.
 
     A default stands where nothing given is about the same thing, and where the scenario has what it is about.
@@ -182,19 +204,27 @@ def by_level(given: Given, scenario: Any) -> dict[str, list[Criterion]]:
         for criterion in asked:
             _check(criterion, closed)
         taken = {FAMILIES.get(criterion.metric, criterion.metric) for criterion in asked}
-        standing = [replace(read(STABILITY, workloads), default=True)]
+        standing = [replace(read(STABILITY, workloads), default=True)] if can_grow(scenario) else []
         if given.defaults:
             offered = [replace(read(text, workloads), default=True) for text in DEFAULTS[level]]
-            standing += [one for one in offered if FAMILIES[one.metric] not in taken and _applies(one, scenario)]
+            standing += [one for one in offered if FAMILIES[one.metric] not in taken and applies(one, scenario)]
         levels[level] = [*standing, *asked]
+        if not levels[level]:
+            raise ThresholdError(f"{level}: no criterion is left; accepted: at least one, such as {EXAMPLE}")
         _check_together(level, levels[level])
     _check_order(levels)
     return levels
 
 
-def _applies(criterion: Criterion, scenario: Any) -> bool:
+def can_grow(scenario: Scenario) -> bool:
+    """Return whether queues can grow without end: closed clients that wait for their answers bound them."""
+    return any(workload.kind != "closed" or workload.timeout is not None for workload in scenario.workloads)
+
+
+def applies(criterion: Criterion, scenario: Scenario) -> bool:
+    """Return whether a scenario has what a default criterion is about."""
     if criterion.metric == "efficiency":
-        return bool(scenario.workloads[0].kind == "closed")
+        return scenario.workloads[0].kind == "closed"
     if criterion.metric == "memory_headroom":
         return any(service.memory is not None for service in scenario.services.values())
     return True

@@ -38,6 +38,7 @@ RESPONSES_PER_SPIKE: Final = 100
 OPERATIONS_PER_SPIKE: Final = 500  # at the load before it
 OPERATIONS: Final = 400_000  # whose records are kept, at most, in one replication
 BRACKET: Final = 0.02  # between a load that returns and one that never does, relative
+NEAR: Final = 1.25  # times: loads whose drifts lie on a line
 LOWEST: Final = 1 / 16  # of the load that is asked about
 STEPS: Final = 12
 
@@ -69,8 +70,8 @@ class Recovery:
     """What became of a spike at one load.
 
     return_s: after the spike's end, mean over replications; None where not all returned within the observation.
-    expected_s: from the drift of the backlog where they did not; infinite if it does not shrink.
-    drift_per_s: change of what is inside, relative to the arrivals, in the last part of the observation.
+    expected_s: from the drift of the backlog where they did not; infinite if it is not seen to shrink.
+    drift: change of what is inside, towards the end of the observation [per ns].
     """
 
     load: float
@@ -149,15 +150,14 @@ class Spikes:
         observed_s = seconds(story.end_ns - story.stop_ns)
         if len(done) == len(returned):
             return Recovery(load, story, seconds(float(np.mean(done))), None, -1.0, observed_s)
-        backlog, drift = self._drift(scenario, story, numbers)
-        expected_s = observed_s + backlog / -drift / NS_PER_S if drift < 0 else math.inf
+        backlog, drift, noise = self._drift(scenario, story, numbers)
+        expected_s = observed_s + backlog / -drift / NS_PER_S if drift < -noise else math.inf
         return Recovery(load, story, None, expected_s, drift, observed_s)
 
-    def _drift(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> tuple[float, float]:
-        """Return how many are inside at the end, and the rate at which that changes [per ns].
+    def _drift(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> tuple[float, float, float]:
+        """Return how many are inside at the end, the rate at which that changes [per ns], and its half-width.
 
-        From the mean numbers at the stations in the two halves of the observation's last two thirds, abandoned
-        attempts included. A change within its noise counts as none: the backlog is not seen to shrink.
+        From the mean numbers at the stations in the last two thirds of the observation, abandoned attempts included.
         """
         part_ns = (story.end_ns - story.stop_ns) // 3
         edges = [story.stop_ns + part_ns, story.stop_ns + 2 * part_ns, story.end_ns]
@@ -167,10 +167,9 @@ class Spikes:
         ]
         changes = [late - early for early, late in zip(*inside, strict=True)]
         estimate = interval(changes)
-        change, noise = estimate.value or 0.0, estimate.half_width or 0.0
-        slope = change / part_ns
+        slope = (estimate.value or 0.0) / part_ns
         backlog = max(float(np.mean(inside[1])) + slope * part_ns / 2, 0.0)
-        return backlog, slope if abs(change) > noise or change > 0 else max(slope, 0.0)
+        return backlog, slope, (estimate.half_width or 0.0) / part_ns
 
     def begins(self, most: float) -> dict[str, Any]:
         """Return the load at which a spike is first not recovered from, up to a load.
@@ -194,14 +193,18 @@ class Spikes:
         return {"load": self._zero_drift(low, high), "returns_at": low, "never_at": high}
 
     def _zero_drift(self, low: float, high: float) -> float:
-        """Return where the drift is zero, if the backlog shrinks slowly below and grows above; else the bracket's end.
+        """Return where the drift of the backlog is zero, by a straight line through what was seen near a bracket.
 
-        Straight line between the two loads, in which the drift is nearly linear.
+        Below it the backlog shrinks, however slowly. Where the lower load returned at once the boundary lies between
+        the two: there it is the spike that does, or does not, bring the system into its bad state.
         """
-        below, above = self.at(low), self.at(high)
-        if below.return_s is None and below.drift < 0 < above.drift:
-            return low + (high - low) * below.drift / (below.drift - above.drift)
-        return low
+        stuck = [one for one in self._seen.values() if one.return_s is None and low / NEAR <= one.load <= high * NEAR]
+        if len(stuck) < 2:
+            return low
+        slope, intercept = np.polyfit([one.load for one in stuck], [one.drift for one in stuck], 1)
+        zero = -intercept / slope if slope > 0 else low
+        reach = high * (NEAR if self.at(low).return_s is None else 1.0)
+        return float(min(max(zero, low), reach))
 
 
 def _with_spike(scenario: Scenario, story: Story, factor: float) -> Scenario:

@@ -84,6 +84,15 @@ class Search:
             return Limit(level, None, None, None, binding, False, False, trial, series)
         return self._refined(level, criteria, low, high)
 
+    def at_least(self, limit: Limit, criteria: Sequence[Criterion], stricter: Limit) -> Limit:
+        """Return a limit that is not below that of a stricter level, whose trial keeps the criteria too."""
+        if stricter.load is None or stricter.trial is None or stricter.load <= (limit.load or 0):
+            return limit
+        series = self.series(stricter.trial, criteria)
+        if not keeps(series):
+            return limit
+        return replace(limit, load=stricter.load, trial=stricter.trial, series=series, confirmed=True)
+
     def series(self, trial: Trial, criteria: Sequence[Criterion]) -> dict[Criterion, Series]:
         """Return each criterion's values in a trial."""
         return {criterion: trial.values(criterion, self.base) for criterion in criteria}

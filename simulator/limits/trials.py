@@ -19,7 +19,8 @@ import numpy as np
 from models.scenario import Scenario
 from models.units import NS_PER_S
 from simulator.engines import Engine, choose
-from simulator.limits.criteria import Criterion
+from simulator.limits.criteria import GROWTH, Criterion
+from simulator.limits.root import statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
 from simulator.pilot import PILOT_REPLICATION, Pilot, explore, round_up
@@ -33,6 +34,8 @@ FEWEST_OPERATIONS: Final = 200  # in a replication's window
 PILOT_SHARE: Final = 0.02  # of the engine's budget, for one pilot
 FIRST_SLICE_NS: Final = 1_000_000
 RESPONSES_PER_WINDOW: Final = 20
+CYCLES_PER_WINDOW: Final = 5  # of a closed workload's users, think time included
+CYCLES_PER_WARMUP: Final = 2
 WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to saturation than its pilot
 GROWING: Final = ("cpu", "link", "batcher", "balancer", "lock", "pool", "workers")
 
@@ -64,7 +67,7 @@ class TrialTotals(Totals):
         measures["memory_headroom"] = 1.0 - max(self._memory_shares(), default=math.nan)
         workload = self.compiled.scenario.workloads[0]
         measures["throughput_per_proc"] = measures["workloads.0.throughput_per_s"] / workload.procs
-        measures["growth"] = max([0.0, *_growths(output, self.compiled)])
+        measures.update(_growths(output, self.compiled))
 
     def _memory_shares(self) -> Iterable[float]:
         for index, instance in enumerate(self.compiled.instance_names):
@@ -72,15 +75,21 @@ class TrialTotals(Totals):
                 yield self.measures[-1][f"instances.{index}.memory_bytes.peak"] / instance.memory_bytes
 
 
-def _growths(output: EngineOutput, compiled: Any) -> Iterable[float]:
-    """Yield for each station by how much it fills up in the window, as a share of its arrivals.
+def _growths(output: EngineOutput, compiled: Any) -> dict[str, float]:
+    """Return by how much each kind of station of a service fills up in the window, as a share of its arrivals.
 
-    Abandoned attempts are in it, which an account of the operations would miss.
+    All instances together: a part of so many is noise. Abandoned attempts are in it, which an account of the
+    operations would miss.
     """
+    arrivals: dict[str, int] = {}
+    grown: dict[str, int] = {}
     for index, station in enumerate(compiled.stations):
-        arrivals = int(output.stations["arrivals"][index])
-        if station.kind in GROWING and arrivals:
-            yield (arrivals - int(output.stations["departures"][index])) / arrivals
+        if station.kind in GROWING:
+            name = f"{GROWTH}{station.service}.{station.name}"
+            arrived = int(output.stations["arrivals"][index])
+            arrivals[name] = arrivals.get(name, 0) + arrived
+            grown[name] = grown.get(name, 0) + arrived - int(output.stations["departures"][index])
+    return {name: grown[name] / count if count else 0.0 for name, count in arrivals.items()}
 
 
 @dataclass
@@ -93,6 +102,8 @@ class Trial:
 
     def values(self, criterion: Criterion, base: Trial | None) -> list[float]:
         """Return the criterion's value in each replication; base: the nearly empty system's trial."""
+        if criterion.field == GROWTH:
+            return self._growth(criterion)
         series = self.totals.series(criterion.field)
         if not criterion.relative:
             return series
@@ -100,6 +111,11 @@ class Trial:
             raise ValueError(f"{criterion.text}: needs the nearly empty system")
         unit = base.estimate(criterion.field, criterion.maximal).value
         return [value / unit if unit else math.nan for value in series]
+
+    def _growth(self, criterion: Criterion) -> list[float]:
+        """Return the growth of the stations that fill up most, beyond what is noise."""
+        every = [self.totals.series(name) for name in self.totals.measures[0] if name.startswith(GROWTH)]
+        return max(every, key=lambda series: statistic(criterion, series), default=[0.0] * self.totals.replications)
 
     def estimate(self, name: str, maximal: bool = False) -> Estimate:
         """Estimate a measure over the replications."""
@@ -145,11 +161,12 @@ class Laboratory:
             duration_ns = measured_ns
         else:
             tail = float(np.quantile(pilot.responses_ns, 0.99)) if len(pilot.responses_ns) else 0.0
-            wanted = max(operations, FEWEST_OPERATIONS) / rate_per_ns
+            wanted = max(operations, FEWEST_OPERATIONS, CYCLES_PER_WINDOW * _users(scenario)) / rate_per_ns
             duration_ns = round_up(max(wanted, RESPONSES_PER_WINDOW * tail))
         warmup_ns = pilot.warmup_ns
         if run.warmup == "auto":
-            warmup_ns = max(warmup_ns, int(WARMUP_SHARE * duration_ns))
+            cycle_ns = _users(scenario) / rate_per_ns if rate_per_ns else 0.0
+            warmup_ns = round_up(max(warmup_ns, WARMUP_SHARE * duration_ns, CYCLES_PER_WARMUP * cycle_ns))
         return Window(warmup_ns, duration_ns, rate_per_ns)
 
     def _pilot(self, scenario: Scenario) -> Pilot:
@@ -162,12 +179,10 @@ class Laboratory:
         events = max(self.engine.events * operations // self.engine.operations, 10_000)
         bounded = replace(self.engine, operations=operations, events=events)
         given_ns = None if scenario.run.warmup == "auto" else int(scenario.run.warmup)
-        users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
-
         def simulate(end_ns: int) -> EngineOutput:
             return self._simulate(compiled, PILOT_REPLICATION, 0, end_ns, records=True)
 
-        pilot = explore(bounded, simulate, FIRST_SLICE_NS, given_ns, users)
+        pilot = explore(bounded, simulate, FIRST_SLICE_NS, given_ns, _users(scenario))
         self._pilots = [*self._pilots[-20:], (scenario, pilot)]
         return pilot
 
@@ -260,6 +275,11 @@ def percents_of(criteria: Iterable[Criterion]) -> list[float]:
     """Return the percentiles that trials must measure."""
     asked = {criterion.percent for criterion in criteria if criterion.percent is not None}
     return sorted({*STANDARD_PERCENTS, *asked})
+
+
+def _users(scenario: Scenario) -> int:
+    """Return how many operations the closed workloads keep circulating."""
+    return sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
 
 
 def _open(scenario: Scenario) -> list[int]:

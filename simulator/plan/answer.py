@@ -1,0 +1,194 @@
+"""`plan(scenario)`: the cheapest configuration that serves the scenario's load, as plain data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from models.scenario import Scenario
+from simulator.assembly import scenario_hash
+from simulator.engines import Engine
+from simulator.limits.binding import result_data
+from simulator.limits.criteria import (
+    DEFAULTS,
+    FAMILIES,
+    STABILITY,
+    Criterion,
+    applies,
+    can_grow,
+    read,
+    reject_impossible,
+)
+from simulator.limits.trials import REPLICATIONS, Laboratory, chosen_for_search, percents_of
+from simulator.plan.judge import Judge, Verdict, empty_axis
+from simulator.plan.search import at_equal_cost, search, smaller
+from simulator.plan.space import Configuration, Prices, Space, space_of
+from simulator.provenance import provenance
+from simulator.replications import Report
+from simulator.result import SCHEMA_VERSION
+from simulator.warnings import engine_fallback, warning
+
+LEVEL: Final = "safe"  # whose default criteria stand where no threshold is given
+ALWAYS: Final = ("errors",)  # families of which the default stands beside given thresholds, too
+RUNNERS_UP: Final = 4
+EQUAL_COST: Final = 5
+EMPTY_SHARE: Final = 0.02
+PROBABILITY: Final = 0.95
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be planned.
+
+    cores, instances, memories: texts of the values to choose from; no memories: as in the scenario.
+    thresholds: what is to be met; without any, the criteria of a load that is safe with monitoring.
+    probability: that each threshold is met. without_one: with one instance lost, too.
+    defaults: whether default criteria count.
+    """
+
+    cores: Sequence[str] = tuple(map(str, range(1, 17)))
+    instances: Sequence[str] = tuple(map(str, range(1, 33)))
+    memories: Sequence[str] = ()
+    thresholds: Sequence[str] = ()
+    probability: float = PROBABILITY
+    without_one: bool = False
+    prices: Prices = field(default_factory=Prices)
+    defaults: bool = True
+
+
+def plan(
+    scenario: Scenario,
+    wanted: Wanted | None = None,
+    *,
+    engine: str | Engine = "auto",
+    seed: int | None = None,
+    progress: Report | None = None,
+    threads: int | None = None,
+    base_directory: Path | None = None,
+) -> dict[str, Any]:
+    """Find the cheapest configuration of the entry service; `feasible` is False in the answer where there is none.
+
+    engine, seed, progress, threads, base_directory: as for `run`.
+    Raises ThresholdError for a threshold that cannot be, ScenarioError for bounds without a configuration.
+    """
+    started = time.monotonic()
+    wanted = wanted or Wanted()
+    directory = base_directory or Path()
+    chosen, fallback = chosen_for_search(engine)
+    criteria = criteria_of(scenario, wanted)
+    space = space_of(scenario, wanted.cores, wanted.instances, wanted.memories, directory)
+    number = scenario.run.seed if seed is None else seed
+    laboratory = Laboratory(chosen, number, percents_of(criteria), threads, directory, progress)
+    judge = Judge(laboratory, space, criteria, wanted.probability, wanted.without_one)
+    _measure_empty(judge)
+    found = search(judge, wanted.prices)
+    data = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "plan",
+        "scenario": scenario.model_dump(mode="json", exclude_none=True),
+        "seed": number,
+        "engine": chosen.name,
+        "criteria": [criterion.text for criterion in criteria],
+        "probability": wanted.probability,
+        "without_one": wanted.without_one,
+        "unit": wanted.prices.unit,
+        "service": space.service,
+        "configurations": space.size,
+        "feasible": found.best is not None,
+        **_answer(judge, found.frontier, wanted.prices),
+        "judged": len(judge.known),
+        "configurations_simulated": judge.simulated,
+        "operations_simulated": laboratory.simulated,
+        "warnings": [*_notes(space), *engine_fallback(fallback)],
+    }
+    data["provenance"] = provenance(chosen.name, scenario_hash(data["scenario"]), time.monotonic() - started)
+    return data
+
+
+def criteria_of(scenario: Scenario, wanted: Wanted) -> list[Criterion]:
+    """Return what a configuration has to meet, stability first. Raises ThresholdError."""
+    names = [workload.name for workload in scenario.workloads]
+    asked = [read(text, names) for text in wanted.thresholds]
+    for criterion in asked:
+        reject_impossible(criterion)
+    standing = [replace(read(STABILITY, names), default=True)] if can_grow(scenario) else []
+    if wanted.defaults:
+        taken = {FAMILIES.get(criterion.metric, criterion.metric) for criterion in asked}
+        for text in DEFAULTS[LEVEL]:
+            criterion = replace(read(text, names), default=True)
+            family = FAMILIES[criterion.metric]
+            if family not in taken and (not asked or family in ALWAYS) and applies(criterion, scenario):
+                standing.append(criterion)
+    return [*standing, *asked]
+
+
+def _measure_empty(judge: Judge) -> None:
+    """Simulate the nearly empty system of the largest configuration: what ratios and added waiting are taken of."""
+    if all(workload.kind == "trace" for workload in judge.space.scenario.workloads):
+        return
+    laboratory = judge.laboratory
+    laboratory.tell("the nearly empty system", 0, 1)
+    scenario = empty_axis(judge.space).empty()
+    window = laboratory.window(scenario, EMPTY_SHARE * laboratory.engine.operations / REPLICATIONS)
+    judge.base = laboratory.trial(scenario, window)
+    judge.base_data = result_data(judge.base)
+
+
+def _answer(judge: Judge, frontier: list[Configuration], prices: Prices) -> dict[str, Any]:
+    """Return the plan, the runners-up, why less does not do, and the same money spent otherwise."""
+    if not frontier:
+        largest = judge.judge(judge.space.largest)
+        return {
+            "plan": None,
+            "binding": {"resource": largest.resource, "why": largest.why},
+            "largest": _entry(largest, prices),
+            "smaller": [],
+            "runners_up": [],
+            "equal_cost": [],
+        }
+    best = frontier[0]
+    others = [one for one in frontier[1:] if judge.judge(one).feasible][:RUNNERS_UP]
+    return {
+        "plan": _entry(judge.judge(best), prices),
+        "binding": None,
+        "largest": None,
+        "smaller": [_entry(judge.judge(one), prices) for one in smaller(judge, best)],
+        "runners_up": [
+            {
+                **_entry(judge.judge(one), prices),
+                "smaller": [_entry(judge.judge(less), prices) for less in smaller(judge, one)],
+            }
+            for one in others
+        ],
+        "equal_cost": [_entry(verdict, prices) for verdict in at_equal_cost(judge, best, EQUAL_COST)],
+    }
+
+
+def _entry(verdict: Verdict, prices: Prices) -> dict[str, Any]:
+    """Return a verdict as it stands in an answer."""
+    one, data = verdict.configuration, verdict.data
+    return {
+        "cores": one.cores,
+        "instances": one.instances,
+        "memory_bytes": one.memory_bytes,
+        "text": one.text,
+        "cost": prices.of(one),
+        "feasible": verdict.feasible,
+        "why": verdict.why,
+        "resource": verdict.resource,
+        "probability": verdict.probability,
+        "response_time_s": None if data is None else data["response_time_s"],
+        "throughput_per_s": None if data is None else data["throughput_per_s"],
+        "cpu_utilization": None if data is None else data["cpu_utilization"],
+        "error_rate": None if data is None else data["error_rate"],
+    }
+
+
+def _notes(space: Space) -> list[dict[str, str]]:
+    if not space.follows:
+        return []
+    message = f"{space.service} has one worker for each core, as in the scenario"
+    return [warning("workers_follow_cores", message, "set its workers to another number to keep that number")]

@@ -1,0 +1,104 @@
+"""A plan as text: what to buy, why less does not do, and what else the same money buys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from simulator.limits.summary import headline
+from simulator.quantity_text import MISSING, RATE, SHARE, TIME, estimate_text
+from simulator.summary import Ink, TextTable, table_lines, wrapped
+
+_BOLD, _DIM, _GREEN, _YELLOW, _RED = "1", "2", "32", "33", "31"
+
+Data = Mapping[str, Any]
+
+
+def plan_text(data: Data, *, colour: bool = False) -> str:
+    """Print a plan for a person. Reads well without colour."""
+    ink = Ink(colour)
+    sections = (
+        [ink(line, _BOLD) for line in wrapped(_about(data))],
+        _verdict(data, ink),
+        _smaller(data, ink),
+        _table("runners-up", data["runners_up"], data, ink),
+        _table("the same cores, from many small instances to few large ones", data["equal_cost"], data, ink),
+        _warnings(data, ink),
+    )
+    blocks = ["\n".join(lines) for lines in map(list, sections) if lines]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _about(data: Data) -> str:
+    lost = ", with one instance lost too" if data["without_one"] else ""
+    wanted = ", ".join(data["criteria"])
+    return (
+        f"{headline(data, 'plan')}; {data['configurations']} configurations of {data['service']}, wanted: {wanted}, "
+        f"each with probability {data['probability']:g}{lost}"
+    )
+
+
+def plan_verdict(data: Data) -> str:
+    """Return the answer in one sentence."""
+    if data["plan"] is None:
+        binding = data["binding"]
+        return f"infeasible: {binding['resource']} makes it so, {data['largest']['text']}: {binding['why']}"
+    best = data["plan"]
+    sure = "" if best["probability"] is None else f", each threshold met with probability {_sure(best['probability'])}"
+    return f"{best['text']}: {_cost(best['cost'], data['unit'])}{sure}"
+
+
+def _sure(probability: float) -> str:
+    return "above 0.999" if probability > 0.999 else f"{probability:.3f}"
+
+
+def _cost(cost: float, unit: str) -> str:
+    return f"{cost:,.4g} {unit}"
+
+
+def _verdict(data: Data, ink: Ink) -> Iterator[str]:
+    mark, code = ("✓", _GREEN) if data["feasible"] else ("✗", _RED)
+    yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {plan_verdict(data)}", "  "))
+    best = data["plan"]
+    if best is not None and best["resource"]:
+        cpu = estimate_text(best["cpu_utilization"], SHARE, brief=True)
+        p95 = estimate_text((best["response_time_s"] or {}).get("p95"), TIME, brief=True)
+        yield from wrapped(f"  there: p95 {p95}, cpu {cpu}; {best['resource']} would bind next", "  ")
+
+
+def _smaller(data: Data, ink: Ink) -> Iterator[str]:
+    """Yield why one step less of anything does not do, for the plan and the runners-up."""
+    rows = [*data["smaller"], *(less for one in data["runners_up"] for less in one["smaller"])]
+    if not rows:
+        return
+    yield ink("  why less does not do", _DIM)
+    seen = set()
+    for row in rows:
+        if row["text"] not in seen and not row["feasible"]:
+            seen.add(row["text"])
+            yield from wrapped(f"  {row['text']}: {row['why']}", "    ")
+
+
+def _table(title: str, rows: Sequence[Data], data: Data, ink: Ink) -> Iterator[str]:
+    printed = [
+        [
+            row["text"],
+            _cost(row["cost"], data["unit"]),
+            "yes" if row["feasible"] else "no",
+            estimate_text((row["response_time_s"] or {}).get("p95"), TIME, brief=True),
+            estimate_text(row["throughput_per_s"], RATE, brief=True),
+            estimate_text(row["cpu_utilization"], SHARE, brief=True),
+            row["resource"] or MISSING,
+        ]
+        for row in rows
+    ]
+    if printed:
+        yield from table_lines(
+            TextTable([title, "cost", "serves", "p95", "throughput", "cpu", "binds next"], printed), ink
+        )
+
+
+def _warnings(data: Data, ink: Ink) -> Iterator[str]:
+    for warning in data["warnings"]:
+        yield from (ink(line, _YELLOW) for line in wrapped(f"  ! {warning['message']}"))
+        yield from wrapped(f"    {warning['advice']}", "")
