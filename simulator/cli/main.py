@@ -19,6 +19,7 @@ from simulator.cli.audit import audit
 from simulator.cli.compare import compare
 from simulator.cli.doctor import doctor
 from simulator.cli.limits import limits
+from simulator.cli.plan import plan
 from simulator.cli.report import report
 from simulator.cli.run import run
 from simulator.cli.sweep import sweep
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(sweep)
 app.command()(limits)
+app.command()(plan)
 app.command()(compare)
 app.command()(report)
 app.command()(audit)
