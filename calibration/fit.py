@@ -1,0 +1,143 @@
+"""The fit of a measured table: parameters of a scenario, how well they are known, and the scenario itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from calibration.fitting.fitted import DRAWS, Fit, fit_points
+from calibration.fitting.points import grows, points_of
+from calibration.fitting.scenario import scenario_of
+from calibration.fitting.simulated import SimulatedFit, fit_by_simulation
+from calibration.fitting.skeleton import Machine
+from calibration.levels import Level
+from calibration.profile import Host, Profile, Quantity, Seen, Unit, identity_of
+from models.scenario import Scenario
+
+MEASURED_BY: Final = "sim calibrate table --fit"
+_UNITS: Final[dict[str, Unit]] = {
+    "operation_s": "s",
+    "wait_share": "share",
+    "serial_share": "share",
+    "contention": "ratio",
+    "convoy": "ratio",
+    "overload": "ratio",
+    "smt_gain": "ratio",
+    "pairing": "share",
+    "servers": "count",
+}
+
+
+class FitError(ValueError):
+    """A table that a scenario cannot be fitted to; its text is one line."""
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """What a table gave: the fit, its adjustment by simulation, and the scenario at the highest level."""
+
+    fit: Fit
+    simulated: SimulatedFit
+    scenario: Scenario
+    profile: Profile
+
+
+def fit_table(source: str, levels: Sequence[Level], machine: Machine, draws: int = DRAWS) -> FittedTable:
+    """Fit one series of levels and return it as a profile with a scenario.
+
+    source: what the levels are called. machine: the CPUs of the service, as far as they are known.
+    Raises FitError where the levels are no closed load, or too few.
+    """
+    points = points_of(levels)
+    if grows(levels) or any(level.kind == "open" or level.population is None for level in levels):
+        raise FitError(
+            f"{source}: found levels over cores, nodes or rates; accepted: levels over clients in a closed loop"
+        )
+    if len(points) < 2:
+        raise FitError(f"{source}: found {len(points)} level; accepted: at least two")
+    fit = fit_points(points, machine, draws=draws)
+    try:
+        simulated = fit_by_simulation(fit.skeleton, points)
+    except ValueError as error:
+        raise FitError(f"{source}: found {error}; accepted: whole numbers of clients") from None
+    highest = max((point for point in points if point.load == round(point.load)), key=lambda point: point.load)
+    scenario = scenario_of(simulated.skeleton, round(highest.load), highest.think_time_s, simulated.cv or 0.0)
+    return FittedTable(fit, simulated, scenario, _profile(source, fit, simulated, scenario, machine))
+
+
+def _profile(source: str, fit: Fit, simulated: SimulatedFit, scenario: Scenario, machine: Machine) -> Profile:
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    loads = [round(point.load) for point in fit.points]
+    cpus = round(machine.threads) if machine.threads is not None else None
+    return Profile(
+        name="fitted",
+        date=date,
+        host=_host(source, machine),
+        seen=Seen(concurrency=(min(loads), max(loads)), cores=None if cpus is None else (cpus, cpus)),
+        warnings=_warnings(fit, simulated),
+        quantities=_quantities(fit, date),
+        samples=_samples(fit),
+        scenario=scenario.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def _samples(fit: Fit) -> dict[str, list[float]]:
+    drawn = [fit.best.fitter.values(free) for free in fit.free_draws]
+    return {name: [float(f"{one[name]:.6g}") for one in drawn] for name in fit.best.structure.names}
+
+
+def _quantities(fit: Fit, date: str) -> list[Quantity]:
+    samples = _samples(fit)
+    found = []
+    for parameter in fit.parameters():
+        low, high = np.quantile(samples[parameter.name], [0.025, 0.975])
+        found.append(
+            Quantity(
+                name=parameter.name,
+                value=float(f"{parameter.value:.6g}"),
+                unit=_UNITS[parameter.name],
+                interval=(float(low), float(high)),
+                origin="estimated",
+                identified="yes" if parameter.identified else "no",
+                how=f"least squares over {len(fit.points)} levels, {fit.best.structure.label}",
+                measured_by=MEASURED_BY,
+                date=date,
+            )
+        )
+    return found
+
+
+def _warnings(fit: Fit, simulated: SimulatedFit) -> list[str]:
+    found = [f"{one} and {other} cannot be told apart by these levels" for one, other in fit.confounded()]
+    unknown = [parameter.name for parameter in fit.parameters() if not parameter.identified]
+    if unknown:
+        found.append(f"not identified by these levels, so mostly assumed: {', '.join(unknown)}")
+    if simulated.misfit > 2.0:
+        found.append(f"the simulation misses the fitted levels by {simulated.misfit:.1f} times their deviation")
+    if simulated.cv is None:
+        found.append("no percentiles were measured: the scenario's times are constant, its percentiles mean nothing")
+    return found
+
+
+def _host(source: str, machine: Machine) -> Host:
+    """Return the host of a table: not this one, and not known beyond its CPUs."""
+    cpus = max(round(machine.threads), 1) if machine.threads is not None else 1
+    notes = ["the host of a table, known by what the table says alone"]
+    if machine.threads is None:
+        notes.append("its CPUs are not known")
+    return Host(
+        identity=identity_of("table", source),
+        processor="not known",
+        cpus=cpus,
+        usable=cpus,
+        threads_per_core=machine.threads_per_core,
+        memory_bytes=0,
+        virtual=False,
+        system="not known",
+        kernel="not known",
+        notes=notes,
+    )

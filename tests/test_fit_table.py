@@ -1,0 +1,63 @@
+"""`sim calibrate table --fit`: the profile, its scenario, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from calibration.profile import Profile
+from models.scenario import Scenario
+from simulator.cli.main import main
+from simulator.run import run
+
+LEVELS = """# a machine with 4 CPUs
+threads,tps,lat_avg_ms,p95_ms
+1,100,10,12
+2,199,10.05,12.1
+4,396,10.1,12.5
+8,398,20.1,26
+"""
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "levels.csv"
+    path.write_text(LEVELS)
+    return path
+
+
+def test_profile_of_a_table_plays_the_levels_it_was_fitted_to(table: Path) -> None:
+    output = table.parent / "profile.toml"
+    assert main(["calibrate", "table", str(table), "--fit", "--output", str(output)]) == 0
+    profile = Profile.load(output)
+    assert profile.seen.concurrency == (1, 8)
+    assert profile.scenario is not None
+    scenario = Scenario.from_dict(profile.scenario, "profile")
+    assert run(scenario, max_operations=50_000).data["throughput_per_s"]["value"] == pytest.approx(398, rel=0.05)
+    operation = profile.quantity("operation_s")
+    assert operation is not None
+    assert operation.value == pytest.approx(0.010, rel=0.05)
+    assert operation.identified == "yes"
+    assert profile.draws >= 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fit"], "found no --output"),
+        (["--cores", "4"], "without --fit"),
+    ],
+)
+def test_options_of_the_fit_are_refused_where_they_mean_nothing(
+    table: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["calibrate", "table", str(table), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_levels_over_cores_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cores.csv"
+    path.write_text("cores,tps\n1,100\n2,190\n4,370\n")
+    output = tmp_path / "profile.toml"
+    assert main(["calibrate", "table", str(path), "--fit", "--output", str(output)]) == 2
+    assert "closed loop" in capsys.readouterr().err
+    assert not output.exists()
