@@ -38,10 +38,14 @@ class Prepared:
 
 
 def prepare(
-    path: Path | None, overrides: Sequence[Override] = (), thresholds: Sequence[str] = ()
+    path: Path | None,
+    overrides: Sequence[Override] = (),
+    thresholds: Sequence[str] = (),
+    table: dict[str, Any] | None = None,
 ) -> Prepared:
     """Read a scenario file, or the one built in, make the overrides and add thresholds to its own.
 
+    table: a scenario as plain data, instead of what the file at the path holds.
     Raises ScenarioError, under the name of the option where an override brought the problem, and
     ThresholdError.
     """
@@ -50,8 +54,8 @@ def prepare(
         text = files("models").joinpath("data", BUILT_IN_FILE).read_text(encoding="utf-8")
     else:
         name, source, directory = str(path), path.name, path.parent
-        text = read_text(path)
-    overridden = apply(parse_toml(text, name), overrides)
+        text = read_text(path) if table is None else ""
+    overridden = apply(parse_toml(text, name) if table is None else table, overrides)
     try:
         scenario = Scenario.from_dict(overridden.table, name, directory)
     except ScenarioError as error:

@@ -61,3 +61,16 @@ def test_levels_over_cores_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["calibrate", "table", str(path), "--fit", "--output", str(output)]) == 2
     assert "closed loop" in capsys.readouterr().err
     assert not output.exists()
+
+
+def test_run_plays_a_profile_and_warns_beyond_what_was_measured(
+    table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = table.parent / "profile.toml"
+    assert main(["calibrate", "table", str(table), "--fit", "--output", str(output)]) == 0
+    capsys.readouterr()
+    assert main(["run", "--profile", str(output), "--procs", "16", "--replications", "2", "--duration", "20s"]) == 0
+    captured = capsys.readouterr()
+    assert "16 clients; measured were 1 to 8" in captured.err
+    assert "without the uncertainty of the profile" in captured.err
+    assert "throughput" in captured.out
