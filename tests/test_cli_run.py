@@ -276,6 +276,7 @@ import simulator.cli.progress as progress
 from simulator.cli.main import main
 
 shown = progress.watched
+sent = []  # a second interrupt would stop at once, with nothing to show
 
 def interrupting(quiet):
     context = shown(quiet)
@@ -283,7 +284,8 @@ def interrupting(quiet):
         def __enter__(self):
             tell = context.__enter__()
             def report(reached):
-                if reached.stage == "replications" and reached.fraction > 0.001:
+                if reached.stage == "replications" and reached.fraction > 0.001 and not sent:
+                    sent.append(True)
                     os.kill(os.getpid(), signal.SIGINT)
                 return tell(reached)
             return report

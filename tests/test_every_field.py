@@ -303,9 +303,10 @@ BY_RUNNING = {"Scenario.name", "Scenario.thresholds", "Run.replications", "Run.p
 
 
 def tables(model: type[BaseModel] = Table) -> list[type[BaseModel]]:
-    """All tables of a scenario."""
+    """The tables of the scenario language; those of other files, such as a profile, are not its."""
     below = [table for subclass in model.__subclasses__() for table in tables(subclass)]
-    return [*([model] if model not in (Table, StageBase) else []), *below]
+    own = model not in (Table, StageBase) and model.__module__.startswith("models.")
+    return [*([model] if own else []), *below]
 
 
 def one_valued(annotation: Any) -> bool:
