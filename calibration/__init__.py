@@ -1,1 +1,4 @@
-"""How parameters come from reality: host probes, live measurements, readers of other tools' results, fit, validation."""
+"""How parameters come from reality.
+
+Host probes, live measurements, readers of other tools' results, the fit, and validation.
+"""
