@@ -14,6 +14,7 @@ from models.draws import (
     STAGE_TIMEOUT,
     chain,
     coordinate,
+    source_key,
     uniform,
 )
 from models.ranks import ARRIVAL, BACKOFF, PHASE, THINK, TIMEOUT
@@ -334,6 +335,13 @@ def arrive_at_source(sim: Any, identifier: int, number: int, kind: int) -> int:
 
 
 @kernel
+def _make_key(sim: Any, source_id: int) -> None:
+    """Give a source the key of its draws."""
+    source = source_at(sim, source_id)
+    source.key = source_key(sim.run_key, source.workload, source.process, source.slot)
+
+
+@kernel
 def start_workload(sim: Any, w: int) -> None:
     """Schedule the phases and the first event of each source of a workload."""
     workload = workload_at(sim, w)
@@ -346,10 +354,12 @@ def start_workload(sim: Any, w: int) -> None:
         for phase in range(workload.first_phase + 1, workload.first_phase + workload.phases):
             schedule(sim, phase_value_at(sim, 2 * phase).value, PHASE, w, phase, 0)
         for user in range(workload.first_user, workload.first_user + workload.users):
+            _make_key(sim, user)
             next_of_user(sim, user)
         return
     for number in range(workload.sources):
         source_id = sim.user_count + workload.first_source + number
+        _make_key(sim, source_id)
         if workload.kind == OPEN:
             _schedule_arrival(sim, source_id, 0)
         else:

@@ -163,7 +163,8 @@ _ROW_SCALARS: Final = [
     for field in ("free", "top", "used", "margin_at")
 ]
 STATE: Final = np.dtype(
-    [(name, np.int64) for name in (*_SCALARS.split(), *_ROW_SCALARS)]
+    [("run_key", np.uint64)]
+    + [(name, np.int64) for name in (*_SCALARS.split(), *_ROW_SCALARS)]
     + [(name, np.int64) for table in TABLES for name in (table, f"{table}_length")],
     align=True,
 )

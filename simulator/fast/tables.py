@@ -16,7 +16,6 @@ from models.draws import (
     decision_key,
     run_key,
     sample_integer,
-    source_key,
 )
 from models.records import CAUSES, WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
@@ -44,6 +43,7 @@ class FastTables:
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
         self.state = np.zeros(1, dtype=STATE)
         self.key = int(run_key(seed, replication))
+        self.state["run_key"] = self.key
         self.queues = 0
         self.set(tracking=tracking, summing=summing, recording=recording, checking=checking, replication=replication)
         self._static_tables()
@@ -243,9 +243,6 @@ class FastTables:
             rows["workload"], rows["position"] = index, numbers
             rows["process"], rows["slot"] = numbers // concurrency, numbers % concurrency
             rows["is_user"] = rows["fresh"] = workload["kind"] == CLOSED
-            rows["key"] = [
-                source_key(self.key, index, int(number) // concurrency, int(number) % concurrency) for number in numbers
-            ]
         self.zeros("user_tasks", len(compiled.instances) * compiled.total_users, fill=-1)
         self.set(user_count=compiled.total_users, source_count=compiled.total_sources)
 
