@@ -4,8 +4,8 @@
 
 Each scenario is simulated by both engines for times of its own (the reference for a shorter one), in interleaved
 repeats; printed are medians of the time of an operation. A ratio of two rows of one run can be compared between
-machines, a number of operations per second cannot. The last rows are ratios of the fast engine to itself: many tasks on many
-cores, causes on, pending events, two threads.
+machines, a number of operations per second cannot. The last rows are ratios of the fast engine to itself: many
+tasks on many cores, causes on, pending events, two threads.
 """
 
 from __future__ import annotations
