@@ -40,7 +40,11 @@ def shared(signature: str) -> Callable[[Function], Function]:
     def compile_function(function: Function) -> Function:
         if not HAVE_NUMBA:
             return function
-        compiled: Any = numba.njit(signature, cache=True, nogil=True)(function)
+        compiled: Any
+        try:
+            compiled = numba.njit(signature, cache=True, nogil=True)(function)
+        except RuntimeError:  # neither beside the source nor in the user's cache can anything be written
+            compiled = numba.njit(signature, nogil=True)(function)
         return cast(Function, compiled)
 
     return compile_function
