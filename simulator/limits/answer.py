@@ -91,7 +91,7 @@ def _empty(laboratory: Laboratory, axis: Axis) -> Trial:
     laboratory.tell("the nearly empty system", 0, 1)
     scenario = axis.empty()
     operations = EMPTY_SHARE * laboratory.engine.operations
-    return laboratory.trial(scenario, laboratory.window(scenario, operations / REPLICATIONS))
+    return laboratory.trial(scenario, laboratory.window(scenario, operations / REPLICATIONS), causes=True)
 
 
 class _Session:

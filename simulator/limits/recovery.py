@@ -144,8 +144,9 @@ class Spikes:
         story = self._story(load)
         scenario = _with_spike(self._axis.at(load), story, self._spike.factor)
         numbers = range(3 * FRESH, 3 * FRESH + REPLICATIONS)
-        outputs = self._laboratory.recorded(scenario, numbers, story.start_ns // 2, story.end_ns)
-        returned = [_returned_ns(output, story) for output in outputs]
+        returned = self._laboratory.recorded(
+            scenario, numbers, (story.start_ns // 2, story.end_ns), lambda output: _returned_ns(output, story)
+        )
         done = [time_ns for time_ns in returned if time_ns is not None]
         observed_s = seconds(story.end_ns - story.stop_ns)
         if len(done) == len(returned):

@@ -20,6 +20,7 @@ COARSE_SHARE: Final = 0.005  # of the engine's budget, for a coarse trial
 FINEST_SHARE: Final = 0.5  # for the finest
 COARSE_RATIO: Final = 1.1  # between the loads of a bracket, before it is refined
 COARSE_PRECISION: Final = 0.02
+WHOLE_MARGIN: Final = 0.25  # of a process: a finer bound would seldom change a whole number of them
 ATTEMPTS: Final = 10  # at a bracket around a guess, and at a confirmation
 FINER: Final = (2.0, 16.0)  # least and most times the operations of the trial before
 
@@ -153,7 +154,7 @@ class Search:
         failing = [load for load, trial in self.coarse.items() if not self._keeps(trial, criteria)]
         high = min(failing, default=None)
         below = [load for load in self.coarse if high is None or load < high]
-        if math.isfinite(self.axis.capacity):
+        if self.axis.capacity <= self.axis.most:
             high = min(high or math.inf, self.axis.capacity)
         return max(below, default=None), high
 
@@ -165,7 +166,7 @@ class Search:
             self.laboratory.tell(f"{level}: near {self.axis.text(guess)}", 0, 0)
             found, below, above = self._around(criteria, guess, reach, operations)
             guess = found.load
-            wanted = self.precision * guess
+            wanted = max(self.precision * guess, WHOLE_MARGIN * self._step())
             if found.margin <= wanted and above - below <= max(2.5 * wanted, self._step()):
                 break
             if self._settled(found, below, above) or operations >= self.operations:
@@ -220,7 +221,9 @@ class Search:
         below, above = max(middle - reach, axis.least), min(middle + reach, axis.most)
         if not axis.whole:
             return below, above
-        below = max(math.floor(below), axis.least)
+        if above - below < 1:
+            below = above = middle
+        below = min(max(math.floor(below), axis.least), axis.most - 1)
         return below, max(math.ceil(above), below + 1)
 
     def _simulable(self, load: float) -> float:
@@ -237,7 +240,7 @@ class Search:
         """Simulate a load with replications that no search has seen."""
         scenario = self.axis.at(load)
         window = self.laboratory.window(scenario, operations / REPLICATIONS)
-        return self.laboratory.trial(scenario, window, range(FRESH, FRESH + REPLICATIONS))
+        return self.laboratory.trial(scenario, window, range(FRESH, FRESH + REPLICATIONS), causes=True)
 
     def _confirmed(
         self, level: str, criteria: Sequence[Criterion], found: Crossing, operations: float

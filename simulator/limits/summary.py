@@ -50,6 +50,11 @@ def load_text(load: float | None, axis: str) -> str:
     return f"{load:,.0f} procs" if axis == PROCS else f"{load:,.4g}/s" if load < 1000 else f"{load:,.0f}/s"
 
 
+def _breaks_at(estimate: float | None, axis: str) -> str:
+    """Print where a criterion breaks: between two numbers of processes where the load is counted in them."""
+    return f"{estimate:,.1f} procs" if axis == PROCS and estimate is not None else load_text(estimate, axis)
+
+
 def limits_verdict(data: Data) -> str:
     """Return the answer in one sentence."""
     said = [f"{SAID[level]} {_limit_text(row, data)}" for level, row in data["levels"].items()]
@@ -85,7 +90,7 @@ def _levels(levels: Data, data: Data, ink: Ink) -> Iterator[str]:
             [
                 SAID[level],
                 _limit_text(row, data),
-                load_text(row["estimate"], data["axis"]),
+                _breaks_at(row["estimate"], data["axis"]),
                 row["binding"] or "-",
                 binds.get("name") or "-",
                 estimate_text(figures.get("throughput_per_s"), "rate", brief=True),

@@ -187,13 +187,23 @@ class Laboratory:
         return pilot
 
     def trial(
-        self, scenario: Scenario, window: Window, numbers: Sequence[int] = range(1, REPLICATIONS + 1)
+        self,
+        scenario: Scenario,
+        window: Window,
+        numbers: Sequence[int] = range(1, REPLICATIONS + 1),
+        *,
+        causes: bool = False,
     ) -> Trial:
-        """Simulate replications of a scenario. numbers: which."""
-        return self.trials([scenario], window, numbers)[0]
+        """Simulate replications of a scenario. numbers: which. causes: keep where the time goes."""
+        return self.trials([scenario], window, numbers, causes=causes)[0]
 
     def trials(
-        self, scenarios: Sequence[Scenario], window: Window, numbers: Sequence[int] = range(1, REPLICATIONS + 1)
+        self,
+        scenarios: Sequence[Scenario],
+        window: Window,
+        numbers: Sequence[int] = range(1, REPLICATIONS + 1),
+        *,
+        causes: bool = False,
     ) -> list[Trial]:
         """Simulate the same replications of several scenarios, side by side where the engine can."""
         compiled = [self.engine.compile(scenario, self.base_directory) for scenario in scenarios]
@@ -201,7 +211,7 @@ class Laboratory:
         end_ns = window.warmup_ns + window.duration_ns
 
         def one(pair: tuple[int, int]) -> EngineOutput:
-            return self._simulate(compiled[pair[0]], pair[1], window.warmup_ns, end_ns, causes=True)
+            return self._simulate(compiled[pair[0]], pair[1], window.warmup_ns, end_ns, causes=causes)
 
         trials = [
             Trial(scenario, window, TrialTotals(compiled[index], self.percents, _open(scenario)))
@@ -210,9 +220,13 @@ class Laboratory:
         for (index, _), output in zip(pairs, self.spread(one, pairs), strict=True):
             trials[index].totals.add(output)
             self.simulated += int(output.counts[:, 0].sum())
+        if not causes:
+            for trial in trials:
+                # A search keeps hundreds of trials, and only looks at their measures.
+                trial.totals.histogram = trial.totals.causes_ns = np.zeros(0, dtype=np.int64)
         return trials
 
-    def spread(self, work: Callable[[Any], EngineOutput], tasks: Sequence[Any]) -> Iterable[EngineOutput]:
+    def spread(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
         """Do independent work on the threads that the engine allows; answers in the order of the tasks."""
         workers = min(self.threads or os.cpu_count() or 1, len(tasks))
         if not self.engine.threads or workers <= 1:
@@ -242,14 +256,26 @@ class Laboratory:
             progress=self._goes_on,
         )
 
-    def recorded(self, scenario: Scenario, numbers: Sequence[int], warmup_ns: int, end_ns: int) -> list[EngineOutput]:
-        """Simulate replications of a scenario with every operation's record."""
+    def recorded(
+        self,
+        scenario: Scenario,
+        numbers: Sequence[int],
+        window_ns: tuple[int, int],
+        look: Callable[[EngineOutput], int | None],
+    ) -> list[int | None]:
+        """Simulate replications of a scenario with every operation's record, and return what is seen in each.
+
+        look: sees one replication at a time, because records take much memory.
+        """
         compiled = self.engine.compile(scenario, self.base_directory)
-        outputs = list(
-            self.spread(lambda number: self._simulate(compiled, number, warmup_ns, end_ns, records=True), numbers)
-        )
-        self.simulated += sum(int(output.counts[:, 0].sum()) for output in outputs)
-        return outputs
+
+        def one(number: int) -> tuple[int | None, int]:
+            output = self._simulate(compiled, number, *window_ns, records=True)
+            return look(output), int(output.counts[:, 0].sum())
+
+        seen = list(self.spread(one, numbers))
+        self.simulated += sum(count for _, count in seen)
+        return [found for found, _ in seen]
 
     def counted(self, scenario: Scenario, numbers: Sequence[int], warmup_ns: int, end_ns: int) -> list[EngineOutput]:
         """Simulate replications of a scenario without records."""

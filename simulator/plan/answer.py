@@ -133,7 +133,7 @@ def _measure_empty(judge: Judge) -> None:
     laboratory.tell("the nearly empty system", 0, 1)
     scenario = empty_axis(judge.space).empty()
     window = laboratory.window(scenario, EMPTY_SHARE * laboratory.engine.operations / REPLICATIONS)
-    judge.base = laboratory.trial(scenario, window)
+    judge.base = laboratory.trial(scenario, window, causes=True)
     judge.base_data = result_data(judge.base)
 
 

@@ -115,7 +115,7 @@ class Judge:
         most = max(LAST_SHARE * engine.operations, operations)
         while True:
             window = self.laboratory.window(scenario, operations / REPLICATIONS)
-            trial = self.laboratory.trial(scenario, window)
+            trial = self.laboratory.trial(scenario, window, causes=True)
             series = {criterion: trial.values(criterion, self.base) for criterion in self.criteria}
             chances = {criterion: chance(criterion, values) for criterion, values in series.items()}
             lowest = min(chances, key=lambda criterion: chances[criterion])

@@ -1,0 +1,237 @@
+"""Limits on an engine whose answer is known in closed form (M/M/1), and what they refuse."""
+
+import math
+from typing import Any
+
+import fake_engine
+import pytest
+
+from models.errors import ScenarioError
+from models.scenario import Scenario
+from simulator.limits import Asked, limits
+from simulator.limits.criteria import DEFAULTS, LEVELS, Given, by_level, read
+from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, without_one
+from simulator.limits.recovery import amplifies
+from simulator.limits.root import broken, crossing, keeps, slack, statistic
+from simulator.limits.summary import limits_text, limits_verdict
+from simulator.thresholds import ThresholdError
+
+LN20 = math.log(20)
+
+
+def answer(scenario: Scenario, *criteria: str, operations: int = 2_000_000, **asked: Any) -> dict[str, Any]:
+    engine, _ = fake_engine.engine(operations)
+    given = Given(criteria, defaults=False)
+    return limits(
+        scenario,
+        Asked(given, **{"spike": None, "watched_ns": None, "without_one": False, "precision": 0.01, **asked}),
+        engine=engine,
+    )
+
+
+@pytest.mark.parametrize(("limit_ms", "rate_per_s"), [(6, 1000 - LN20 / 0.006), (10, 1000 - LN20 / 0.010)])
+def test_the_limit_of_a_percentile_is_that_of_theory(limit_ms: int, rate_per_s: float) -> None:
+    found = answer(fake_engine.scenario(500), f"response_time: p(95) < {limit_ms}ms")["levels"]["safe"]
+    assert found["estimate"] == pytest.approx(rate_per_s, rel=0.01)
+    assert found["load"] < found["estimate"]
+    assert found["load"] == pytest.approx(rate_per_s, rel=0.02)
+    assert found["confirmed"]
+    assert found["binding"] == f"response_time: p(95) < {limit_ms}ms"
+    assert found["resource"]["name"] == "web[0].cpu"
+
+
+def test_without_any_other_criterion_the_limit_is_the_capacity() -> None:
+    data = answer(fake_engine.scenario(500))
+    assert data["capacity"] == pytest.approx(1000)
+    assert data["capacity_of"] == "web.cpu"
+    assert data["levels"]["tolerable"]["load"] == pytest.approx(1000, rel=0.02)
+    assert data["levels"]["tolerable"]["load"] < 1000
+
+
+def test_the_headroom_of_the_cores_is_a_limit_of_its_own() -> None:
+    found = answer(fake_engine.scenario(500), "cpu_headroom > 40%")["levels"]["safe"]
+    assert found["load"] == pytest.approx(600, rel=0.01)
+    assert found["resource"]["name"] == "web[0].cpu"
+
+
+def test_the_levels_rise_and_each_says_how_sure_its_criteria_are() -> None:
+    engine, _ = fake_engine.engine(500_000)
+    asked = Asked(precision=0.03, spike=None)
+    data = limits(fake_engine.scenario(500), asked, engine=engine)
+    loads = [data["levels"][level]["load"] for level in LEVELS]
+    assert loads == sorted(loads)
+    assert loads[0] < loads[2]
+    for row in data["levels"].values():
+        assert all(one["kept"] for one in row["criteria"])
+        assert all(one["probability"] > 0.5 for one in row["criteria"] if one["metric"] != "growth")
+    assert data["n_minus_1"]["levels"] is None
+    text = limits_text({**data, "provenance": {"source": "here"}})
+    assert "recommended" in text
+    assert "web[0].cpu" in text
+    assert limits_verdict(data).startswith("up to these loads: recommended ")
+
+
+def test_alerts_are_quiet_at_the_recommended_load_and_fire_before_the_tolerable_one() -> None:
+    engine, _ = fake_engine.engine(500_000)
+    asked = Asked(precision=0.03, spike=None, watched_ns=2_000_000_000)
+    data = limits(fake_engine.scenario(500), asked, engine=engine)
+    alerts = data["monitoring"]["alerts"]
+    tolerable = data["levels"]["tolerable"]["load"]
+    assert data["monitoring"]["interval_s"] == 2
+    assert {"response_time: p(95)", "cpu_utilization"} <= {alert["metric"] for alert in alerts}
+    for alert in alerts:
+        assert alert["false_alarms_at_recommended"] <= 0.1
+        assert alert["fires_at_load"] < tolerable
+        assert alert["lead"] == pytest.approx(1 - alert["fires_at_load"] / tolerable, abs=0.01)
+
+
+def test_the_same_seed_gives_the_same_limits_and_another_engine_seed_nearly_the_same() -> None:
+    engine, _ = fake_engine.engine(300_000)
+    asked = Asked(Given(("response_time: p(95) < 5ms",), defaults=False), precision=0.03, spike=None, watched_ns=None)
+    first, again, other = (limits(fake_engine.scenario(500), asked, engine=engine, seed=seed) for seed in (1, 1, 2))
+    assert first["levels"] == again["levels"]
+    assert first["levels"] != other["levels"]
+    loads = [data["levels"]["safe"]["load"] for data in (first, other)]
+    assert loads[0] == pytest.approx(loads[1], rel=0.1)
+
+
+def test_where_no_load_keeps_the_criteria_there_is_no_limit_and_what_breaks_is_named() -> None:
+    found = answer(fake_engine.scenario(500), "response_time: p(95) < 1ms", operations=300_000)["levels"]["safe"]
+    assert found["load"] is None
+    assert found["binding"] == "response_time: p(95) < 1ms"
+
+
+def test_bounds_are_kept_and_an_axis_that_ends_before_the_limit_says_so() -> None:
+    data = answer(fake_engine.scenario(300), "response_time: p(95) < 10ms", between=(100.0, 400.0), operations=300_000)
+    row = data["levels"]["recommended"]
+    assert row["unlimited"]
+    assert row["load"] == 400
+    assert data["warnings"][0]["code"] == "no_limit_found"
+    with pytest.raises(ScenarioError, match="--between"):
+        answer(fake_engine.scenario(300), between=(0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (("slowdwn: p(95) < 2",), "did you mean 'slowdown'"),
+        (("latency < 2ms",), "unknown metric 'latency'"),
+        (("throughput > 100/s",), "sim plan"),
+        (("efficiency > 90%",), "closed first workload"),
+        (("cpu_headroom > 100%",), "no system keeps it"),
+        (("error_rate < 0%",), "no system keeps it"),
+        (("response_time: avg < 1ms", "response_time: avg > 2ms"), "contradicts"),
+        (("slowdown: p(95) < quick",), "a ratio"),
+        (("slowdown < 2",), "accepted: such as"),
+        (("cpu_headroom: avg > 3%",), "cpu_headroom alone"),
+    ],
+)
+def test_criteria_that_cannot_be_are_refused_in_one_line(texts: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ThresholdError, match=said) as caught:
+        by_level(Given(texts), fake_engine.scenario(500))
+    assert "\n" not in str(caught.value)
+
+
+def test_levels_must_become_looser() -> None:
+    given = Given(by_level={"recommended": ("response_time: p(95) < 9ms",), "safe": ("response_time: p(95) < 5ms",)})
+    with pytest.raises(ThresholdError, match="looser"):
+        by_level(given, fake_engine.scenario(500))
+
+
+def test_a_given_criterion_takes_the_place_of_the_default_about_the_same_thing() -> None:
+    levels = by_level(Given(("response_time: p(99) < 1s",)), fake_engine.scenario(500))
+    for level in LEVELS:
+        texts = [criterion.text for criterion in levels[level]]
+        assert "response_time: p(99) < 1s" in texts
+        assert not any("slowdown" in text for text in texts)
+        assert {text for text in DEFAULTS[level] if "cpu" in text or "error" in text} <= set(texts)
+        assert not any("efficiency" in text or "memory" in text for text in texts)
+
+
+def test_closed_clients_that_wait_bound_their_queues() -> None:
+    closed = closed_scenario()
+    texts = [criterion.text for criterion in by_level(Given(), closed)["safe"]]
+    assert "efficiency > 90%" in texts
+    assert not any("growth" in text for text in texts)
+
+
+def closed_scenario(**service: Any) -> Scenario:
+    return Scenario.from_dict(
+        {
+            "name": "closed",
+            "workloads": [{"name": "people", "kind": "closed", "procs": 4, "concurrency": 2}],
+            "services": {"web": {"cores": 1, "discipline": "fifo", **service}},
+            "operations": [{"name": "ask", "stages": [{"kind": "cpu", "demand": "1ms"}]}],
+        }
+    )
+
+
+def test_the_axis_follows_the_kind_of_the_first_workload() -> None:
+    closed, opened = axis_of(closed_scenario()), axis_of(fake_engine.scenario(500))
+    assert (closed.kind, opened.kind) == (PROCS, RATE)
+    assert closed.at(9).workloads[0].procs == 9
+    assert closed.empty().workloads[0].procs == 1
+    assert opened.at(123.5).workloads[0].arrival_rate == 123.5
+    assert opened.empty().workloads[0].arrival_rate == pytest.approx(1.0)
+    assert closed.between(3, 4) is None
+    assert closed.between(3, 5) == 4
+    assert opened.rounded(123.456) == pytest.approx(123.4)
+    assert closed.rounded(3.99) == 3
+
+
+def test_what_one_lost_instance_leaves() -> None:
+    three = fake_engine.scenario(500, services={"web": {"cores": 1, "discipline": "fifo", "instances": 3}})
+    assert losable(three) == ["web"]
+    assert losable(fake_engine.scenario(500)) == []
+    axis = axis_of(three)
+    fewer = without_one(axis, "web")
+    assert axis.capacity == pytest.approx(3000)
+    assert fewer.capacity == pytest.approx(2000)
+    assert [(event.action, event.at) for event in fewer.scenario.events] == [("down", 0)]
+
+
+def test_a_queue_limit_sheds_so_no_law_bounds_the_load() -> None:
+    shedding = fake_engine.scenario(500, services={"web": {"cores": 1, "discipline": "fifo", "queue_limit": 9}})
+    assert capacity_of(shedding, RATE, 500.0) == (math.inf, None)
+
+
+def test_only_retries_and_abandoned_attempts_amplify() -> None:
+    workload = {"name": "c", "kind": "open", "arrival_rate": "9/s"}
+    for more, expected in (
+        ({}, False),
+        ({"retry": {"attempts": 2}}, True),
+        ({"timeout": "1s"}, True),
+        ({"timeout": "1s", "cancel_on_timeout": True}, False),
+    ):
+        assert amplifies(fake_engine.scenario(workloads=[{**workload, **more}])) is expected
+
+
+def test_the_crossing_lies_on_the_line_and_the_first_criterion_counts() -> None:
+    errors, busy = read("error_rate < 2%", []), read("cpu_headroom > 20%", [])
+    low = {errors: [0.00, 0.00], busy: [0.5, 0.5]}
+    high = {errors: [0.04, 0.04], busy: [0.4, 0.4]}
+    found = crossing(100, 110, low, high)
+    assert found.criterion is errors
+    assert found.load == pytest.approx(105)
+    assert found.margin == 0
+    noisy = crossing(100, 110, {errors: [0.00, 0.01]}, {errors: [0.03, 0.05]})
+    assert noisy.margin > 0
+    assert noisy.bound < noisy.load
+
+
+def test_undefined_breaks_and_noise_alone_is_no_growth() -> None:
+    slow, growth = read("response_time: p(95) < 1s", []), read("growth < 0.2%", [])
+    assert not keeps({slow: [math.nan, math.nan]})
+    assert slack(slow, [math.nan]) == -math.inf
+    assert keeps({growth: [0.01, -0.01, 0.02, -0.005]})
+    assert broken({growth: [0.011, 0.010, 0.012, 0.011]}) == [growth]
+    assert statistic(growth, [0.01, 0.01]) == pytest.approx(0.01)
+
+
+def test_a_trace_has_no_load_to_vary(tmp_path: Any) -> None:
+    (tmp_path / "arrivals.csv").write_text("seconds\n0\n1\n")
+    data = fake_engine.scenario().model_dump(mode="json", exclude_none=True)
+    data["workloads"] = [{"name": "c", "kind": "trace", "file": "arrivals.csv"}]
+    traced = Scenario.from_dict(data, directory=tmp_path)
+    with pytest.raises(ScenarioError, match="--rate"):
+        axis_of(traced)
