@@ -67,7 +67,8 @@ def test_plan_answers(sim: Sim) -> None:
 
 
 def test_an_infeasible_plan_is_exit_code_3(sim: Sim) -> None:
-    code, out, _ = sim("plan", "open.toml", "--rate", "9000/s", "--cores", "2", "--instances", "1..3", "--quiet", "--engine", "reference")
+    bounds = ("--cores", "2", "--instances", "1..3")
+    code, out, _ = sim("plan", "open.toml", "--rate", "9000/s", *bounds, "--quiet", "--engine", "reference")
     assert code == 3
     assert "infeasible: desk.cpu" in out
 
