@@ -169,8 +169,10 @@ class Balancer:
 
         Each one's current weight grows by its weight; the largest is taken and falls by the sum of the weights.
         """
+        total = 0.0  # added up one by one: from Python 3.12 on `sum` rounds otherwise
         for index in up:
             self.current_weights[index] += self.weights[index]
+            total += self.weights[index]
         best = max(up, key=lambda index: self.current_weights[index])
-        self.current_weights[best] -= sum(self.weights[index] for index in up)
+        self.current_weights[best] -= total
         return best
