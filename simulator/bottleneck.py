@@ -7,6 +7,7 @@ from typing import Any, Final
 
 SATURATED: Final = 0.9  # a closed system slows down before its station is full
 SATURATED_OPEN: Final = 0.98  # an open one below that still takes all that arrives
+NOBODY: Final = 0.02  # waiting on average
 THROTTLED: Final = 0.05  # share of core time; where the CPU quota takes more, it is what binds, not the cores
 
 # Stations that others' waiting keeps busy come after those that only their own work keeps busy: a pool of
@@ -38,7 +39,9 @@ def bottleneck(data: Mapping[str, Any], scenario: Any) -> dict[str, Any]:
     saturated = [
         (_depth(station), -_utilization(station), index)
         for index, station in enumerate(stations)
-        if _utilization(station) >= limit and not _batches_grow(station, scenario)
+        if _utilization(station) >= limit
+        and not _batches_grow(station, scenario)
+        and not _only_flushes(station, stations, scenario)
     ]
     throttled = _throttled(data)
     if throttled is not None and not any(depth == 0 for depth, _, _ in saturated):
@@ -57,6 +60,21 @@ def _batches_grow(station: Mapping[str, Any], scenario: Any) -> bool:
         return False
     batcher = scenario.services[station["service"]].batchers[station["name"]]
     return bool((station["mean_queue_length"]["value"] or 0.0) < batcher.max_size)
+
+
+def _only_flushes(station: Mapping[str, Any], stations: Sequence[Mapping[str, Any]], scenario: Any) -> bool:
+    """Return whether cores are busy with nothing but flushers whose batches still grow, and nobody waits for them."""
+    if station["kind"] != "cpu" or (station["mean_queue_length"]["value"] or 0.0) > NOBODY:
+        return False
+    here = [
+        other
+        for other in stations
+        if other["kind"] == "batcher"
+        and (other["service"], other["instance"]) == (station["service"], station["instance"])
+        and _batches_grow(other, scenario)
+    ]
+    flushing = sum(_utilization(other) for other in here)
+    return bool(here) and _utilization(station) * station["servers"] <= flushing + NOBODY
 
 
 def _depth(station: Mapping[str, Any]) -> int:

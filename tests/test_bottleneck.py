@@ -92,3 +92,22 @@ def test_without_any_operation_there_is_still_an_answer():
     data = result(station("cpu", "cpu", None), throughput=0.0, mean_s=None)
     data["causes"] = None
     assert bottleneck(data, scenario("closed"))["next"] is None
+
+
+def batching(flushing, cpu, waiting_for_core):
+    """Return what binds an instance of one core with a batcher of which half a batch waits."""
+    data = result(
+        {**station("cpu", "cpu", cpu, waiting_for_core), "servers": 1},
+        station("outbox", "batcher", flushing, waiting=8),
+    )
+    service = SimpleNamespace(batchers={"outbox": SimpleNamespace(max_size=16)})
+    return bottleneck(data, SimpleNamespace(workloads=scenario("open").workloads, services={"web": service}))
+
+
+def test_a_core_that_does_nothing_but_flush_growing_batches_has_room():
+    assert batching(0.99, 0.99, 0.0)["kind"] == "arrivals"
+
+
+@pytest.mark.parametrize(("flushing", "waiting_for_core"), [(0.5, 0.0), (0.99, 1.0)])
+def test_a_core_that_does_more_or_is_waited_for_has_none(flushing, waiting_for_core):
+    assert batching(flushing, 0.99, waiting_for_core)["name"] == "web[0].cpu"
