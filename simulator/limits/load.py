@@ -69,7 +69,7 @@ class Axis:
         if load <= 0:
             return 0.0
         unit = 10.0 ** (math.floor(math.log10(load)) - DIGITS + 1)
-        return math.floor(load / unit * (1 + 1e-12)) * unit
+        return float(f"{math.floor(load / unit * (1 + 1e-12)) * unit:.10g}")
 
     def between(self, low: float, high: float) -> float | None:
         """Return a load between two others on a logarithmic scale; None where there is none."""
