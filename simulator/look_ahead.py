@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from models.scenario import Scenario
 from models.scenario_capacity import OfferedUtilization
 from simulator import warnings as notes
+from simulator.engines import Engine
 from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, Pilot, drain, explore
 from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan, sheds
 from simulator.replications import Replicator
 
 FIRST_SLICE_OPERATIONS: Final = 4 * FIRST_OPERATIONS  # arrive in it; many do not end
+# Of an overload without end all figures depend on the duration anyway, and long queues are dear to search.
+TRANSIENT_OPERATIONS: Final = 20_000
 
 
 def look_ahead(
@@ -40,9 +44,19 @@ def look_ahead(
         return None, Plan(int(warmup_ns), duration_ns, first, most), [*found, *notes.undrained(drained)]
     given_ns = None if warmup_ns == "auto" else int(warmup_ns)
     users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
-    pilot = explore(replicator.engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users)
+    engine = _bounded(replicator.engine) if transient else replicator.engine
+    pilot = explore(engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users)
     found += notes.no_warmup(pilot.warmup_found)
-    return pilot, plan(scenario, pilot, max(1 - pilot.cost, 0.0)), found
+    planned = plan(scenario, pilot, max(1 - pilot.cost, 0.0))
+    if transient:
+        planned = replace(planned, most_replications=planned.replications)
+    return pilot, planned, found
+
+
+def _bounded(engine: Engine) -> Engine:
+    """Return an engine with the budget of a transient."""
+    operations = min(engine.operations, TRANSIENT_OPERATIONS)
+    return replace(engine, operations=operations, events=max(engine.events * operations // engine.operations, 1))
 
 
 def _first_slice_ns(scenario: Scenario) -> int:
