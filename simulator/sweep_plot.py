@@ -23,7 +23,7 @@ from simulator.quantity_text import (
     value_of,
 )
 from simulator.summary import estimate_at
-from simulator.sweep_text import headline
+from simulator.sweep_text import headline, labels, setting_text
 from simulator.theory.bounds import usl_relative_capacity
 
 PANELS: Final = (
@@ -77,6 +77,7 @@ def _draw(axes: Axes, data: Data, path: str, family: str) -> None:
     """Draw one metric of all curves, its interval as a band."""
     values = [value_of(estimate_at(point, path)) or 0.0 for point in data["points"]]
     size, unit = fitting_unit(max(values), family)
+    short = labels(data)
     for position, curve in enumerate(data["curves"]):
         points = [data["points"][index] for index in curve["points"]]
         places = _places(curve, points)
@@ -84,7 +85,7 @@ def _draw(axes: Axes, data: Data, path: str, family: str) -> None:
         # What is undefined leaves a gap.
         heights = [_scaled(value_of(estimate_at(point, path)), size) for point in points]
         reach = [(half_width_of(estimate_at(point, path)) or 0.0) / size for point in points]
-        label = ", ".join(f"{name} {text}" for name, text in curve["setting"].items()) or "simulated"
+        label = setting_text(curve["setting"], short) or "simulated"
         axes.plot(places, heights, color=colour, marker="o" if len(points) <= 20 else "", label=label, linewidth=1.6)
         low = [height - half for height, half in zip(heights, reach, strict=True)]
         high = [height + half for height, half in zip(heights, reach, strict=True)]
@@ -99,7 +100,7 @@ def _draw(axes: Axes, data: Data, path: str, family: str) -> None:
     axes.set_ylabel(unit)
     axes.grid(alpha=0.3)
     if data["curves"]:
-        axes.set_xlabel(data["curves"][0]["axis"].replace("_", " "))
+        axes.set_xlabel(short[data["curves"][0]["axis"]].replace("_", " "))
 
 
 def _places(curve: Data, points: Sequence[Data]) -> list[Any]:

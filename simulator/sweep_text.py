@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from simulator.curve import LOAD_AXES
 from simulator.export import csv_text, summary_rows
 from simulator.quantity_text import MISSING, NUMBER, RATE, SHARE, TIME, estimate_text, value_of
 from simulator.summary import CAUTION, MARKS, Ink, TextTable, table_lines, wrapped
@@ -28,7 +29,9 @@ def headline(data: Data) -> str:
     """Say what a sweep is about, and how much of it there is."""
     provenance = data["provenance"]
     done, planned = len(data["points"]), data["planned_points"]
-    over = " x ".join(f"{axis['name']} {_values(axis['values'])}" for axis in data["axes"]) or "the scenario alone"
+    short = labels(data)
+    over = " x ".join(f"{short[axis['name']]} {_values(axis['values'])}" for axis in data["axes"])
+    over = over or "the scenario alone"
     count = f"{planned} point{'s' if planned > 1 else ''}"
     count = f"{done} of {count} (interrupted)" if done < planned else count
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
@@ -42,22 +45,37 @@ def _values(values: Sequence[str]) -> str:
     return ",".join(values) if len(values) <= 4 else f"{values[0]}..{values[-1]} ({len(values)} values)"
 
 
+def labels(data: Data) -> dict[str, str]:
+    """Return a short name of each axis: the end of its path, as far as that tells it from the others."""
+    names = [axis["name"] for axis in data["axes"]]
+    for parts in (1, 2, 3, 4):
+        short = [".".join(name.split(".")[-parts:]) for name in names]
+        if len(set(short)) == len(short) and (parts > 1 or not any("." in name for name in names)):
+            return dict(zip(names, short, strict=True))
+    return {name: name for name in names}
+
+
+def setting_text(setting: Mapping[str, str], short: Mapping[str, str]) -> str:
+    """Print the setting of a point or a curve."""
+    return ", ".join(f"{short[name]} {text}" for name, text in setting.items())
+
+
 def findings(data: Data) -> Iterator[str]:
     """Say what each curve shows, a line for each thing."""
+    short = labels(data)
     for curve in data["curves"]:
         if curve["levels"] is None:
             continue
-        at = ", ".join(f"{name} {text}" for name, text in curve["setting"].items())
-        for line in _curve(data, curve):
+        at = setting_text(curve["setting"], short)
+        for line in _curve(data, curve, short[curve["axis"]]):
             yield f"{at}: {line}" if at else line
     thresholds = _thresholds(data)
     if thresholds:
         yield thresholds
 
 
-def _curve(data: Data, curve: Data) -> Iterator[str]:
-    axis = curve["axis"]
-    text = {level: data["points"][index]["setting"][axis] for level, index in _pairs(curve)}
+def _curve(data: Data, curve: Data, axis: str) -> Iterator[str]:
+    text = {level: data["points"][index]["setting"][curve["axis"]] for level, index in _pairs(curve)}
     highest = curve["peak"]
     if highest:
         falls = " and falls beyond it" if highest["falls_beyond"] else ""
@@ -70,7 +88,7 @@ def _curve(data: Data, curve: Data) -> Iterator[str]:
     if curve["saturation"]:
         found = curve["saturation"]
         yield f"saturation: from {axis} {text[found['level']]} on, by {found['station']}, at {_rate(found)}"
-    elif axis in ("procs", "rate", "concurrency"):
+    elif curve["axis"] in LOAD_AXES:
         yield f"saturation: not reached up to {axis} {text[curve['levels'][-1]]}"
     if curve["pays_up_to"]:
         found = curve["pays_up_to"]
@@ -123,7 +141,7 @@ def _thresholds(data: Data) -> str:
     failing = [point for point in points if not _passed(point)]
     if not failing:
         return f"{MARKS[True]} all thresholds hold at every point"
-    at = ", ".join(f"{name} {text}" for name, text in failing[0]["setting"].items())
+    at = setting_text(failing[0]["setting"], labels(data))
     return f"{MARKS[False]} a threshold fails at {len(failing)} of {len(points)} points, first at {at}"
 
 
@@ -138,7 +156,9 @@ def point_table(data: Data) -> TextTable:
     ]
     rows = [_row(point, " < knee" if index in knees else "") for index, point in enumerate(data["points"])]
     shown = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)]
-    return TextTable(shown, [[row[name] for name in shown] for row in rows], ("binds",))
+    short = labels(data)
+    cells = [[row[name] for name in shown] for row in rows]
+    return TextTable([short.get(name, name) for name in shown], cells, ("binds",))
 
 
 def _row(point: Data, mark: str) -> dict[str, str]:
@@ -171,14 +191,15 @@ def _bound(point: Data, name: str, family: str) -> str:
 def _warnings(data: Data) -> Iterator[str]:
     """Say each kind of warning once, with the points that have it."""
     by_code: dict[str, list[tuple[str, Data]]] = {}
+    short = labels(data)
     for point in data["points"]:
-        at = ", ".join(f"{name} {text}" for name, text in point["setting"].items())
+        at = setting_text(point["setting"], short)
         for warning in point["warnings"]:
             by_code.setdefault(warning["code"], []).append((at, warning))
     for found in by_code.values():
         at, warning = found[0]
-        where = f"at {at}" if len(found) == 1 else f"at {len(found)} points, first {at}"
-        yield from wrapped(f"  {CAUTION} {where}: {warning['message']}", "    ")
+        where = f"at {at}: " if len(found) == 1 else f"at {len(found)} points, first {at}: "
+        yield from wrapped(f"  {CAUTION} {where if at else ''}{warning['message']}", "    ")
 
 
 def points_csv(data: Data) -> str:
