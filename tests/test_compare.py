@@ -203,3 +203,15 @@ def test_text_tables_and_pictures_hold_what_was_found(queue: Path) -> None:
     assert len(differences_csv(two).splitlines()) == 1 + 3 * len(two["differences"][0]["metrics"])
     assert "demand.mean=1.2ms x clients.arrival_rate=600/s,throughput_per_s," in effects_csv(two)
     assert compare_plot_bytes(two, "svg") == compare_plot_bytes(json.loads(json.dumps(two)), "svg")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lever", ["batchers.outbox", "memory_pool"])
+def test_on_the_hubs_levers_pairing_saves_four_of_five_replications(lever: str) -> None:
+    """At 10 processes; at 30 the hub without batching is saturated, another system that shares no chance with this."""
+    base = from_settings(["workloads.agents.procs=10", "run.replications=10", "run.duration=2s", "run.warmup=1s"])
+    switch = f"services.hub.{lever}.enabled=false"
+    answer = compare(arms_of_switches(None, [switch], base), Workers("fast"), switches=[switch])
+    metrics = answer.data["differences"][0]["metrics"]
+    for name in ("throughput_per_s", "response_time_s.mean"):
+        assert metrics[name]["replications_unpaired"] >= 5 * answer.data["replications"]
