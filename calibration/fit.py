@@ -12,10 +12,12 @@ import numpy as np
 from calibration.fitting.fitted import DRAWS, Fit, fit_points
 from calibration.fitting.points import grows, points_of
 from calibration.fitting.scenario import scenario_of
-from calibration.fitting.simulated import SimulatedFit, fit_by_simulation
+from calibration.fitting.simulated import SimulatedFit, fit_by_simulation, scaled
 from calibration.fitting.skeleton import Machine
 from calibration.levels import Level
-from calibration.profile import Host, Profile, Quantity, Seen, Unit, identity_of
+from calibration.profile import Host, Profile, Quantity, Unit, identity_of
+from calibration.scenario_samples import scenario_samples
+from models.measured import Seen
 from models.scenario import Scenario
 
 MEASURED_BY: Final = "sim calibrate table --fit"
@@ -65,19 +67,31 @@ def fit_table(source: str, levels: Sequence[Level], machine: Machine, draws: int
     except ValueError as error:
         raise FitError(f"{source}: found {error}; accepted: whole numbers of clients") from None
     highest = max((point for point in points if point.load == round(point.load)), key=lambda point: point.load)
-    scenario = scenario_of(simulated.skeleton, round(highest.load), highest.think_time_s, simulated.cv or 0.0)
-    return FittedTable(fit, simulated, scenario, _profile(source, fit, simulated, scenario, machine))
+    load, cv = round(highest.load), simulated.cv or 0.0
+    scenario = scenario_of(simulated.skeleton, load, highest.think_time_s, cv)
+    drawn = [
+        scenario_of(scaled(fit.best.fitter.skeleton(free), simulated.scale), load, highest.think_time_s, cv)
+        for free in fit.free_draws
+    ]
+    profile = _profile(source, fit, simulated, scenario, machine)
+    profile = profile.model_copy(update={"scenario_samples": scenario_samples(scenario, drawn)})
+    return FittedTable(fit, simulated, scenario, profile)
 
 
 def _profile(source: str, fit: Fit, simulated: SimulatedFit, scenario: Scenario, machine: Machine) -> Profile:
     date = datetime.now(UTC).isoformat(timespec="seconds")
     loads = [round(point.load) for point in fit.points]
+    rates = [point.throughput_per_s for point in fit.points]
     cpus = round(machine.threads) if machine.threads is not None else None
     return Profile(
         name="fitted",
         date=date,
         host=_host(source, machine),
-        seen=Seen(concurrency=(min(loads), max(loads)), cores=None if cpus is None else (cpus, cpus)),
+        seen=Seen(
+            concurrency=(min(loads), max(loads)),
+            rate_per_s=(min(rates), max(rates)),
+            cores=None if cpus is None else (cpus, cpus),
+        ),
         warnings=_warnings(fit, simulated),
         quantities=_quantities(fit, date),
         samples=_samples(fit),

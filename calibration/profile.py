@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from models.errors import FieldProblem, ScenarioError
 from models.fields import Count, Name
+from models.measured import Discrepancy, Seen
 from models.scenario_text import explain, parse_toml, read_text, write_toml
 from models.table import Table
 
@@ -100,23 +101,12 @@ class LeftOut(Table):
     reason: Text
 
 
-class Seen(Table):
-    """The range that was measured, lowest and highest; None: never varied or never measured.
-
-    A prediction beyond it stands on an assumption.
-    """
-
-    concurrency: tuple[int, int] | None = None
-    rate_per_s: tuple[float, float] | None = None
-    cores: tuple[int, int] | None = None
-    instances: tuple[int, int] | None = None
-
-
 class Profile(Table):
     """All that is known of one host and what was measured on it.
 
     samples: of each quantity's name, its bootstrap draws; all of one length. scenario: a scenario whose
-    parameters were fitted to measurements on this host.
+    parameters were fitted to measurements on this host. scenario_samples: of each of its fields that is uncertain, by
+    its place as `--set` takes it, the values in the same draws: the k-th of each, together, is the scenario of draw k.
     """
 
     schema_version: Literal[1] = 1
@@ -130,7 +120,9 @@ class Profile(Table):
     left_out: list[LeftOut] = Field(default_factory=list)
     quantities: list[Quantity] = Field(default_factory=list)
     scenario: dict[str, Any] | None = None
+    discrepancy: Discrepancy = Discrepancy()
     samples: dict[str, list[float]] = Field(default_factory=dict)
+    scenario_samples: dict[str, list[Any]] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -177,7 +169,9 @@ class Profile(Table):
             yield FieldProblem(("quantities",), f'"{name}" twice', "each quantity once")
         for name in self.samples.keys() - set(names):
             yield FieldProblem(("samples", name), "draws", "only draws of the profile's quantities")
-        lengths = {len(draws) for draws in self.samples.values()}
+        if self.scenario_samples and self.scenario is None:
+            yield FieldProblem(("scenario_samples",), "draws of a scenario's fields", "nothing without a scenario")
+        lengths = {len(draws) for draws in (*self.samples.values(), *self.scenario_samples.values())}
         if len(lengths) > 1:
             yield FieldProblem(("samples",), f"series of {sorted(lengths)} draws", "series of one length")
 
@@ -188,7 +182,7 @@ class Profile(Table):
     @property
     def draws(self) -> int:
         """How many bootstrap draws there are of the quantities that have any."""
-        return len(next(iter(self.samples.values()), []))
+        return len(next(iter((*self.samples.values(), *self.scenario_samples.values())), []))
 
     def values(self, draw: int | None = None) -> dict[str, float]:
         """Return all values by name. draw: the position of a bootstrap draw; None: the estimates."""
@@ -220,16 +214,20 @@ class Profile(Table):
         drawn = {
             quantity.name: self.samples[quantity.name] for quantity in kept if quantity.name in self.samples
         }
-        count = max(map(len, samples.values()), default=self.draws)
-        drawn = {
-            name: [draws[index % len(draws)] for index in range(count)]
-            for name, draws in {**drawn, **samples}.items()
-        }
+        played: Mapping[str, list[Any]] = changes.pop(
+            "scenario_samples", {} if "scenario" in changes else self.scenario_samples
+        )
+        count = max(map(len, (*samples.values(), *played.values())), default=self.draws)
+
+        def cycled(series: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+            return {name: [draws[index % len(draws)] for index in range(count)] for name, draws in series.items()}
+
         data = {
             **{field: getattr(self, field) for field in type(self).model_fields},
             **changes,
             "quantities": [*kept, *new],
-            "samples": drawn,
+            "samples": cycled({**drawn, **samples}),
+            "scenario_samples": cycled(played),
         }
         try:
             return type(self).model_validate(data)
@@ -239,7 +237,8 @@ class Profile(Table):
 
 def _with_tables(data: dict[str, Any]) -> dict[str, Any]:
     """Put the quantities behind the plain fields and the draws last, as they are long."""
-    last: dict[str, Any] = {name: data.pop(name) for name in ("scenario", "samples") if name in data}
+    long = ("scenario", "samples", "scenario_samples")
+    last: dict[str, Any] = {name: data.pop(name) for name in long if name in data}
     return {**data, **last}
 
 

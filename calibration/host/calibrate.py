@@ -16,7 +16,8 @@ from calibration.host.facts import read_host
 from calibration.host.placement import Machine, balance_interval_s, fit_placement, identified
 from calibration.host.runner import Outcome, Session
 from calibration.interference import drift
-from calibration.profile import Host, LeftOut, Profile, Quantity, Seen
+from calibration.profile import Host, LeftOut, Profile, Quantity
+from models.measured import Seen
 from simulator.provenance import provenance
 
 FIT_S: Final = 8.0
