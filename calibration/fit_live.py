@@ -1,0 +1,238 @@
+"""The fit of a live measurement: which scenario its levels come from, and how well they tell.
+
+fit = fit_live(Measurement.load("sim-measurement.json"), host_profile)
+scenario = fit.scenario(Load(procs=50))            # to play: simulator.run
+scenario = fit.scenario(Load(procs=50), draw=3)    # as redraw 3 of the numbers has it
+predicted = fit.predict(Load(procs=50))            # figures with 90 % intervals
+profile = fit.profile()                            # for `sim run --profile`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.blueprint import Load
+from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
+from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
+from calibration.fitting.live_blueprints import live_blueprints
+from calibration.fitting.targets import Target, targets_of
+from calibration.host.facts import read_host
+from calibration.live.measured import Measurement
+from calibration.profile import Profile, Quantity
+from calibration.scenario_samples import scenario_samples
+from models.measured import Discrepancy, Seen
+from models.scenario import Scenario
+
+Array = NDArray[np.float64]
+DRAWS: Final = 40
+LEAST_WEIGHT: Final = 0.02
+"""A structure that is less likely than this is not played."""
+CONFOUNDED: Final = 0.9
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A structure with its fit and how likely it is, by how well it predicts a level left out."""
+
+    fitted: Fitted
+    weight: float
+
+
+@dataclass(frozen=True)
+class LiveFit:
+    """What a live measurement says of its service.
+
+    structures: the likeliest first. redraws: (structure, position of its numbers), from each structure as many as
+    its weight, in random order. targets: the levels that were fitted.
+    """
+
+    measurement: Measurement
+    host: Profile | None
+    targets: Sequence[Target]
+    structures: Sequence[Weighed]
+    redraws: Sequence[tuple[Fitted, Array]]
+
+    @property
+    def best(self) -> Fitted:
+        """Return the likeliest structure."""
+        return self.structures[0].fitted
+
+    def scenario(
+        self, load: Load | None = None, draw: int | None = None, run: dict[str, Any] | None = None
+    ) -> Scenario:
+        """Return the fitted scenario under a load.
+
+        load: None: the highest that was fitted. draw: one of the redraws; None: the best numbers. run: its `run`.
+        """
+        fitted, position = (self.best, self.best.position) if draw is None else self.redraws[draw]
+        return fitted.blueprint.scenario(list(position), load or self.targets[-1].load, run)
+
+    def parameters(self) -> list[Parameter]:
+        """Return the numbers of the likeliest structure, with 90 % intervals, and whether the levels identify them."""
+        best = self.best
+        spread = np.sqrt(np.diag(best.covariance))
+        found = []
+        for index, one in enumerate(best.blueprint.free):
+            middle, half = best.position[index], 1.645 * spread[index]
+            low, value, high = (one.value(float(where)) for where in (middle - half, middle, middle + half))
+            # a number that was measured directly is known however little the levels add to it
+            identified = bool(spread[index] < NOT_IDENTIFIED or one.width * spread[index] < 0.1)
+            found.append(Parameter(one.name, value, low, high, identified))
+        return found
+
+    def confounded(self) -> list[tuple[str, str]]:
+        """Return the pairs of numbers that the levels cannot tell apart: one rises as the other falls."""
+        covariance = self.best.covariance
+        names = [one.name for one in self.best.blueprint.free]
+        scale = np.sqrt(np.diag(covariance))
+        together = covariance / np.outer(scale, scale)
+        return [
+            (names[one], names[other])
+            for one in range(len(names))
+            for other in range(one + 1, len(names))
+            if abs(together[one, other]) > CONFOUNDED
+        ]
+
+    def warnings(self) -> list[str]:
+        """Return what a user should know, a sentence each."""
+        found = list(self.best.blueprint.notes)
+        found += [f"{one} and {other} cannot be told apart by these levels" for one, other in self.confounded()]
+        unknown = [one.name for one in self.parameters() if not one.identified]
+        if unknown:
+            found.append(f"not identified by these levels, so mostly assumed: {', '.join(unknown)}")
+        others = [one for one in self.structures[1:] if one.weight > 0.1]
+        if others:
+            text = ", ".join(f"{one.fitted.blueprint.label} ({one.weight:.0%})" for one in others)
+            found.append(f"besides {self.best.blueprint.label}, these levels allow: {text}")
+        if self.best.misfit > 2.0:
+            found.append(f"the simulation misses the fitted levels by {self.best.misfit:.1f} times their deviation")
+        return found
+
+    def predict(self, load: Load, draws: int = 12) -> dict[str, tuple[float, float, float]]:
+        """Return value, lower and upper end (90 %) of throughput, cpu, mean, p50, p95 and p99 under a load.
+
+        throughput [1/s], cpu [s for each operation], times [s]. The value is that of the best numbers. The interval
+        holds the redraws, and what the model is off by itself: more with each doubling beyond the fitted levels.
+        """
+        cores = float(self.measurement.cores)
+        rate = load.rate_per_s or self._rate(load)
+        value = figures_of(simulate(self.best.blueprint, self.best.position, load, rate), cores)
+        drawn = [
+            figures_of(simulate(fitted.blueprint, position, load, rate), cores)
+            for fitted, position in self.redraws[:draws]
+        ]
+        return {
+            name: self._interval(name, middle, [one[name] for one in drawn if name in one], load)
+            for name, middle in value.items()
+        }
+
+    def _rate(self, load: Load) -> float:
+        """Return about the throughput under a load, for the length of a simulation."""
+        top = self.targets[-1]
+        more = max(load.in_flight / top.load.in_flight, 1.0)
+        return top.throughput_per_s * math.sqrt(math.sqrt(more))
+
+    def _interval(self, name: str, middle: float, drawn: Sequence[float], load: Load) -> tuple[float, float, float]:
+        known = Discrepancy()
+        own = known.rate if name in ("throughput", "cpu") else known.time
+        seen = max(target.load.in_flight for target in self.targets)
+        doublings = max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
+        spread = float(np.std(np.log(drawn), ddof=1)) if len(drawn) > 1 else 0.0
+        width = 1.645 * math.sqrt(own**2 + doublings * known.per_doubling**2 + spread**2)
+        return middle, middle * math.exp(-width), middle * math.exp(width)
+
+    def profile(self) -> Profile:
+        """Return the fit as a profile: the host's with the fit beside it, or a new one of this host."""
+        date = datetime.now(UTC).isoformat(timespec="seconds")
+        loads = [target.load.in_flight for target in self.targets if target.load.rate_per_s is None]
+        rates = [target.throughput_per_s for target in self.targets]
+        cores = self.measurement.cores
+        base = self.host or Profile(name="fitted", date=date, host=read_host())
+        scenario = self.scenario()
+        drawn = [self.scenario(draw=draw) for draw in range(len(self.redraws))]
+        return base.updated(
+            f"calibrate {self.measurement.kind}",
+            self._quantities(date),
+            {},
+            date=date,
+            seen=Seen(
+                concurrency=(min(loads), max(loads)) if loads else None,
+                rate_per_s=(min(rates), max(rates)),
+                cores=(cores, cores),
+            ),
+            warnings=[*base.warnings, *self.warnings()],
+            scenario=scenario.model_dump(mode="json", exclude_none=True),
+            scenario_samples=scenario_samples(scenario, drawn),
+        )
+
+    def _quantities(self, date: str) -> list[Quantity]:
+        return [
+            Quantity(
+                name=f"fit.{parameter.name}",
+                value=parameter.value,
+                unit=one.unit,
+                interval=(parameter.low, parameter.high),
+                origin="estimated",
+                identified="yes" if parameter.identified else "no",
+                how=f"{self.best.blueprint.label}; before the fit: {one.how}",
+                measured_by=f"calibrate {self.measurement.kind}",
+                date=date,
+            )
+            for one, parameter in zip(self.best.blueprint.free, self.parameters(), strict=True)
+        ]
+
+
+def fit_live(
+    measurement: Measurement,
+    host: Profile | None = None,
+    *,
+    extra: Sequence[Target] = (),
+    draws: int = DRAWS,
+    seed: int = 1,
+) -> LiveFit:
+    """Fit a scenario to the levels of a live measurement.
+
+    measurement: of `sim calibrate command|python|http`; all its levels are fitted, so that one for a prediction holds
+    the low levels alone. host: the profile of the host it was made on (scheduler, wake-ups, disk); None: what is
+    common. extra: further figures that the same numbers must explain.
+    CPU demands come from the utilization law, distributions from the lowest level, the rest by least squares of
+    simulated against measured figures; of the structures those count that predict a level left out.
+    Raises ValueError for a measurement that nothing can be fitted to; its text is one line.
+    """
+    targets = [*targets_of(measurement.table.levels, measurement.pacing.think_kind)]
+    if not targets:
+        raise ValueError("a measurement without levels")
+    every = [fit_blueprint(one, [*targets, *extra]) for one in live_blueprints(measurement, host)]
+    weights = _weights([one.score for one in every])
+    generator = np.random.default_rng([seed, 3])
+    structures = sorted((Weighed(*pair) for pair in zip(every, weights, strict=True)), key=lambda one: -one.weight)
+    redraws: list[tuple[Fitted, Array]] = []
+    for one in structures:
+        count = round(draws * one.weight) if one.weight >= LEAST_WEIGHT else 0
+        redraws += [(one.fitted, position) for position in one.fitted.redraws(generator, count)]
+    order = generator.permutation(len(redraws))
+    return LiveFit(measurement, host, targets, structures, [redraws[index] for index in order])
+
+
+def _weights(scores: Sequence[float]) -> Array:
+    """Return how likely each structure is by the scores of the levels that it predicted."""
+    found = np.exp(np.array(scores) - max(scores))
+    return np.asarray(found / found.sum())
+
+
+def only(measurement: Measurement, most: int) -> Measurement:
+    """Return a measurement with its levels up to so many copies alone; its description stays as it is."""
+    kept = [level for level in measurement.table.levels if (level.procs or 0) <= most]
+    return measurement.model_copy(
+        update={
+            "table": measurement.table.model_copy(update={"levels": kept}),
+            "details": [detail for detail in measurement.details if detail.copies <= most],
+        }
+    )

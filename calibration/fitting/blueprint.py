@@ -1,0 +1,100 @@
+"""A scenario with some numbers left open: what a fit by simulation adjusts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from models.scenario import Scenario
+from models.units import RATE, TIME
+
+Scale = Literal["log", "logit"]
+Parts = tuple[dict[str, Any], list[dict[str, Any]]]
+"""The services and the stages of the operation, as a scenario's tables."""
+LEAST_S: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Free:
+    """A number that is left open, with what is expected of it before the fit.
+
+    middle: expected, in SI units. width: standard deviation of what is expected, on the scale. how: where the
+    expectation comes from, for the profile. unit: as a profile names it. field: its place in the scenario, if it has
+    one of its own.
+    """
+
+    name: str
+    middle: float
+    width: float
+    how: str
+    scale: Scale = "log"
+    unit: Literal["s", "share", "ratio", "count"] = "s"
+
+    def value(self, free: float) -> float:
+        """Return the number that lies so many standard deviations from what is expected."""
+        if self.scale == "log":
+            return self.middle * math.exp(min(max(self.width * free, -40.0), 40.0))
+        odds = math.log(self.middle / (1.0 - self.middle)) + self.width * free
+        return 1.0 / (1.0 + math.exp(-min(max(odds, -40.0), 40.0)))
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is offered: clients in a closed loop, or arrivals.
+
+    rate_per_s: of a Poisson process, all clients together; None: closed.
+    think_kind: how pauses of `think_time_s` are drawn.
+    """
+
+    procs: int
+    concurrency: int = 1
+    think_time_s: float = 0.0
+    think_kind: Literal["exponential", "constant"] = "exponential"
+    rate_per_s: float | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Operations that circulate at most."""
+        return self.procs * self.concurrency
+
+    def workload(self) -> dict[str, Any]:
+        """Return the load as a scenario's workload."""
+        clients: dict[str, Any] = {"name": "clients", "procs": self.procs}
+        if self.rate_per_s is not None:
+            return clients | {"kind": "open", "arrival_rate": RATE.print(self.rate_per_s)}
+        clients |= {"kind": "closed", "concurrency": self.concurrency}
+        if self.think_time_s >= LEAST_S:
+            mean = TIME.print(round(self.think_time_s * 1e9))
+            constant = self.think_kind == "constant"
+            clients["think_time"] = mean if constant else {"distribution": "exponential", "mean": mean}
+        return clients
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A structure: which numbers are open, and the scenario that they make.
+
+    label: what people call it. build: turns the numbers by name into services and stages. notes: what it leaves out.
+    """
+
+    label: str
+    free: Sequence[Free]
+    build: Callable[[Mapping[str, float]], Parts]
+    notes: Sequence[str] = ()
+
+    def values(self, position: Sequence[float]) -> dict[str, float]:
+        """Return the numbers by name. position: of each, in standard deviations from what is expected."""
+        return {one.name: one.value(float(where)) for one, where in zip(self.free, position, strict=True)}
+
+    def scenario(self, position: Sequence[float], load: Load, run: dict[str, Any] | None = None) -> Scenario:
+        """Return the scenario with these numbers under a load. run: its `run`."""
+        services, stages = self.build(self.values(position))
+        table: dict[str, Any] = {
+            "name": "fitted",
+            "workloads": [load.workload()],
+            "services": services,
+            "operations": [{"name": "operation", "stages": stages}],
+        }
+        return Scenario.from_dict(table | ({"run": run} if run else {}), source="the fitted scenario")

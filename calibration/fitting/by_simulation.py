@@ -1,0 +1,172 @@
+"""The fit of a blueprint: least squares of simulated against measured figures, with common random numbers.
+
+Every step plays the measured levels with the fast engine and the same seed, so that two sets of numbers see the same
+draws and their difference is smooth enough for a derivative. At the optimum the derivative gives the redraws of the
+numbers, and how well a level is predicted when it is left out, without fitting again: near the optimum the figures
+are straight in the numbers, and both the measurements and what is expected of the numbers are normal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.fitting.blueprint import Blueprint, Load
+from calibration.fitting.targets import Target
+from models.units import TIME
+from simulator.run import run
+
+Array = NDArray[np.float64]
+OPERATIONS: Final = 20_000
+SEED: Final = 1
+STEP: Final = 0.5
+"""Of the derivative, in standard deviations of what is expected."""
+ROUNDS: Final = 4
+FARTHEST: Final = 6.0
+ENOUGH: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A blueprint with the numbers that come closest to the levels.
+
+    position: of each number, in standard deviations from what was expected. residuals: by target, measured from
+    simulated in deviations. slopes: of the residuals by number. score: logarithm of the chance of each level left out,
+    given the others. misfit: root mean square of the residuals; about 1 where the model is as good as the data.
+    """
+
+    blueprint: Blueprint
+    position: Array
+    residuals: Sequence[Array]
+    slopes: Sequence[Array]
+    score: float
+
+    @property
+    def covariance(self) -> Array:
+        """Return the covariance of the numbers' positions."""
+        return _covariance(np.concatenate(self.slopes))
+
+    @property
+    def misfit(self) -> float:
+        """Return the root mean square of the residuals."""
+        return float(np.sqrt(np.mean(np.square(np.concatenate(self.residuals)))))
+
+    def redraws(self, generator: np.random.Generator, count: int) -> Array:
+        """Return positions as the measurements' repeatability leaves them open, one a row."""
+        found = generator.multivariate_normal(self.position, self.covariance, size=count, method="cholesky")
+        return np.asarray(np.clip(found, -FARTHEST, FARTHEST))
+
+
+def fit_blueprint(blueprint: Blueprint, targets: Sequence[Target]) -> Fitted:
+    """Fit one blueprint by Gauss and Newton, with halved steps where a whole one does not improve."""
+    position = np.zeros(len(blueprint.free))
+    residuals = [_residuals(blueprint, position, target) for target in targets]
+    slopes = _slopes(blueprint, position, residuals, targets)
+    for _ in range(ROUNDS):
+        together, wrong = np.concatenate(slopes), np.concatenate(residuals)
+        step = -_covariance(together) @ (together.T @ wrong + position)
+        step = np.clip(position + step, -FARTHEST, FARTHEST) - position
+        for share in (1.0, 0.5, 0.25):
+            tried = position + share * step
+            found = [_residuals(blueprint, tried, target) for target in targets]
+            if _cost(found, tried) < _cost(residuals, position):
+                break
+        else:
+            break
+        gained = _cost(residuals, position) - _cost(found, tried)
+        position, residuals = tried, found
+        slopes = _slopes(blueprint, position, residuals, targets)
+        if gained < ENOUGH:
+            break
+    return Fitted(blueprint, position, residuals, slopes, _left_out_score(position, residuals, slopes, targets))
+
+
+def simulate(blueprint: Blueprint, position: Array, load: Load, rate_per_s: float, operations: int = OPERATIONS) -> Any:
+    """Return what the simulator says of a load, of about so many operations at an expected throughput."""
+    expected_ns = operations / rate_per_s * 1e9
+    settings = {
+        "duration": TIME.print(max(round(expected_ns), 1_000_000)),
+        "warmup": TIME.print(max(round(expected_ns / 5), 1_000_000)),
+        "replications": 1,
+        "seed": SEED,
+    }
+    return run(blueprint.scenario(list(position), load, settings)).data
+
+
+def figures_of(data: Mapping[str, Any], cores: float) -> dict[str, float]:
+    """Return the figures of a result by the names that targets have; those that came out as nothing are left out."""
+    rate = data["throughput_per_s"]["value"] or 0.0
+    found = {"throughput": rate}
+    if rate and data["cpu_utilization"] is not None:
+        found["cpu"] = (data["cpu_utilization"]["value"] or 0.0) * cores / rate
+    for name in ("mean", "p50", "p95", "p99"):
+        estimate = data["response_time_s"].get(name)
+        found[name] = (estimate or {}).get("value") or 0.0
+    return {name: value for name, value in found.items() if value > 0.0}
+
+
+def _residuals(blueprint: Blueprint, position: Array, target: Target) -> Array:
+    data = simulate(blueprint, position, target.load, target.throughput_per_s)
+    cores = sum(service.get("cores", 0) for service in blueprint.build(blueprint.values(list(position)))[0].values())
+    found = figures_of(data, cores)
+    return np.array(
+        [
+            math.log(found[name] / value) / deviation if name in found else 10.0
+            for name, (value, deviation) in target.measured.items()
+        ]
+    )
+
+
+def _slopes(
+    blueprint: Blueprint, position: Array, residuals: Sequence[Array], targets: Sequence[Target]
+) -> list[Array]:
+    """Return the derivative of each target's residuals by each number, by steps towards what is expected."""
+    columns: list[list[Array]] = [[] for _ in targets]
+    for index in range(len(position)):
+        moved = position.copy()
+        step = -STEP if position[index] > 0 else STEP
+        moved[index] += step
+        for rows, before, target in zip(columns, residuals, targets, strict=True):
+            rows.append((_residuals(blueprint, moved, target) - before) / step)
+    return [
+        np.array(rows).T.reshape(len(before), len(position)) for rows, before in zip(columns, residuals, strict=True)
+    ]
+
+
+def _cost(residuals: Sequence[Array], position: Array) -> float:
+    return float(sum(np.sum(one**2) for one in residuals) + np.sum(position**2))
+
+
+def _covariance(slopes: Array) -> Array:
+    return np.asarray(np.linalg.inv(slopes.T @ slopes + np.eye(slopes.shape[1])))
+
+
+def _left_out_score(
+    position: Array, residuals: Sequence[Array], slopes: Sequence[Array], targets: Sequence[Target]
+) -> float:
+    """Return the mean logarithm of the chance of each level given the others, but the lowest.
+
+    The lowest shows the operation itself, without which nothing can be predicted.
+    """
+    scores = []
+    for index in range(min(1, len(targets) - 1), len(targets)):
+        others = [one for one in range(len(targets)) if one != index]
+        kept = np.concatenate([slopes[one] for one in others]) if others else np.zeros((0, len(position)))
+        wrong = np.concatenate([residuals[one] for one in others]) if others else np.zeros(0)
+        covariance = _covariance(kept)
+        moved = -covariance @ (kept.T @ wrong + position)
+        expected = residuals[index] + slopes[index] @ moved
+        spread = np.eye(len(expected)) + slopes[index] @ covariance @ slopes[index].T
+        _, size = np.linalg.slogdet(spread)
+        scores.append(-0.5 * (_heavy(float(expected @ np.linalg.solve(spread, expected)), len(expected)) + size))
+    return float(np.mean(scores))
+
+
+def _heavy(squares: float, count: int, freedom: float = 4.0) -> float:
+    """Return the loss of a sum of squares under Student's t, which no single figure decides alone."""
+    return (freedom + count) * math.log1p(squares / freedom)

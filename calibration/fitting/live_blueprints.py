@@ -1,0 +1,282 @@
+"""The structures that a measured program or server may have, with what its lowest level tells of their numbers."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Parts
+from calibration.host.service_fields import service_fields
+from calibration.live.measured import Figure, Measurement, Workload
+from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
+from calibration.profile import Profile
+from models.units import SIZE, TIME
+
+WAKEUP_S: Final = 10e-6
+"""CPU of a wake-up and of falling asleep where the host was not calibrated: what Linux commonly takes."""
+IDLE_EXIT_S: Final = 20e-6
+TAKES_PART: Final = 0.1
+"""Share of a service's CPU from which a process counts as one of its workers."""
+LOCK_BINDS: Final = 0.5
+"""Utilization of a lock, with all cores at work, from which its order counts."""
+LEAST_SERIAL: Final = 0.01
+"""Sleeps for each operation that the second copy must add before they count as waits for a lock."""
+MANY: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known before the fit: the measurement, its description, and the host it was made on."""
+
+    measurement: Measurement
+    workload: Workload
+    host: Profile | None
+
+    @property
+    def cores(self) -> int:
+        """CPUs that the service may use."""
+        return self.measurement.cores
+
+    def service(self) -> dict[str, Any]:
+        """Return the cores as the host's calibration knows them, without what this program shows itself."""
+        if self.host is None:
+            return {"cores": self.cores}
+        fields = service_fields(self.host, cores=self.cores)
+        return {name: value for name, value in fields.items() if name not in ("speed_by_busy", "wakeup", "idle_exit")}
+
+    def of_host(self, name: str, otherwise: float) -> float:
+        """Return a number of the host's calibration, or what is common."""
+        found = self.host.quantity(name) if self.host is not None else None
+        return found.value if found is not None and found.value > 0 else otherwise
+
+    def speeds(self, slowdown: float) -> list[float]:
+        """Return the speed of each busy core; slowdown: with as many busy as were seen, on a straight line."""
+        most = max([copies for copies in self.workload.demand_by_copies_s if copies <= self.cores], default=1)
+        if most < 2:
+            return [1.0]
+        times = [1.0 + (slowdown - 1.0) * (busy - 1) / (most - 1) for busy in range(1, most + 1)]
+        return [round(min(max(1.0 / one, 0.01), 16.0), 6) for one in times]
+
+    def slowdown(self) -> Free | None:
+        """Return how much longer the work takes with several busy cores; None where no level shows it."""
+        by_copies = self.workload.demand_by_copies_s
+        known = sorted(copies for copies in by_copies if copies <= self.cores)
+        if len(known) < 2 or known[0] != 1 or not by_copies[1].value or not by_copies[known[-1]].value:
+            return None
+        middle = by_copies[known[-1]].value / by_copies[1].value
+        width = max(_width(by_copies[1], 0.01) + _width(by_copies[known[-1]], 0.01), 0.03)
+        how = f"CPU of an operation with {known[-1]} at once, relative to one"
+        return Free("slowdown", min(max(middle, 0.5), 20.0), width, how, unit="ratio")
+
+
+def live_blueprints(measurement: Measurement, host: Profile | None) -> list[Blueprint]:
+    """Return the structures that are tried, simplest first. Raises ValueError for a measurement without description."""
+    if measurement.workload is None:
+        raise ValueError("a measurement without any complete level describes no workload")
+    known = Known(measurement, measurement.workload, host)
+    return list(_served(known) if measurement.kind == "http" else _programs(known))
+
+
+def _width(figure: Figure, least: float) -> float:
+    """Return the relative standard deviation of a measured figure."""
+    if figure.half_width is None or not figure.value:
+        return 2.0 * least
+    return max(figure.half_width / 2.0 / figure.value, least)
+
+
+def _programs(known: Known) -> Iterator[Blueprint]:
+    """Yield the structures of copies of a program: what they share beside the cores."""
+    waits = known.workload.wait is not None
+    serial = _serial(known)
+    label = "pure wait" if waits else "work"
+    if serial is None:
+        yield _program(known, label, "delay")
+    else:
+        # Futexes and file locks go to whoever runs when they are free, so that those who run seldom find them held.
+        # That is plain work, while the lock has room; a lock that is handed on in turn would be a convoy.
+        note = f"about {serial.middle:.0%} of the work is done under a lock, which is taken to be free for whoever runs"
+        yield _program(
+            known, f"{label}, a lock for whoever runs", "delay", notes=(f"{note}; its tail is not modelled",)
+        )
+        if serial.middle * known.cores >= LOCK_BINDS:
+            yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
+    if waits:
+        yield _program(known, "wait partly one at a time", "serial")
+    if waits and (known.workload.disk_written_bytes or known.workload.written_bytes):
+        yield _program(known, "wait shared by those who wait together", "group")
+
+
+def _program(
+    known: Known, label: str, waiting: str, serial: Free | None = None, notes: Sequence[str] = ()
+) -> Blueprint:
+    free = _program_free(known, waiting, serial)
+    workload = known.workload
+
+    def build(values: Mapping[str, float]) -> Parts:
+        service = known.service() | {"speed_by_busy": known.speeds(values.get("slowdown", 1.0))} | _times(values)
+        stages: list[dict[str, Any]] = []
+        if (workload.memory_bytes or 0.0) >= MEMORY_AT_LEAST_BYTES:
+            stages.append({"kind": "memory", "bytes": SIZE.print(round(workload.memory_bytes or 0.0))})
+        held = values.get("serial_share", 0.0)
+        scale = values["demand"] / workload.demand.mean_s.value
+        stages.append({"kind": "cpu", "demand": distribution(workload.demand, scale * (1.0 - held))})
+        if held > 0:
+            service["locks"] = {"serial": {}}
+            stages.append({"kind": "lock", "lock": "serial", "hold": distribution(workload.demand, scale * held)})
+        stages += _wait_stages(service, workload, values, waiting)
+        return {"host": service}, stages
+
+    return Blueprint(label, free, build, notes)
+
+
+def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]:
+    """Return the numbers of a program's structure."""
+    wait = known.workload.wait
+    free = _demand(known, wait is not None)
+    if wait is not None or known.measurement.pacing.kind != "closed":
+        free += _sleeping(known, known.workload.pacing_cpu_s)
+    if wait is not None:
+        free.append(Free("wait", wait.mean_s.value, _width(wait.mean_s, 0.03), "time asleep"))
+        if waiting != "delay":
+            free.append(Free("serial_wait", 0.5, 1.5, "assumed: any share of the wait", "logit", "share"))
+    if serial is not None:
+        free.append(serial)
+    if (slowdown := known.slowdown()) is not None:
+        free.append(slowdown)
+    return free
+
+
+def _serial(known: Known) -> Free | None:
+    """Return the share of an operation that only one at a time can do, by the sleeps that the second copy adds.
+
+    It is the chance to find the lock held (see `calibration.live.describe.serial_share`, which asks for more repeats).
+    """
+    how = "sleeps that the second copy adds"
+    if known.workload.serial is not None:
+        share = min(max(known.workload.serial.share.value, 1e-4), 0.999)
+        width = max(_width(known.workload.serial.share, 0.1) / (1.0 - share), 0.1)
+        return Free("serial_share", share, width, how, "logit", "share")
+    alone, crowded = _sleeps(known, 1), _sleeps(known, 2)
+    if known.measurement.pacing.kind != "closed" or known.cores < 2 or not alone or not crowded:
+        return None
+    more = statistics.fmean(crowded) - statistics.fmean(alone)
+    if more < LEAST_SERIAL or min(crowded) < 2.0 * max(alone) + LEAST_SERIAL:
+        return None
+    return Free("serial_share", min(more, 0.9), 0.3, how, "logit", "share")
+
+
+def _sleeps(known: Known, copies: int) -> list[float]:
+    """Return the sleeps for each operation in the repeats of a level, as far as they were counted."""
+    details = [one for one in known.measurement.details if one.copies == copies]
+    return [one.voluntary_switches for one in details if one.voluntary_switches is not None]
+
+
+def _wait_stages(
+    service: dict[str, Any], workload: Workload, values: Mapping[str, float], waiting: str
+) -> list[dict[str, Any]]:
+    """Return the stages of a pure wait, and put what it passes through into the service."""
+    if workload.wait is None:
+        return []
+    scale = values["wait"] / workload.wait.mean_s.value
+    serial = values.get("serial_wait", 0.0)
+    stages: list[dict[str, Any]] = []
+    if serial < 1.0:
+        stages.append({"kind": "delay", "time": distribution(workload.wait, scale * (1.0 - serial))})
+    if waiting == "serial":
+        service["pools"] = {"device": {"size": 1}}
+        alone = {"kind": "delay", "time": distribution(workload.wait, scale * serial)}
+        stages.append({"kind": "pool", "pool": "device", "stages": [alone]})
+    if waiting == "group":
+        commit = TIME.print(max(round(values["wait"] * serial * 1e9), 1))
+        service["links"] = {"disk": {"bandwidth": "1TB/s", "delay": commit}}
+        service["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
+        stages.append({"kind": "batch", "batcher": "commit", "bytes": "1B"})
+    return stages
+
+
+def _demand(known: Known, sleeps: bool) -> list[Free]:
+    """Return the CPU of an operation, by the utilization law."""
+    measured = known.workload.demand.mean_s
+    paid = known.of_host("wakeup.cpu", WAKEUP_S) if sleeps else 0.0
+    middle = max(measured.value - paid, 0.3 * measured.value, LEAST_S)
+    width = max(_width(measured, 0.01), 0.1 if sleeps else 0.0)
+    return [Free("demand", middle, width, "CPU time of the lowest level for each operation")]
+
+
+def _sleeping(known: Known, pacing_cpu_s: float | None) -> list[Free]:
+    """Return what falling asleep and waking cost: CPU, and the time until the woken one runs."""
+    if pacing_cpu_s is not None and pacing_cpu_s > 1e-7:
+        wakeup = Free("wakeup", pacing_cpu_s, 0.2, "CPU outside the operations, for each of them")
+    else:
+        wakeup = Free("wakeup", known.of_host("wakeup.cpu", WAKEUP_S), 0.7, "the host's calibration, or common")
+    hand_off = known.workload.hand_off_s
+    if hand_off is not None and hand_off.value > 1e-7:
+        return [wakeup, Free("idle_exit", hand_off.value, 0.3, "time ready but not running, alone, for each sleep")]
+    return [
+        wakeup,
+        Free("idle_exit", known.of_host("idle.exit", IDLE_EXIT_S), 0.7, "the host's calibration, or common"),
+    ]
+
+
+def _times(values: Mapping[str, float]) -> dict[str, str]:
+    """Return the fields of a service that are times of their own."""
+    return {
+        name: TIME.print(round(values[name] * 1e9))
+        for name in ("wakeup", "idle_exit")
+        if values.get(name, 0.0) >= LEAST_S
+    }
+
+
+def _served(known: Known) -> Iterator[Blueprint]:
+    """Yield the structures of a server: who in it does the work."""
+    processes = busy_processes(known.measurement)
+    yield _server(known, "a thread or process for each request", {})
+    yield _server(known, f"event loops ({processes})", {"workers": processes, "worker_kind": "event_loop"})
+    if known.workload.wait is not None:
+        yield _server(
+            known, f"workers that wait themselves ({processes})", {"workers": processes, "worker_kind": "blocking"}
+        )
+
+
+def busy_processes(measurement: Measurement) -> int:
+    """Return how many processes of the service take part in its work, at the highest level; at least one."""
+    most = max((detail.copies for detail in measurement.details), default=1)
+    found = [
+        sum(cores >= TAKES_PART * sum(detail.process_cpu_cores) for cores in detail.process_cpu_cores)
+        for detail in measurement.details
+        if detail.copies == most and sum(detail.process_cpu_cores) > 0
+    ]
+    return max([*found, 1])
+
+
+def _server(known: Known, label: str, workers: dict[str, Any]) -> Blueprint:
+    """Server and generator share the machine: the generator sends, the server works, the generator reads."""
+    workload = known.workload
+    generator = workload.generator_cpu_s
+    free = [Free("demand", max(workload.demand.mean_s.value, LEAST_S), 0.25, "CPU of the server for each operation")]
+    if generator is not None and generator.value > LEAST_S:
+        free.append(Free("generator", generator.value, 0.25, "CPU of the load generator for each operation"))
+    free += _sleeping(known, None)
+    if workload.wait is not None:
+        free.append(Free("wait", workload.wait.mean_s.value, 0.3, "response time that nothing else explains"))
+
+    def build(values: Mapping[str, float]) -> Parts:
+        server = known.service() | workers | _times(values)
+        services: dict[str, Any] = {"server": server}
+        scale = values["demand"] / max(workload.demand.mean_s.value, LEAST_S)
+        stages: list[dict[str, Any]] = [
+            {"kind": "cpu", "service": "server", "demand": distribution(workload.demand, scale)}
+        ]
+        if workload.wait is not None:
+            share = values["wait"] / workload.wait.mean_s.value
+            stages.append({"kind": "delay", "time": distribution(workload.wait, share)})
+        if "generator" in values:
+            services["generator"] = {"cores_of": "server", "workers": 1} | _times({"wakeup": values["wakeup"]})
+            half = TIME.print(max(round(values["generator"] / 2 * 1e9), 1))
+            own = {"kind": "cpu", "service": "generator", "demand": half}
+            stages = [own, *stages, own]
+        return services, stages
+
+    return Blueprint(label, free, build)

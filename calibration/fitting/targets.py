@@ -1,0 +1,93 @@
+"""Measured levels as a fit by simulation compares them: one row a figure, with how far it repeats."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from calibration.fitting.blueprint import Load
+from calibration.levels import Level
+
+LEAST: Final = {"throughput": 0.01, "cpu": 0.015, "mean": 0.02, "p50": 0.02, "p95": 0.05, "p99": 0.10}
+"""Least relative deviation of each figure: of the model itself, beside that of the measurement."""
+ONCE: Final = 2.0
+"""A level measured once repeats so many times worse than the least deviation, for want of knowing."""
+TAIL_OPERATIONS: Final = 20
+"""Operations beyond a percentile from which it is taken for measured."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One level: its load, and of each figure the measured value and its relative standard deviation.
+
+    operations: of one repeat. throughput_per_s: for the length of the simulation.
+    """
+
+    load: Load
+    throughput_per_s: float
+    operations: float
+    measured: Mapping[str, tuple[float, float]]
+
+
+def targets_of(levels: Sequence[Level], think_kind: str = "exponential") -> list[Target]:
+    """Return the levels of one service in the order of their load, repeats together.
+
+    Raises ValueError for a level without whole numbers of clients.
+    """
+    grouped: dict[Load, list[Level]] = {}
+    for level in levels:
+        grouped.setdefault(load_of(level, think_kind), []).append(level)
+    return [
+        _target(load, grouped[load]) for load in sorted(grouped, key=lambda one: (one.rate_per_s or 0, one.in_flight))
+    ]
+
+
+def load_of(level: Level, think_kind: str = "exponential") -> Load:
+    """Return the load of a level. Raises ValueError for one without whole numbers of clients."""
+    procs, concurrency = level.procs, level.concurrency or 1.0
+    if procs is None and level.kind == "open":
+        procs = 1.0
+    if procs is None or procs != round(procs) or concurrency != round(concurrency):
+        raise ValueError(f"{level.name} without a whole number of clients, which a simulation needs")
+    rate = (level.arrival_rate_per_s or level.throughput_per_s) if level.kind == "open" else None
+    kind: Any = think_kind
+    return Load(round(procs), round(concurrency), level.think_time_s or 0.0, kind, rate)
+
+
+def cpu_of_operation_s(level: Level) -> float | None:
+    """Return the CPU of an operation by the utilization law [s], the generator's included; None: not measured."""
+    if level.busy_cores is None:
+        return None
+    return (level.busy_cores + (level.generator_cpu_cores or 0.0)) / level.throughput_per_s
+
+
+def _target(load: Load, levels: Sequence[Level]) -> Target:
+    operations = statistics.median([level.operations or 0.0 for level in levels])
+    readers: dict[str, Callable[[Level], float | None]] = {
+        "throughput": lambda level: level.throughput_per_s if load.rate_per_s is None else None,
+        "cpu": cpu_of_operation_s,
+        "mean": lambda level: level.mean_s,
+    }
+    for percent in (50.0, 95.0, 99.0):
+        if not operations or operations * (1.0 - percent / 100.0) >= TAIL_OPERATIONS:
+            readers[f"p{percent:g}"] = lambda level, percent=percent: level.percentiles_s.get(percent)  # type: ignore[misc]
+    measured = {}
+    for name, read in readers.items():
+        found = [value for level in levels if (value := read(level))]
+        if found:
+            measured[name] = (math.exp(statistics.fmean(map(math.log, found))), _deviation(name, found))
+    rate = math.exp(statistics.fmean(math.log(level.throughput_per_s) for level in levels))
+    return Target(load, rate, operations, measured)
+
+
+def _deviation(name: str, values: Sequence[float]) -> float:
+    """Return the relative standard deviation of the mean of repeats, and of the model, together."""
+    least = LEAST[name]
+    if len(values) < 2:
+        return ONCE * least
+    spread = statistics.stdev(map(math.log, values)) / math.sqrt(len(values))
+    # of two or three repeats the spread itself is hardly known: Student's t in place of the normal
+    return math.hypot(least, spread * (1.0 + 2.0 / (len(values) - 1)))

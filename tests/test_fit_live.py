@@ -1,0 +1,139 @@
+"""The fit of a live measurement, on levels that a known scenario gave instead of a real program."""
+
+import statistics
+
+import numpy as np
+import pytest
+
+from calibration.fit_live import fit_live, only
+from calibration.fitting.blueprint import Blueprint, Free, Load
+from calibration.fitting.by_simulation import fit_blueprint, simulate
+from calibration.fitting.targets import targets_of
+from calibration.levels import Level, LevelTable
+from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
+from models.scenario import Scenario
+from simulator.run import run
+
+DEMAND_S, WAIT_S, CORES = 0.001, 0.004, 2
+
+
+def _truth(procs):
+    table = {
+        "name": "truth",
+        "workloads": [{"name": "clients", "kind": "closed", "procs": procs}],
+        "services": {"host": {"cores": CORES}},
+        "operations": [{"name": "one", "stages": [{"kind": "cpu", "demand": "1ms"}, {"kind": "delay", "time": "4ms"}]}],
+        "run": {"duration": "20s", "warmup": "1s", "replications": 1, "seed": 7},
+    }
+    return run(Scenario.from_dict(table)).data
+
+
+def _level(procs, repeat, off=1.0):
+    data = _truth(procs)
+    rate = data["throughput_per_s"]["value"] * off
+    times = data["response_time_s"]
+    return Level(
+        run=str(repeat),
+        kind="closed",
+        procs=procs,
+        concurrency=1,
+        cores=CORES,
+        operations=rate * 20,
+        throughput_per_s=rate,
+        cpu_busy_cores=rate * DEMAND_S,
+        mean_s=procs / rate,
+        percentiles_s={50.0: times["p50"]["value"], 95.0: times["p95"]["value"], 99.0: times["p99"]["value"]},
+    )
+
+
+def _spread(mean_s):
+    return Spread(
+        mean_s=Figure(value=mean_s, half_width=0.02 * mean_s),
+        cv=0.0,
+        count=1000,
+        quantiles_s=[(0, mean_s), (1, mean_s)],
+    )
+
+
+def _measurement(levels=(1, 2, 4)):
+    repeats = [(procs, repeat) for procs in levels for repeat in (1, 2)]
+    return Measurement(
+        kind="python",
+        subject="truth",
+        command=[],
+        pacing=Paced(kind="closed"),
+        cores=CORES,
+        warmup_s=1,
+        duration_s=20,
+        seed=1,
+        provenance={},
+        table=LevelTable(
+            source="truth",
+            tool="test",
+            levels=[_level(procs, repeat, 1 + 0.004 * (repeat - 1.5)) for procs, repeat in repeats],
+        ),
+        details=[
+            Detail(copies=procs, run=repeat, start_delay_s=0, service_quantiles_s=[], response_quantiles_s=[])
+            for procs, repeat in repeats
+        ],
+        workload=Workload(
+            demand=_spread(DEMAND_S),
+            wait=_spread(WAIT_S),
+            shape="clock",
+            demand_by_copies_s={1: Figure(value=DEMAND_S), 2: Figure(value=DEMAND_S)},
+        ),
+    )
+
+
+def test_levels_past_the_cores_are_predicted_from_those_below() -> None:
+    fit = fit_live(only(_measurement(), 2), draws=10)
+    assert fit.best.misfit < 1.0
+    for procs in (4, 16):
+        truth = _truth(procs)
+        predicted = fit.predict(Load(procs), draws=6)
+        for name, value in (
+            ("throughput", truth["throughput_per_s"]["value"]),
+            ("mean", truth["response_time_s"]["mean"]["value"]),
+        ):
+            found, low, high = predicted[name]
+            assert found == pytest.approx(value, rel=0.06)
+            assert low < value < high
+
+
+def test_a_wait_that_all_share_is_told_from_one_of_each() -> None:
+    fit = fit_live(only(_measurement(), 2), draws=10)
+    assert fit.best.blueprint.label == "pure wait"
+    demand = next(one for one in fit.parameters() if one.name == "demand")
+    assert demand.identified
+    assert demand.low < DEMAND_S < demand.high
+
+
+def test_profile_of_a_fit_plays_its_redraws() -> None:
+    profile = fit_live(only(_measurement(), 2), draws=10).profile()
+    assert profile.seen.concurrency == (1, 2)
+    assert 8 <= profile.draws <= 12
+    assert Scenario.from_dict(profile.scenario or {}, "profile").workloads[0].procs == 2
+    assert profile.quantity("fit.demand") is not None
+
+
+def test_numbers_that_do_the_same_are_named() -> None:
+    def build(values):
+        stages = [{"kind": "delay", "time": f"{values[name] * 1e9:.0f}ns"} for name in ("one", "other")]
+        return {"host": {"cores": 1}}, stages
+
+    free = [Free(name, 0.002, 0.5, "assumed") for name in ("one", "other")]
+    levels = [Level(kind="closed", procs=1, concurrency=1, throughput_per_s=200, mean_s=0.005)]
+    fitted = fit_blueprint(Blueprint("two waits", free, build), targets_of(levels))
+    values = fitted.blueprint.values(list(fitted.position))
+    assert sum(values.values()) == pytest.approx(0.005, rel=0.03)
+    spread = fitted.covariance
+    assert spread[0, 1] / (spread[0, 0] * spread[1, 1]) ** 0.5 < -0.9
+    redrawn = fitted.redraws(np.random.default_rng(1), 50)
+    assert statistics.stdev(redrawn[:, 0]) > 0.3
+
+
+def test_the_same_seed_gives_the_same_figures() -> None:
+    free = [Free("one", 0.002, 0.5, "assumed")]
+    blueprint = Blueprint("a wait", free, lambda values: ({"host": {"cores": 1}}, [{"kind": "delay", "time": "2ms"}]))
+    one, other = (simulate(blueprint, np.zeros(1), Load(2), 1000.0, 2000) for _ in range(2))
+    assert one["throughput_per_s"] == other["throughput_per_s"]
