@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
 
 EXIT_UNSTABLE: Final = 4
+COUNTER_STEP_S: Final = 0.01
+"""The step of the CPU times in `/proc` (USER_HZ is 100 on every Linux in use)."""
 _KERNEL_PARENT: Final = 2
 
 T = TypeVar("T")
@@ -129,13 +131,16 @@ def _family(parents: dict[int, int], roots: set[int]) -> set[int]:
 class Limits:
     """What is still called quiet; None: not looked at.
 
+    The limit of steal is above what a virtual machine's host takes while nobody else computes (up to one percent was
+    seen), and far below what a neighbour takes.
+
     others: CPU of other processes, share of the machine. steal: the same of the hypervisor. wait: time that own
     processes waited for a core, share of what they wanted; None where more processes than cores are the point.
     stray: relative distance of a repeat from the median of all repeats.
     """
 
     others: float | None = 0.03
-    steal: float | None = 0.01
+    steal: float | None = 0.02
     wait: float | None = None
     stray: float | None = 0.05
 
@@ -145,36 +150,40 @@ class Interference:
     """What other load there was during one measurement.
 
     duration_s: how long it was watched. The shares are as in `Limits`; wait_share is None where the kernel does
-    not say or no own process lived through the measurement.
+    not say or no own process lived through the measurement. resolution: share that one step of the CPU counters is:
+    over a short measurement a single step is more than a limit, and says nothing.
     """
 
     duration_s: float
     others_share: float
     steal_share: float
     wait_share: float | None = None
+    resolution: float = 0.0
 
     def problems(self, limits: Limits) -> list[str]:
         """Return what was over its limit, in words."""
-        rows = (
-            ("other processes used", self.others_share, limits.others, "of the machine"),
-            ("the hypervisor took", self.steal_share, limits.steal, "of the machine"),
-            ("its processes waited", self.wait_share, limits.wait, "of the CPU time they wanted"),
-        )
         return [
             f"{what} {share:.1%} {of} (limit {limit:.1%})"
-            for what, share, limit, of in rows
-            if share is not None and limit is not None and share > limit
+            for what, share, limit, of in self._compared(limits)
+            if share > limit
         ]
 
     def severity(self, limits: Limits) -> float:
         """Return the largest share relative to its limit: above 1 is disturbed."""
-        pairs = (
-            (self.others_share, limits.others),
-            (self.steal_share, limits.steal),
-            (self.wait_share, limits.wait),
+        return max((share / limit for _, share, limit, _ in self._compared(limits)), default=0.0)
+
+    def _compared(self, limits: Limits) -> list[tuple[str, float, float, str]]:
+        """Return what was watched and is limited: what, its share, its limit, of what."""
+        rows = (
+            ("other processes used", self.others_share, limits.others, self.resolution, "of the machine"),
+            ("the hypervisor took", self.steal_share, limits.steal, self.resolution, "of the machine"),
+            ("its processes waited", self.wait_share, limits.wait, 0.0, "of the CPU time they wanted"),
         )
-        ratios = [share / limit for share, limit in pairs if share is not None and limit is not None]
-        return max(ratios, default=0.0)
+        return [
+            (what, share, limit + step, of)
+            for what, share, limit, step, of in rows
+            if share is not None and limit is not None
+        ]
 
 
 class Watch:
@@ -214,6 +223,7 @@ def between(before: Reading, after: Reading, cores: int) -> Interference:
         max(0.0, after.others_s - before.others_s) / machine_s,
         max(0.0, after.steal_s - before.steal_s) / machine_s,
         waited_s / wanted_s if wanted_s > 0 else None,
+        COUNTER_STEP_S / machine_s,
     )
 
 

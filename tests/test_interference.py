@@ -51,7 +51,7 @@ def test_a_disturbed_repeat_is_left_out_and_made_again() -> None:
     done = repeated(script, [1.0, 99.0, 2.0, 3.0], repeats=3, retries=1)
     assert done.quiet == [1.0, 2.0, 3.0]
     assert [repeat.value for repeat in done.disturbed] == [99.0]
-    assert done.disturbed[0].problems == ("other processes used 50.0% of the machine (limit 3.0%)",)
+    assert done.disturbed[0].problems == ("other processes used 50.0% of the machine (limit 3.5%)",)
     assert script.pairs == []
 
 
@@ -73,9 +73,7 @@ def test_waits_of_own_threads_are_a_share_of_what_they_wanted() -> None:
     after = Reading(2.0, 0.0, 0.0, {"7": (1.9, 0.6), "9": (5.0, 5.0)})
     found = between(before, after, 2)
     assert found.wait_share == pytest.approx(0.1)
-    assert found.problems(Limits(wait=0.05)) == [
-        "its processes waited 10.0% of the CPU time they wanted (limit 5.0%)"
-    ]
+    assert found.problems(Limits(wait=0.05)) == ["its processes waited 10.0% of the CPU time they wanted (limit 5.0%)"]
     assert found.problems(Limits()) == []
 
 
@@ -121,3 +119,11 @@ def test_descendants_and_named_processes_are_not_others(tmp_path: Path) -> None:
     assert reading.steal_s == pytest.approx(800 / per_s)
     assert reading.waits == {str(me + 1): (2.0, 0.5)}
     assert ProcSource(root=tmp_path, kernel_threads=False).read([4]).others_s == pytest.approx(100 / per_s)
+
+
+def test_one_step_of_the_counters_in_a_short_measurement_is_no_disturbance() -> None:
+    before, after = Reading(0.0, 0.0, 0.0, {}), Reading(0.2, 0.01, 0.0, {})
+    assert between(before, after, cores=2).steal_share == pytest.approx(0.025)
+    assert between(before, after, cores=2).problems(Limits()) == []
+    later = Reading(0.2, 0.03, 0.0, {})
+    assert len(between(before, later, cores=2).problems(Limits())) == 1

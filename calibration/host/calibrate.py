@@ -34,16 +34,14 @@ class Calibrated:
     never_quiet: list[str]
 
 
-def profile_of(
-    session: Session, *, fit: Callable[[], bool] | None = None, host: Host | None = None
-) -> Calibrated:
+def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host: Host | None = None) -> Calibrated:
     """Make a profile of what a session measured, also of an interrupted one.
 
     fit: says whether the comparison with the simulator may go on; None: it is left out.
     """
     host = host or read_host()
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    least = min(2, session.plan.least)
+    least = session.plan.accepted
     quantities, samples = quantities_of(session.outcomes, date, least)
     left_out, never_quiet, warnings = [], [], list(_host_warnings(host))
     for outcome in session.outcomes:
@@ -54,9 +52,7 @@ def profile_of(
             left_out.append(LeftOut(probe=name, reason="not run: interrupted, or the time was up"))
         elif not outcome.enough(least):
             never_quiet.append(name)
-            reason = (
-                f"{len(outcome.quiet)} of {len(outcome.runs)} runs were quiet: {outcome.most_disturbed()}"
-            )
+            reason = f"{len(outcome.quiet)} of {len(outcome.runs)} runs were quiet: {outcome.most_disturbed()}"
             left_out.append(LeftOut(probe=name, reason=_short(reason)))
         else:
             warnings += _drift_warnings(outcome)
@@ -69,9 +65,7 @@ def profile_of(
         if problem:
             left_out.append(LeftOut(probe="placement-chances", reason=problem))
     profile = Profile(
-        name=f"{host.processor} x{host.usable}"[:100]
-        if _is_name(host.processor)
-        else f"host {host.identity}",
+        name=f"{host.processor} x{host.usable}"[:100] if _is_name(host.processor) else f"host {host.identity}",
         date=date,
         host=host,
         versions=_versions(),
@@ -102,8 +96,8 @@ def _placement(
     moves = [move for run in runs for move in run.get("placement.first_move", [])]
     if len(moves) >= 3:
         middle = balance_interval_s(moves)
-        # The standard error of a median of uniform waits on [0, P] is P / (2 sqrt(n)), twice that for P itself.
-        error = 1.96 * middle / math.sqrt(len(moves))
+        # The standard error of the mean of uniform waits on [0, P] is P / sqrt(12 n), twice that for P itself.
+        error = 1.96 * middle / math.sqrt(3 * len(moves))
         interval = (max(middle - error, max(moves) / 4), middle + error)
         interval = (min(interval[0], middle), interval[1])
         found.append(
@@ -138,16 +132,10 @@ def _placement(
         one = quantity(name, Estimate(value, interval, draws, []), date, left)
         found.append(one.model_copy(update={"origin": "estimated", "identified": identified(draws)}))
         samples[name] = [rounded(draw) for draw in draws]
-    misfit = (
-        f"the best placement is {placed.misfit:.0%} from the sleepers' times"
-        if placed.misfit > 0.15
-        else None
-    )
+    misfit = f"the best placement is {placed.misfit:.0%} from the sleepers' times" if placed.misfit > 0.15 else None
     if misfit:
         found = [
-            one.model_copy(update={"how": f"{one.how}; {misfit}", "identified": "no"})
-            if one.name in samples
-            else one
+            one.model_copy(update={"how": f"{one.how}; {misfit}", "identified": "no"}) if one.name in samples else one
             for one in found
         ]
     return found, samples, None
@@ -171,9 +159,7 @@ def _drift_warnings(outcome: Outcome) -> list[str]:
     change = drift(keys)
     if len(keys) < 4 or abs(change) <= DRIFT_LIMIT:
         return []
-    return [
-        f"{outcome.probe.key} drifted by {change:+.0%} over {len(keys)} runs: its interval may be too narrow"
-    ]
+    return [f"{outcome.probe.key} drifted by {change:+.0%} over {len(keys)} runs: its interval may be too narrow"]
 
 
 def _host_warnings(host: Host) -> list[str]:
@@ -181,13 +167,9 @@ def _host_warnings(host: Host) -> list[str]:
     if host.governor not in (None, "performance"):
         warnings.append(f"the frequency governor is {host.governor}: speeds depend on what ran before")
     if host.cgroup_quota is not None:
-        warnings.append(
-            f"a CPU quota of {host.cgroup_quota:g} cores holds for this process: long bursts are throttled"
-        )
+        warnings.append(f"a CPU quota of {host.cgroup_quota:g} cores holds for this process: long bursts are throttled")
     if host.autogroup:
-        warnings.append(
-            "autogroup is on: processes of different login sessions share cores by session, not by process"
-        )
+        warnings.append("autogroup is on: processes of different login sessions share cores by session, not by process")
     return warnings
 
 

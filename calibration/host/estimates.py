@@ -75,9 +75,7 @@ def _resampled(values: Sequence[float], median: float, random: Random) -> float:
     return median if len(values) == 1 else statistics.median(random.choices(values, k=len(values)))
 
 
-def quantities_of(
-    outcomes: Sequence[Outcome], date: str, least: int
-) -> tuple[list[Quantity], dict[str, list[float]]]:
+def quantities_of(outcomes: Sequence[Outcome], date: str, least: int) -> tuple[list[Quantity], dict[str, list[float]]]:
     """Return the quantities of all probes that have enough quiet runs, and their draws."""
     quantities: list[Quantity] = []
     samples: dict[str, list[float]] = {}

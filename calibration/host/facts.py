@@ -148,9 +148,7 @@ def _cgroup_folders(system: System) -> list[str]:
     folders: list[str] = []
     for line in (system.text("proc/self/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
-        for mount in (
-            [f"sys/fs/cgroup/{name}" for name in controllers.split(",")] if controllers else ["sys/fs/cgroup"]
-        ):
+        for mount in [f"sys/fs/cgroup/{name}" for name in controllers.split(",")] if controllers else ["sys/fs/cgroup"]:
             place = Path(path.strip("/"))
             for part in (place, *place.parents):
                 folders.append(f"{mount}/{part}" if str(part) != "." else mount)

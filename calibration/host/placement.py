@@ -67,14 +67,12 @@ class Placement:
 def balance_interval_s(first_moves_s: Sequence[float]) -> float:
     """Return the balance interval from the times between a release and the first move.
 
-    Releases fall anywhere in the interval, so the wait is uniform over it and its median is half.
+    Releases fall anywhere in the interval, so the wait is uniform over it and its mean is half.
     """
-    return 2 * statistics.median(first_moves_s)
+    return 2 * statistics.fmean(first_moves_s)
 
 
-def sleepers_scenario(
-    machine: Machine, utilization: float, demand_s: float, search: float, steal: float
-) -> Scenario:
+def sleepers_scenario(machine: Machine, utilization: float, demand_s: float, search: float, steal: float) -> Scenario:
     """Return the probe's sleepers as a scenario."""
     pause_ns = pause_mean_ns(utilization, WORK_S * 1e9)
     return Scenario.from_dict(

@@ -21,22 +21,12 @@ class Description:
 
 _CHAIN: Final = "chain of dependent integer operations"
 DESCRIPTIONS: Final = (
-    Description(
-        "core.work_rate", "1/s", f"kilobytes of a {_CHAIN} (CRC) that one core does per second, median piece"
-    ),
-    Description(
-        "core.spread_p90", "share", "90th percentile of pieces of 0.5 ms over their median, less one"
-    ),
-    Description(
-        "core.spread_p99", "share", "99th percentile of pieces of 0.5 ms over their median, less one"
-    ),
-    Description(
-        "core.smt_gain", "ratio", "work of two hyperthreads of a core together over one alone", "smt_speedup"
-    ),
+    Description("core.work_rate", "1/s", f"kilobytes of a {_CHAIN} (CRC) that one core does per second, median piece"),
+    Description("core.spread_p90", "share", "90th percentile of pieces of 0.5 ms over their median, less one"),
+    Description("core.spread_p99", "share", "99th percentile of pieces of 0.5 ms over their median, less one"),
+    Description("core.smt_gain", "ratio", "work of two hyperthreads of a core together over one alone", "smt_speedup"),
     Description("harness.clock_cost", "s", "one reading of the clock; taken off every timed piece"),
-    Description(
-        "harness.touch_call", "s", "call of a touch with nothing to touch; taken off every allocation"
-    ),
+    Description("harness.touch_call", "s", "call of a touch with nothing to touch; taken off every allocation"),
     Description(
         "speed.compute.busy_*",
         "ratio",
@@ -70,21 +60,13 @@ DESCRIPTIONS: Final = (
         "wakeup",
     ),
     Description("wakeup.cpu_awake", "s", "the same on a core kept from idling"),
-    Description(
-        "wakeup.pipe_idle", "s", "from a write on one core to the reader running on another, idle one"
-    ),
+    Description("wakeup.pipe_idle", "s", "from a write on one core to the reader running on another, idle one"),
     Description("wakeup.pipe_awake", "s", "the same, the reader's core kept from idling"),
-    Description(
-        "idle.exit", "s", "timer overshoot on an idle core less that on one kept from idling", "idle_exit"
-    ),
-    Description(
-        "timer.overshoot", "s", "begin after the intended end of a sleep, idle core, default slack, median"
-    ),
+    Description("idle.exit", "s", "timer overshoot on an idle core less that on one kept from idling", "idle_exit"),
+    Description("timer.overshoot", "s", "begin after the intended end of a sleep, idle core, default slack, median"),
     Description("timer.overshoot_p99", "s", "the same, 99th percentile"),
     Description("timer.overshoot_awake", "s", "the same on a core kept from idling, median"),
-    Description(
-        "allocation.fresh_*", "s", "CPU time to map, touch every byte of and unmap memory of that size"
-    ),
+    Description("allocation.fresh_*", "s", "CPU time to map, touch every byte of and unmap memory of that size"),
     Description("allocation.reuse_*", "s", "CPU time to touch every byte of mapped memory of that size"),
     Description("allocation.faults_*", "count", "page faults of one such allocation"),
     Description(
@@ -99,9 +81,7 @@ DESCRIPTIONS: Final = (
         "ratio",
         "bytes after over before, for so many JSON messages of 400 bytes at once",
     ),
-    Description(
-        "compression.*_cpu_per_message_*", "s", "CPU time for each of so many messages compressed at once"
-    ),
+    Description("compression.*_cpu_per_message_*", "s", "CPU time for each of so many messages compressed at once"),
     Description("lock.handoff", "s", "release on one core to running on another, half a round trip, median"),
     Description("lock.handoff_cpu", "s", "CPU time of one such hand-off, both processes"),
     Description("lock.handoff_same_core", "s", "the same between two processes on one core"),
@@ -138,15 +118,13 @@ DESCRIPTIONS: Final = (
         "timer overshoot on a core kept from idling, which the sleepers' times leave out",
     ),
     Description("placement.idle_exit", "s", "what an idle core adds to it"),
-    Description("placement.first_move", "s", "spinners let go from one core: time to the first move, median"),
+    Description("placement.first_move", "s", "spinners let go from one core: time to the first move, mean"),
     Description(
         "placement.sleepers_*_demand",
         "s",
         "CPU time of a sleeper's piece, wake-up included; the number is the utilization",
     ),
-    Description(
-        "placement.sleepers_*_moved", "share", "wake-ups of sleepers found on another core than before"
-    ),
+    Description("placement.sleepers_*_moved", "share", "wake-ups of sleepers found on another core than before"),
     Description(
         "placement.sleepers_*",
         "s",

@@ -154,9 +154,7 @@ class Outcome:
 
     def most_disturbed(self) -> str:
         """Return what disturbed the last disturbed run."""
-        return next(
-            (run.problems[0] for run in reversed(self.runs) if run.problems), "runs that differ too much"
-        )
+        return next((run.problems[0] for run in reversed(self.runs) if run.problems), "runs that differ too much")
 
 
 @dataclass(frozen=True)
@@ -173,10 +171,15 @@ class Plan:
     most: int = 8
     precision: float = 0.03
 
+    @property
+    def accepted(self) -> int:
+        """Quiet runs from which a probe gives a number; a single one has no interval and says so."""
+        return 1 if self.quick else min(2, self.least)
+
     @classmethod
     def short(cls) -> Plan:
         """Return the plan of --quick."""
-        return cls(quick=True, budget_s=9.5, least=2, most=2, precision=0.1)
+        return cls(quick=True, budget_s=9.0, least=2, most=2, precision=0.1)
 
 
 Tell = Callable[[Outcome, float], None]
@@ -222,18 +225,14 @@ class Session:
         if outcome.reason is not None or len(outcome.runs) >= 2 * self.plan.most:
             return False
         quiet = len(outcome.quiet)
-        return quiet < self.plan.least or (
-            quiet < self.plan.most and outcome.half_width() > self.plan.precision
-        )
+        return quiet < self.plan.least or (quiet < self.plan.most and outcome.half_width() > self.plan.precision)
 
     def _run(self, outcome: Outcome) -> None:
         probe = outcome.probe
         begin = self._clock()
         try:
             with self._watch(probe) as watch:
-                result = self._executor.run(
-                    probe, probe.quick_window_s if self.plan.quick else probe.window_s
-                )
+                result = self._executor.run(probe, probe.quick_window_s if self.plan.quick else probe.window_s)
         except RunFailed as failure:
             outcome.reason = f"the probe failed: {failure}"
             return

@@ -24,9 +24,7 @@ _SCHEDULER_CHANCES: Final = (
 KINDS: Final = ("compute", "cache", "memory")
 
 
-def service_fields(
-    profile: Profile, *, cores: int, kind: str = "compute", draw: int | None = None
-) -> dict[str, Any]:
+def service_fields(profile: Profile, *, cores: int, kind: str = "compute", draw: int | None = None) -> dict[str, Any]:
     """Return fields of a service on so many of the profile's cores, ready for a scenario's table.
 
     kind: which slowdown curve fits its work: compute, cache or memory. draw: position of a bootstrap draw; None: the

@@ -25,9 +25,7 @@ def messages(count: int) -> bytes:
         fields["id"] = number * 7919
         text = " ".join(generator.choice(_WORDS) for _ in range(25))
         rows.append(
-            json.dumps(
-                {"type": "message", "body": fields, "text": text, "key": f"{generator.getrandbits(96):x}"}
-            )
+            json.dumps({"type": "message", "body": fields, "text": text, "key": f"{generator.getrandbits(96):x}"})
         )
     return "\n".join(rows).encode()
 

@@ -12,9 +12,7 @@ _CHUNK = bytes(1 << 16)
 
 
 def _connect(index: int, listener: socket.socket) -> socket.socket:
-    stream = (
-        listener.accept()[0] if index == 0 else socket.create_connection(listener.getsockname(), timeout=5.0)
-    )
+    stream = listener.accept()[0] if index == 0 else socket.create_connection(listener.getsockname(), timeout=5.0)
     stream.settimeout(5.0)
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return stream

@@ -32,17 +32,14 @@ def coefficients(rows: list[tuple[float, float, float]]) -> tuple[float, float, 
             if solved is None or min(solved) < 0:
                 continue
             error = sum(
-                (1 - (solved[0] + solved[1] * items + solved[2] * size) / took) ** 2
-                for items, size, took in rows
+                (1 - (solved[0] + solved[1] * items + solved[2] * size) / took) ** 2 for items, size, took in rows
             )
             if best is None or error < best[0] * (1 - 1e-12):
                 best = (error, solved)
     return best[1] if best is not None else (0.0, 0.0, 0.0)
 
 
-def _solve(
-    rows: list[tuple[float, float, float]], kept: tuple[int, ...]
-) -> tuple[float, float, float] | None:
+def _solve(rows: list[tuple[float, float, float]], kept: tuple[int, ...]) -> tuple[float, float, float] | None:
     """Solve the normal equations for the kept unknowns by elimination; None where they are singular."""
     table = [[(1.0, items, size)[k] / took for k in kept] for items, size, took in rows]
     scale = [max(abs(row[k]) for row in table) or 1.0 for k in range(len(kept))]

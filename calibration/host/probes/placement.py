@@ -5,8 +5,8 @@ does not place well shows in how long they take. Their times count from the mome
 of the pause and the overshoot of a timer on a core that does not idle. How the chances follow from that is
 `calibration.host.placement`'s matter.
 
-Spinners begin on one core, one more on each other core, and are let go: the first move shows when the queues were
-balanced.
+Spinners are put on one core, one more on each other core, and are let go at once: the first move shows when the queues
+were balanced. Held for longer, they would be found pinned there by the balancer, which then comes ever less often.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SLEEPERS_PER_CORE = 4
 WORK_S = 0.0005
 CROWD = 4
 _CUT_NS = 100_000_000
-_HOLD_NS = (25_000_000, 60_000_000)
+_GAP_NS = 500_000
+_PAUSE_NS = (5_000_000, 60_000_000)
 _SPREAD_NS = 140_000_000
 
 
@@ -86,12 +87,12 @@ def _first_moves_ns(cpus: list[int], window_s: float) -> list[int]:
     first_cpu = cpus[0]
 
     def body(index: int, begin_ns: int, end_ns: int, slab: Slab) -> int:
-        used, cpu = 0, where()
-        now = begin_ns
+        used, cpu, now = 0, -1, begin_ns
         while now < end_ns and used < len(slab):
-            found = where()
+            found, last = where(), now
             now = time.monotonic_ns()
-            if found != cpu:
+            # Also after a gap on the same core: it may have been put on another one and fetched back in between.
+            if found != cpu or now - last > _GAP_NS:
                 slab[used], slab[used + 1] = now, found
                 used += 2
                 cpu = found
@@ -99,16 +100,15 @@ def _first_moves_ns(cpus: list[int], window_s: float) -> list[int]:
 
     def herd(pids: list[int], begin_ns: int, end_ns: int) -> None:
         generator = random.Random(1)
-        at = begin_ns + generator.randrange(*_HOLD_NS)
+        at = begin_ns + generator.randrange(*_PAUSE_NS)
         while at + _SPREAD_NS < end_ns:
             sleep_until(at)
-            releases.append(time.monotonic_ns())
-            for pid in pids[:CROWD]:
-                os.sched_setaffinity(pid, cpus)
-            sleep_until(at + _SPREAD_NS)
             for pid in pids[:CROWD]:
                 os.sched_setaffinity(pid, {first_cpu})
-            at += _SPREAD_NS + generator.randrange(*_HOLD_NS)
+            for pid in pids[:CROWD]:
+                os.sched_setaffinity(pid, cpus)
+            releases.append(time.monotonic_ns())
+            at += _SPREAD_NS + generator.randrange(*_PAUSE_NS)
 
     rows, _ = run_together(
         CROWD + len(cpus) - 1,

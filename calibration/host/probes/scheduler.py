@@ -49,9 +49,7 @@ def spin(end_ns: int, slab: Slab, read_cpu_clock: bool) -> int:
 def turns_of(written: list[list[int]]) -> list[tuple[int, int, int]]:
     """Return the turns (begin, end, spinner) in order: a spinner's stretches up to where the other one ran."""
     stretches = sorted(
-        (row[index], row[index + 1], spinner)
-        for spinner, row in enumerate(written)
-        for index in range(0, len(row), 2)
+        (row[index], row[index + 1], spinner) for spinner, row in enumerate(written) for index in range(0, len(row), 2)
     )
     turns: list[tuple[int, int, int]] = []
     for begin, end, spinner in stretches:
@@ -68,10 +66,7 @@ def tick_of(instants_ns: list[int]) -> float | None:
         period_ns = 1_000_000_000 / frequency
         phases = sorted(instant % period_ns for instant in instants_ns)
         near = [
-            sum(
-                abs((other - phase + period_ns / 2) % period_ns - period_ns / 2) < _GRID_NS
-                for other in phases
-            )
+            sum(abs((other - phase + period_ns / 2) % period_ns - period_ns / 2) < _GRID_NS for other in phases)
             for phase in phases[:: max(1, len(phases) // 20)]
         ]
         if near and max(near) >= 0.5 * len(phases):

@@ -87,9 +87,7 @@ def rate(kind: str, cpus: list[int], window_s: float) -> tuple[float, float]:
     return sum(done / took_ns * 1e9 for done, took_ns in written) / len(cpus), wait_share
 
 
-def measure(
-    window_s: float, kind: str, levels: list[int] | None = None
-) -> tuple[dict[str, list[float]], float]:
+def measure(window_s: float, kind: str, levels: list[int] | None = None) -> tuple[dict[str, list[float]], float]:
     """Measure one kind alone and with 2, 4, ... and all cores busy; the hyperthread gain where there are siblings."""
     cpus = usable_cpus()
     counts = levels or levels_up_to(len(cpus))
