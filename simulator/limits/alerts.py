@@ -147,5 +147,3 @@ def _fires_at(loads: Sequence[float], medians: Sequence[float], threshold: float
             return float(previous[0] + min(max(share, 0.0), 1.0) * (load - previous[0]))
         previous = (load, median)
     return None
-
-

@@ -27,7 +27,7 @@ from simulator.warnings import Entry, engine_fallback, warning
 
 PRECISION: Final = 0.005
 EMPTY_SHARE: Final = 0.1  # of the engine's budget, for the nearly empty system: every ratio rests on it
-ALERT_SHARE: Final = 1.0
+ALERT_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def _empty(laboratory: Laboratory, axis: Axis) -> Trial:
 class _Session:
     """One answer in the making."""
 
-    def __init__(
-        self, laboratory: Laboratory, asked: Asked, levels: dict[str, list[Criterion]], empty: Trial
-    ) -> None:
+    def __init__(self, laboratory: Laboratory, asked: Asked, levels: dict[str, list[Criterion]], empty: Trial) -> None:
         self._laboratory = laboratory
         self._asked = asked
         self._levels = levels
@@ -253,4 +251,3 @@ def _figures(data: Data) -> dict[str, Any]:
 def failing(row: dict[str, Any]) -> list[str]:
     """Return the criteria that an entry's load does not keep."""
     return [one["criterion"] for one in row["criteria"] if not one["kept"]]
-

@@ -1,10 +1,10 @@
 """What a load must keep to be recommended, safe or tolerable: thresholds, and four measures that only limits have.
 
-    response_time, error_rate, ...   every metric of a threshold
-    slowdown: p(95) < 1.5            a response time over that of the nearly empty system
-    efficiency > 95%                 throughput per process over that of one process (closed workloads)
-    cpu_headroom > 30%               idle share of the busiest instance's cores
-    memory_headroom > 20%            free share of the fullest instance's memory, at its peak
+response_time, error_rate, ...   every metric of a threshold
+slowdown: p(95) < 1.5            a response time over that of the nearly empty system
+efficiency > 95%                 throughput per process over that of one process (closed workloads)
+cpu_headroom > 30%               idle share of the busiest instance's cores
+memory_headroom > 20%            free share of the fullest instance's memory, at its peak
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RATIO: Final = Quantity("a ratio", "1.5x", {"x": Fraction(1)}, 1e6, "")
 
 ONLY_LIMITS: Final = {
     "slowdown": Metric("response_time_s", RATIO, 1, ("avg", "med", "max", "p(x)")),
-    "efficiency": Metric("throughput_per_proc", SHARE, by_workload=False),
+    "efficiency": Metric("cycles_per_proc", SHARE, by_workload=False),
     "cpu_headroom": Metric("cpu_headroom", SHARE, by_workload=False),
     "memory_headroom": Metric("memory_headroom", SHARE, by_workload=False),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -26,16 +26,16 @@ from simulator.pilot import round_up
 from simulator.statistics import interval
 
 SPIKE_FACTOR: Final = 3.0
-REPLICATIONS: Final = 5
+REPLICATIONS: Final = 4
 BINS_PER_SPIKE: Final = 10  # the time to return is told to a tenth of the spike
-HORIZON: Final = 10  # spikes after the spike, in which it has to be over
+SOON: Final = 2  # spikes after the spike, which are looked at first
+HORIZON: Final = 10  # in which it has to be over
 CALM: Final = 3  # bins in a row that say it is over
 BAD_SHARE: Final = 0.05  # more of the operations than before the spike: not yet normal
 RELAPSE: Final = 0.25  # of what follows calm bins, more than that is bad: they were an accident
 NORMAL_PERCENT: Final = 99.0
 TIMEOUTS_PER_SPIKE: Final = 20
-RESPONSES_PER_SPIKE: Final = 100
-OPERATIONS_PER_SPIKE: Final = 500  # at the load before it
+OPERATIONS_PER_WINDOW: Final = 1_000  # of which a spike takes half, at the load before it
 OPERATIONS: Final = 400_000  # whose records are kept, at most, in one replication
 BRACKET: Final = 0.02  # between a load that returns and one that never does, relative
 NEAR: Final = 1.25  # times: loads whose drifts lie on a line
@@ -63,6 +63,11 @@ class Story:
     def bin_ns(self) -> int:
         """Width of the bins in which operations are judged."""
         return max((self.stop_ns - self.start_ns) // BINS_PER_SPIKE, 1)
+
+    @property
+    def soon(self) -> Story:
+        """The story up to where most are over."""
+        return replace(self, end_ns=min(self.stop_ns + SOON * (self.stop_ns - self.start_ns), self.end_ns))
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,12 @@ class Spikes:
 
     def _story(self, load: float) -> Story:
         """Return when the spike starts and ends: long against timeouts and response times."""
-        window = self._laboratory.window(self._axis.at(load), OPERATIONS_PER_SPIKE)
+        window = self._laboratory.window(self._axis.at(load), OPERATIONS_PER_WINDOW)
         if self._spike.duration_ns is not None:
             duration_ns = self._spike.duration_ns
         else:
             timeouts = [work.timeout.mean for work in self._axis.scenario.workloads if work.timeout is not None]
-            slowest_ns = window.duration_ns  # holds 20 times the p99 and 500 operations
+            slowest_ns = window.duration_ns // 2  # holds ten times the p99 and 500 operations
             duration_ns = round_up(max([slowest_ns, *(TIMEOUTS_PER_SPIKE * mean for mean in timeouts)]))
         before_ns = window.warmup_ns + max(2 * duration_ns, window.duration_ns)
         stop_ns = before_ns + duration_ns
@@ -144,16 +149,20 @@ class Spikes:
         story = self._story(load)
         scenario = _with_spike(self._axis.at(load), story, self._spike.factor)
         numbers = range(3 * FRESH, 3 * FRESH + REPLICATIONS)
-        returned = self._laboratory.recorded(
-            scenario, numbers, (story.start_ns // 2, story.end_ns), lambda output: _returned_ns(output, story)
-        )
-        done = [time_ns for time_ns in returned if time_ns is not None]
         observed_s = seconds(story.end_ns - story.stop_ns)
-        if len(done) == len(returned):
-            return Recovery(load, story, seconds(float(np.mean(done))), None, -1.0, observed_s)
+        for part in dict.fromkeys((story.soon, story)):
+            done = self._returns_ns(scenario, part, numbers)
+            if len(done) == len(numbers):
+                return Recovery(load, part, seconds(float(np.mean(done))), None, -1.0, observed_s)
         backlog, drift, noise = self._drift(scenario, story, numbers)
         expected_s = observed_s + backlog / -drift / NS_PER_S if drift < -noise else math.inf
         return Recovery(load, story, None, expected_s, drift, observed_s)
+
+    def _returns_ns(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> list[int]:
+        """Return the time to return in each replication in which that is seen [ns]."""
+        window_ns = (story.start_ns // 2, story.end_ns)
+        returned = self._laboratory.recorded(scenario, numbers, window_ns, lambda output: _returned_ns(output, story))
+        return [time_ns for time_ns in returned if time_ns is not None]
 
     def _drift(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> tuple[float, float, float]:
         """Return how many are inside at the end, the rate at which that changes [per ns], and its half-width.

@@ -84,13 +84,11 @@ def crossing(
 
     at_low, at_high: values of each criterion in the same replications.
     """
-    load, criterion = _first(low, high, at_low, at_high)
+    load, criterion = first_break(low, high, at_low, at_high)
     count = min(len(values) for values in at_high.values())
     if count < 2:
         return Crossing(load, 0.0, criterion)
-    without = [
-        _first(low, high, _leaving_out(at_low, one), _leaving_out(at_high, one))[0] for one in range(count)
-    ]
+    without = [first_break(low, high, _leaving_out(at_low, one), _leaving_out(at_high, one))[0] for one in range(count)]
     spread = np.array(without) - np.mean(without)
     error = math.sqrt((count - 1) / count * float(np.sum(spread * spread)))
     # Two estimates differ by the noise of both: the one here and the one that will check it.
@@ -106,10 +104,13 @@ def _leaving_out(series: Mapping[Criterion, Series], one: int) -> dict[Criterion
     return {criterion: [*values[:one], *values[one + 1 :]] for criterion, values in series.items()}
 
 
-def _first(
+def first_break(
     low: float, high: float, at_low: Mapping[Criterion, Series], at_high: Mapping[Criterion, Series]
 ) -> tuple[float, Criterion]:
-    """Return the lowest crossing and its criterion; straight lines between the two loads."""
+    """Return the lowest crossing and its criterion; straight lines between the two loads.
+
+    at_low, at_high: values of each criterion in the same replications.
+    """
     found: list[tuple[float, Criterion]] = []
     for criterion, values in at_high.items():
         above = slack(criterion, values)

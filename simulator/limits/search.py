@@ -1,7 +1,8 @@
 """The search for the largest load that keeps a level's criteria, as a one-sided bound at 95 % confidence.
 
 Coarse trials bracket it; finer ones, with common random numbers, find where the first criterion breaks; replications
-that the search has not seen confirm it.
+that the search has not seen confirm it. A bracket that is not precise enough gets more replications before it
+gets longer ones, so that nothing simulated is lost.
 """
 
 from __future__ import annotations
@@ -11,18 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from simulator.limits.bracket import Bracketing
 from simulator.limits.criteria import Criterion
 from simulator.limits.load import Axis
 from simulator.limits.root import Crossing, Series, broken, crossing, keeps
 from simulator.limits.trials import FRESH, REPLICATIONS, Laboratory, Trial, Window
 
-COARSE_SHARE: Final = 0.005  # of the engine's budget, for a coarse trial
-FINEST_SHARE: Final = 0.5  # for the finest
-COARSE_RATIO: Final = 1.1  # between the loads of a bracket, before it is refined
-COARSE_PRECISION: Final = 0.02
-WHOLE_MARGIN: Final = 0.25  # of a process: a finer bound would seldom change a whole number of them
+FINEST_SHARE: Final = 0.5  # of the engine's budget, for the finest trial of a load
+FIRST_REPLICATIONS: Final = 6  # a bracket that is beside the limit costs less with few
+MOST_REPLICATIONS: Final = 40  # of a window, before it is made longer
+FIRST_REACH: Final = 0.02  # half the width of the first bracket, relative
+NARROW: Final = 5.0  # times the precision: within it a straight line is good enough
+WHOLE_MARGINS: Final = ((20.0, 0.05), (40.0, 0.25), (math.inf, 0.5))
+"""Processes, and up to them what part of one a margin may be: few are asked about one by one."""
+GROWTH_SHARE: Final = 0.5  # of the finest trial: a queue that fills up slowly to its mean looks as if it grew
 ATTEMPTS: Final = 10  # at a bracket around a guess, and at a confirmation
-FINER: Final = (2.0, 16.0)  # least and most times the operations of the trial before
+ROUNDS: Final = 10
+FINER: Final = (2.0, 16.0)  # least and most times the operations of the round before
+RESERVE: Final = 1.2  # times what the margin asks for, because that is an estimate
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,26 @@ class Limit:
     series: dict[Criterion, Series]
 
 
+@dataclass(frozen=True)
+class Between:
+    """Two loads with the crossing between them.
+
+    window, count: of the replications at both. operations: that the window was chosen for, of ten replications.
+    """
+
+    below: float
+    above: float
+    window: Window
+    count: int
+    operations: float
+    found: Crossing
+
+    @property
+    def width(self) -> float:
+        """How far the loads are apart."""
+        return self.above - self.below
+
+
 @dataclass
 class Search:
     """Finds limits along one axis.
@@ -59,9 +86,11 @@ class Search:
     base: Trial | None
     precision: float
     operations: float
-    coarse: dict[float, Trial] = field(default_factory=dict)
     fine: dict[tuple[Window, float], Trial] = field(default_factory=dict)
     found: dict[tuple[str, ...], Limit] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.coarse = Bracketing(self.laboratory, self.axis, self.base)
 
     def limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
         """Find the largest load that keeps the criteria of a level, unless another level asked the same."""
@@ -72,14 +101,14 @@ class Search:
         return replace(found, level=level, series=dict(zip(criteria, found.series.values(), strict=True)))
 
     def _limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
-        bracket = self._bracket(criteria)
+        bracket = self.coarse.bracket(criteria)
         if bracket is None:
-            trial = self._fresh(self.axis.most, self._coarse_operations())
+            trial = self._fresh(self.axis.most, self.coarse.operations)
             series = self.series(trial, criteria)
             return Limit(level, self.axis.most, None, None, None, True, keeps(series), trial, series)
         low, high = bracket
         if low is None:
-            trial = self._fresh(self.axis.least, self._coarse_operations())
+            trial = self._fresh(self.axis.least, self.coarse.operations)
             series = self.series(trial, criteria)
             binding = [*broken(series), *criteria][0]
             return Limit(level, None, None, None, binding, False, False, trial, series)
@@ -98,122 +127,103 @@ class Search:
         """Return each criterion's values in a trial."""
         return {criterion: trial.values(criterion, self.base) for criterion in criteria}
 
-    def _coarse_operations(self) -> float:
-        return max(COARSE_SHARE * self.laboratory.engine.operations, 2_000.0)
-
-    def _keeps(self, trial: Trial, criteria: Sequence[Criterion]) -> bool:
-        return keeps(self.series(trial, criteria))
-
-    def _kept_at(self, load: float, criteria: Sequence[Criterion]) -> bool:
-        """Return whether a load keeps the criteria, by a coarse trial or by law."""
-        if load >= self.axis.capacity:
-            return False
-        if load not in self.coarse:
-            self.laboratory.tell(f"looking at {self.axis.text(load)}", len(self.coarse), 0)
-            scenario = self.axis.at(load)
-            window = self.laboratory.window(scenario, self._coarse_operations() / REPLICATIONS)
-            self.coarse[load] = self.laboratory.trial(scenario, window)
-        return self._keeps(self.coarse[load], criteria)
-
-    def _bracket(self, criteria: Sequence[Criterion]) -> tuple[float | None, float] | None:
-        """Return a load that keeps the criteria and one somewhat higher that does not.
-
-        The lower one is None if no load keeps them; None where all loads do.
-        """
-        axis = self.axis
-        low, high = self._known(criteria)
-        load = axis.start
-        while high is None:
-            load = min(axis.most, max(load, (low or 0) * 2))
-            if not self._kept_at(load, criteria):
-                high = load
-            elif load >= axis.most:
-                return None
-            else:
-                low = load
-        while low is None:
-            load = max(axis.least, axis.rounded(high / 2))
-            if load >= high:
-                return None, high
-            if self._kept_at(load, criteria):
-                low = load
-            else:
-                high = load
-        while high / low > COARSE_RATIO:
-            middle = axis.between(low, high)
-            if middle is None:
-                break
-            if self._kept_at(middle, criteria):
-                low = middle
-            else:
-                high = middle
-        return low, high
-
-    def _known(self, criteria: Sequence[Criterion]) -> tuple[float | None, float | None]:
-        """Return the bracket that trials of other levels already give."""
-        failing = [load for load, trial in self.coarse.items() if not self._keeps(trial, criteria)]
-        high = min(failing, default=None)
-        below = [load for load in self.coarse if high is None or load < high]
-        if self.axis.capacity <= self.axis.most:
-            high = min(high or math.inf, self.axis.capacity)
-        return max(below, default=None), high
-
     def _refined(self, level: str, criteria: Sequence[Criterion], low: float, high: float) -> Limit:
         """Find where the first criterion breaks with trials that grow until the precision is reached."""
-        operations, guess = self._coarse_operations() * FINER[0], self._guess(criteria, low, high)
-        reach = max(self.precision, COARSE_PRECISION)
-        while True:
-            self.laboratory.tell(f"{level}: near {self.axis.text(guess)}", 0, 0)
-            found, below, above = self._around(criteria, guess, reach, operations)
-            guess = found.load
-            wanted = max(self.precision * guess, WHOLE_MARGIN * self._step())
-            if found.margin <= wanted and above - below <= max(2.5 * wanted, self._step()):
+        guess = self.coarse.guess(criteria, low, high)
+        self._tell(level, guess)
+        reach = max(self.precision, FIRST_REACH)
+        at = self._around(criteria, guess, reach, self.coarse.operations * FINER[0], FIRST_REPLICATIONS)
+        for _ in range(ROUNDS):
+            if self._is_precise(at):
                 break
-            if self._settled(found, below, above) or operations >= self.operations:
+            self._tell(level, at.found.load)
+            finer = self._finer(criteria, at)
+            if finer is None:
                 break
-            short = (found.margin / wanted) ** 2 * 1.2 if wanted else FINER[1]
-            operations = min(operations * min(max(short, FINER[0]), FINER[1]), self.operations)
-            reach = max(self.precision, min(COARSE_PRECISION, 1.5 * found.margin / guess))
-        return self._confirmed(level, criteria, found, operations)
+            at = finer
+        return self._confirmed(level, criteria, at)
+
+    def _tell(self, level: str, load: float) -> None:
+        self.laboratory.tell(f"{level}: near {self.axis.text(load)}", 0, 0)
 
     def _step(self) -> float:
         return 1.0 if self.axis.whole else 0.0
 
-    def _settled(self, found: Crossing, below: float, above: float) -> bool:
-        """Return whether more precision would not change a limit in whole processes."""
-        if not self.axis.whole or above - below > 1:
-            return False
-        return math.floor(found.bound) == math.floor(found.load) >= below
+    def _wanted(self, load: float) -> float:
+        """Return the margin that is precise enough at a load."""
+        if not self.axis.whole:
+            return self.precision * load
+        part = next(part for most, part in WHOLE_MARGINS if load <= most)
+        return part if load <= WHOLE_MARGINS[0][0] else max(self.precision * load, part)
 
-    def _guess(self, criteria: Sequence[Criterion], low: float, high: float) -> float:
-        """Return where coarse trials see the limit."""
-        if low not in self.coarse or high not in self.coarse:
-            return self.axis.between(low, high) or low
-        at_low, at_high = (self.series(self.coarse[load], criteria) for load in (low, high))
-        return crossing(low, high, at_low, at_high).load
+    def _is_narrow(self, at: Between) -> bool:
+        return at.width <= max(NARROW * self.precision * at.found.load, self._step())
+
+    def _is_precise(self, at: Between) -> bool:
+        """Return whether more precision would change too little, or not the whole number of processes."""
+        if not self._is_narrow(at):
+            return False
+        found = at.found
+        if found.criterion.metric == "growth" and at.operations < GROWTH_SHARE * self.operations:
+            return False
+        settled = self.axis.whole and math.floor(found.bound) == math.floor(found.load) >= at.below
+        return settled or found.margin <= self._wanted(found.load)
+
+    def _finer(self, criteria: Sequence[Criterion], at: Between) -> Between | None:
+        """Return a more precise crossing; None where the engine's budget is spent."""
+        guess, margin = at.found.load, at.found.margin
+        wanted = self._wanted(guess)
+        factor = min(max((margin / wanted) ** 2 * RESERVE, FINER[0]), FINER[1])
+        count = math.ceil(at.count * factor / 2) * 2
+        used = at.operations * at.count / REPLICATIONS
+        if not self._is_narrow(at):
+            reach = max(self.precision, min(FIRST_REACH, 1.5 * margin / guess))
+            narrower = NARROW * self.precision / 2
+            if margin <= wanted:
+                reach, factor = min(reach, narrower), 1.0
+            elif factor * at.count > MOST_REPLICATIONS:
+                reach = min(reach, max(narrower, 1.5 * margin / guess / math.sqrt(factor)))
+            operations = min(at.operations * factor, self.operations)
+            return self._around(criteria, guess, reach, operations, at.count)
+        if used >= self.operations:
+            return None
+        if count <= MOST_REPLICATIONS and at.found.criterion.metric != "growth":
+            return self._more(criteria, at, count)
+        operations = min(at.operations * factor * at.count / REPLICATIONS, self.operations)
+        reach = max(self.precision, min(FIRST_REACH, 1.5 * margin / guess / math.sqrt(factor)))
+        return self._around(criteria, guess, reach, operations, REPLICATIONS)
+
+    def _more(self, criteria: Sequence[Criterion], at: Between, count: int) -> Between:
+        """Return the crossing between the same loads from more replications."""
+        return replace(at, count=count, found=self._crossing(criteria, at.below, at.above, at.window, count))
+
+    def _crossing(
+        self, criteria: Sequence[Criterion], below: float, above: float, window: Window, count: int
+    ) -> Crossing:
+        low, high = self._fine([below, above], window, count)
+        return crossing(below, above, self.series(low, criteria), self.series(high, criteria))
 
     def _around(
-        self, criteria: Sequence[Criterion], guess: float, reach: float, operations: float
-    ) -> tuple[Crossing, float, float]:
+        self, criteria: Sequence[Criterion], guess: float, reach: float, operations: float, count: int
+    ) -> Between:
         """Bracket the limit around a guess and return the crossing between the two loads.
 
-        reach: half the bracket's width, relative to the guess. operations: of each trial.
+        reach: half the bracket's width, relative to the guess. operations: of ten replications. count: of replications.
         """
         axis = self.axis
         window = self.laboratory.window(axis.at(self._simulable(guess)), operations / REPLICATIONS)
         below, above = self._ends(guess, guess * reach)
         width = above - below
         for _ in range(ATTEMPTS):
-            low, high = self._fine([below, above], window)
-            at_low, at_high = self.series(low, criteria), self.series(high, criteria)
-            if not keeps(at_low) and below > axis.least:
+            low, high = self._fine([below, above], window, count)
+            if below > axis.least and not keeps(self.series(low, criteria)):
                 below, above = self._ends((below + max(below - width, axis.least)) / 2, width / 2)
-            elif keeps(at_high) and above < axis.most:
+            elif above < axis.most and keeps(self.series(high, criteria)):
                 below, above = self._ends((above + min(above + width, axis.most)) / 2, width / 2)
             else:
                 break
             width *= 1.5
-        return crossing(below, above, at_low, at_high), below, above
+        return Between(below, above, window, count, operations, self._crossing(criteria, below, above, window, count))
 
     def _ends(self, middle: float, reach: float) -> tuple[float, float]:
         """Return the ends of a bracket within the axis; neighbours at least in whole processes."""
@@ -229,28 +239,27 @@ class Search:
     def _simulable(self, load: float) -> float:
         return max(self.axis.rounded(load), self.axis.least)
 
-    def _fine(self, loads: Sequence[float], window: Window) -> list[Trial]:
-        """Simulate loads in the same window, unless they were."""
+    def _fine(self, loads: Sequence[float], window: Window, count: int) -> list[Trial]:
+        """Simulate so many replications of loads in the same window, as far as they were not."""
         missing = [load for load in dict.fromkeys(loads) if (window, load) not in self.fine]
-        trials = self.laboratory.trials([self.axis.at(load) for load in missing], window)
-        self.fine.update({(window, load): trial for load, trial in zip(missing, trials, strict=True)})
-        return [self.fine[window, load] for load in loads]
+        self.fine.update({(window, load): self.laboratory.begun(self.axis.at(load), window) for load in missing})
+        trials = [self.fine[window, load] for load in loads]
+        self.laboratory.extend(list({id(trial): trial for trial in trials}.values()), range(1, count + 1))
+        return trials
 
-    def _fresh(self, load: float, operations: float) -> Trial:
+    def _fresh(self, load: float, operations: float, count: int = REPLICATIONS) -> Trial:
         """Simulate a load with replications that no search has seen."""
         scenario = self.axis.at(load)
         window = self.laboratory.window(scenario, operations / REPLICATIONS)
-        return self.laboratory.trial(scenario, window, range(FRESH, FRESH + REPLICATIONS), causes=True)
+        return self.laboratory.trial(scenario, window, range(FRESH, FRESH + count), causes=True)
 
-    def _confirmed(
-        self, level: str, criteria: Sequence[Criterion], found: Crossing, operations: float
-    ) -> Limit:
+    def _confirmed(self, level: str, criteria: Sequence[Criterion], at: Between) -> Limit:
         """Simulate the limit anew; a load that does not keep the criteria is lowered by the precision."""
-        axis = self.axis
+        axis, found = self.axis, at.found
         load = axis.rounded(max(found.bound, axis.least))
         for attempt in range(ATTEMPTS):
             self.laboratory.tell(f"{level}: confirming {axis.text(load)}", attempt, ATTEMPTS)
-            trial = self._fresh(load, operations)
+            trial = self._fresh(load, at.operations, at.count)
             series = self.series(trial, criteria)
             if keeps(series):
                 break
@@ -258,7 +267,4 @@ class Search:
             if lower < axis.least:
                 return Limit(level, None, found.load, found.margin, found.criterion, False, False, trial, series)
             load = lower
-        return Limit(
-            level, load, found.load, found.margin, found.criterion, False, keeps(series), trial, series
-        )
-
+        return Limit(level, load, found.load, found.margin, found.criterion, False, keeps(series), trial, series)

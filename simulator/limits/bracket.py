@@ -1,0 +1,138 @@
+"""The coarse part of a search: short trials that bracket the load at which a level's criteria break.
+
+Few replications do, because nothing is decided here: the finer trials move a bracket that is beside the limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from simulator.limits.criteria import Criterion
+from simulator.limits.load import Axis
+from simulator.limits.root import Series, first_break, keeps, slack
+from simulator.limits.trials import REPLICATIONS, Laboratory, Trial
+
+SHARE: Final = 0.005  # of the engine's budget, for a trial
+LEAST_OPERATIONS: Final = 2_000.0
+COUNT: Final = 4  # replications of a trial
+RATIO: Final = 1.1  # between the loads of a bracket that is close enough
+BEYOND: Final = 1.04  # times: how far beyond where the break is expected the next load lies
+AHEAD: Final = (1.15, 2.0)  # times: least and most step to a higher load
+
+
+@dataclass
+class Bracketing:
+    """Coarse trials along one axis. base: the nearly empty system, None if no criterion is relative to it."""
+
+    laboratory: Laboratory
+    axis: Axis
+    base: Trial | None
+    trials: dict[float, Trial] = field(default_factory=dict)
+
+    @property
+    def operations(self) -> float:
+        """Operations of a coarse trial, had it as many replications as others."""
+        return max(SHARE * self.laboratory.engine.operations, LEAST_OPERATIONS)
+
+    def series(self, load: float, criteria: Sequence[Criterion]) -> dict[Criterion, Series]:
+        """Return each criterion's values at a load that was simulated."""
+        return {criterion: self.trials[load].values(criterion, self.base) for criterion in criteria}
+
+    def bracket(self, criteria: Sequence[Criterion]) -> tuple[float | None, float] | None:
+        """Return a load that keeps the criteria and one somewhat higher that does not.
+
+        The lower one is None if no load keeps them; None where all loads do.
+        """
+        axis = self.axis
+        low, high = self._known(criteria)
+        while high is None:
+            load = min(axis.most, axis.start if low is None else self._ahead(criteria, low))
+            if not self._kept_at(load, criteria):
+                high = load
+            elif load >= axis.most:
+                return None
+            else:
+                low = load
+        while low is None:
+            load = max(axis.least, axis.rounded(high / 2))
+            if load >= high:
+                return None, high
+            if self._kept_at(load, criteria):
+                low = load
+            else:
+                high = load
+        return self._narrowed(criteria, low, high)
+
+    def _narrowed(self, criteria: Sequence[Criterion], low: float, high: float) -> tuple[float, float]:
+        while high / low > RATIO:
+            middle = self._between(criteria, low, high)
+            if middle is None:
+                break
+            if self._kept_at(middle, criteria):
+                low = middle
+            else:
+                high = middle
+        return low, high
+
+    def guess(self, criteria: Sequence[Criterion], low: float, high: float) -> float:
+        """Return where the trials of a bracket see the limit."""
+        if low in self.trials and high in self.trials:
+            return first_break(low, high, self.series(low, criteria), self.series(high, criteria))[0]
+        return self.axis.between(low, high) or low
+
+    def _kept_at(self, load: float, criteria: Sequence[Criterion]) -> bool:
+        """Return whether a load keeps the criteria, by a coarse trial or by law."""
+        if load >= self.axis.capacity:
+            return False
+        if load not in self.trials:
+            self.laboratory.tell(f"looking at {self.axis.text(load)}", len(self.trials), 0)
+            scenario = self.axis.at(load)
+            window = self.laboratory.window(scenario, self.operations / COUNT)
+            # What nothing beyond is looked at has to be right.
+            count = REPLICATIONS if load in (self.axis.least, self.axis.most) else COUNT
+            self.trials[load] = self.laboratory.trial(scenario, window, range(1, count + 1))
+        return keeps(self.series(load, criteria))
+
+    def _known(self, criteria: Sequence[Criterion]) -> tuple[float | None, float | None]:
+        """Return the bracket that trials of other levels already give."""
+        failing = [load for load in self.trials if not keeps(self.series(load, criteria))]
+        high = min(failing, default=None)
+        below = [load for load in self.trials if high is None or load < high]
+        if self.axis.capacity <= self.axis.most:
+            high = min(high or math.inf, self.axis.capacity)
+        return max(below, default=None), high
+
+    def _ahead(self, criteria: Sequence[Criterion], low: float) -> float:
+        """Return a load beyond one that keeps the criteria: where straight lines say that one breaks."""
+        least, most = (low * step for step in AHEAD)
+        earlier = [load for load in self.trials if load < low]
+        wanted = most
+        if earlier:
+            before = max(earlier)
+            at_before, at_low = self.series(before, criteria), self.series(low, criteria)
+            for criterion in criteria:
+                left, lost = slack(criterion, at_low[criterion]), slack(criterion, at_before[criterion])
+                if math.isfinite(left) and lost > left:
+                    wanted = min(wanted, BEYOND * (low + left * (low - before) / (lost - left)))
+        load = min(max(wanted, least), most)
+        return max(float(round(load)), low + 1) if self.axis.whole else load
+
+    def _between(self, criteria: Sequence[Criterion], low: float, high: float) -> float | None:
+        """Return the next load within a bracket: beyond the expected break, on the side of the farther end.
+
+        If the break is where it is expected, the farther end comes close with it.
+        """
+        axis = self.axis
+        if not (low in self.trials and high in self.trials):
+            return axis.between(low, high)
+        guess = self.guess(criteria, low, high)
+        guess *= BEYOND if high / guess > guess / low else 1 / BEYOND
+        quarter = (high / low) ** 0.1
+        guess = min(max(guess, low * quarter), high / quarter)
+        if not axis.whole:
+            return guess
+        guess = min(max(round(guess), low + 1), high - 1)
+        return float(guess) if low < guess < high else None
