@@ -10,6 +10,7 @@ from typing import Final
 from models.errors import FieldProblem, ScenarioError, shown
 from simulator.factorial import Combination, combinations
 from simulator.overrides import Override, from_settings
+from simulator.scenario_base import Base
 from simulator.scenario_source import Prepared, prepare
 
 MOST_SWITCHES: Final = 5  # 32 combinations
@@ -43,11 +44,15 @@ def arms_of_files(
 
 
 def arms_of_switches(
-    path: Path | None, switches: Sequence[str], overrides: Sequence[Override] = (), thresholds: Sequence[str] = ()
+    path: Path | Base | None,
+    switches: Sequence[str],
+    overrides: Sequence[Override] = (),
+    thresholds: Sequence[str] = (),
 ) -> list[Arm]:
     """Return every combination of switches, none of them thrown being the baseline.
 
-    switches: texts PATH=VALUE; several changes that belong together are parted by semicolons.
+    path: scenario file, or a scenario from calibration. switches: texts PATH=VALUE; several changes that belong
+    together are parted by semicolons.
     overrides: of all arms. Raises ScenarioError and ThresholdError.
     """
     if len(switches) > MOST_SWITCHES:

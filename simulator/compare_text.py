@@ -18,7 +18,7 @@ from simulator.quantity_text import (
     quantity_text,
     value_of,
 )
-from simulator.summary import CAUTION, Ink, TextTable, table_lines, wrapped
+from simulator.summary import CAUTION, Ink, TextTable, stands_on_text, table_lines, trust_lines, wrapped
 
 Data = Mapping[str, Any]
 
@@ -58,6 +58,7 @@ def compare_text(data: Data, *, colour: bool = False) -> str:
     ink = Ink(colour)
     blocks = [
         [ink(line, "1") for line in wrapped(headline(data))],
+        list(trust_lines(data, ink)),
         [line for found in findings(data) for line in wrapped(f"  {found}", "    ")],
         *(list(table_lines(table, ink)) for table in tables(data)),
         wrapped(f"  {_footnote(data)}"),
@@ -74,8 +75,8 @@ def headline(data: Data) -> str:
         names = f"{len(data['arms'])} combinations of {len(data['factorial']['switches'])} switches"
     window = f"{count} {'paired ' if data['paired'] else ''}replications of {quantity_text(data['duration_s'], TIME)}"
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
-    source = f"{provenance['source']}, not calibrated"
-    return f"{data['name']} ({source}): {names}: seed {data['seed']}, {data['engine']} engine, {window}{notes}"
+    about = f"{data['name']} ({stands_on_text(data)}): {names}"
+    return f"{about}: seed {data['seed']}, {data['engine']} engine, {window}{notes}"
 
 
 def findings(data: Data) -> Iterator[str]:
@@ -83,11 +84,16 @@ def findings(data: Data) -> Iterator[str]:
     for row in data["differences"]:
         metrics = row["metrics"]
         moved = [
-            f"{label} {_relative(metrics[name]['relative'], metrics[name]['difference'])}"
+            f"{label} {_relative(metrics[name]['relative'], metrics[name]['difference'])}{_unsure(metrics[name])}"
             for name, label in MAIN
             if name in metrics and metrics[name]["more_than_noise"]
         ]
         yield f"{row['name']}: {', '.join(moved)}" if moved else f"{row['name']}: no difference beyond noise"
+
+
+def _unsure(metric: Data) -> str:
+    """Say where what calibration leaves open may turn a difference round."""
+    return ", which may be the other way round" if metric.get("direction_sure") is False else ""
 
 
 def _relative(relative: Data, absolute: Data) -> str:
@@ -96,6 +102,10 @@ def _relative(relative: Data, absolute: Data) -> str:
         value = absolute["value"]
         return MISSING if value is None else f"{value:+.3g}"
     half_width = relative["half_width"]
+    if "prediction" in relative:
+        ends = relative["prediction"]
+        between = "" if ends is None else f" ({100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
+        return f"{100 * relative['value']:+.1f}{between} %"
     reach = "" if half_width is None else f" ± {_digits(100 * half_width)}"
     return f"{relative['value']:+.{_places(half_width)}%}"[:-1] + f"{reach} %"
 
@@ -178,7 +188,14 @@ def _footnote(data: Data) -> str:
     bracketed = "; in brackets what may be noise" if len(data["differences"]) > 1 else ""
     several = data["factorial"] and len(data["factorial"]["switches"]) > 1
     crossed = "; a x b is what the effect of one changes when the other is thrown too" if several else ""
-    says = f"± at 95 %, of the value in {data['arms'][0]['name']}{bracketed}{crossed}"
+    of = f"of the value in {data['arms'][0]['name']}{bracketed}{crossed}"
+    says = f"± at 95 %, {of}"
+    if data.get("uncertainty"):
+        found = data["uncertainty"]
+        says = (
+            f"in brackets {found['level']:.0%} prediction intervals over {found['draws']} draws of the parameters, "
+            f"with {found['effect_error']:.0%} of an effect as the model's own error; ± is the simulation alone, {of}"
+        )
     if not data["paired"]:
         return f"{says}. Not paired: the results differ in seed, warm-up or duration."
     needed = [

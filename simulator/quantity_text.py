@@ -45,6 +45,8 @@ def estimate_text(estimate: Any, family: str, *, brief: bool = False) -> str:
         return MISSING
     size, unit = fitting_unit(value, family)
     scaled = value / size
+    if not brief and isinstance(estimate, Mapping) and "prediction" in estimate:
+        return _predicted_text(estimate, family)
     if brief or half_width is None or half_width == value == 0:
         text = _digits(scaled, 3 if brief else 4)
         return f"{text}{'' if unit == '/s' else ' '}{unit}".rstrip()
@@ -53,6 +55,28 @@ def estimate_text(estimate: Any, family: str, *, brief: bool = False) -> str:
     within = half_width / size
     decimals = _decimals(scaled, within)
     return f"{scaled:,.{decimals}f} ± {within:,.{decimals}f} {unit}".rstrip()
+
+
+def _predicted_text(estimate: Mapping[str, Any], family: str) -> str:
+    """Print a prediction such as `52.3 (47.0 to 58.1) ms`; the simulation's own interval is not its accuracy."""
+    value = value_of(estimate) or 0.0
+    size, unit = fitting_unit(value, family)
+    ends = estimate["prediction"]
+    if ends is None:
+        return f"{_digits(value / size, 3)} {unit}".rstrip()
+    low, high = (_digits(end / size, 3) for end in ends)
+    return f"{_digits(value / size, 3)} ({low} to {high}) {unit}".rstrip()
+
+
+def simulation_text(estimate: Any, family: str) -> str:
+    """Print what the simulation alone leaves open of a predicted estimate; empty where nothing was predicted."""
+    if not isinstance(estimate, Mapping) or "prediction" not in estimate:
+        return ""
+    value, half_width = value_of(estimate), half_width_of(estimate)
+    if value is None or half_width is None:
+        return ""
+    size, unit = fitting_unit(value, family)
+    return f"simulation ± {_digits(half_width / size, 2)} {unit}".rstrip()
 
 
 def quantity_text(value: float | None, family: str) -> str:

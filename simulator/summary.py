@@ -19,6 +19,7 @@ from simulator.quantity_text import (
     TIME,
     estimate_text,
     quantity_text,
+    simulation_text,
     value_of,
 )
 from simulator.verdict import OK, verdict
@@ -68,12 +69,14 @@ def summary_text(data: Data, *, colour: bool = False) -> str:
     sections = (
         _headline(data, ink),
         _verdict(data, ink),
+        trust_lines(data, ink),
         _estimates(data, ink),
         _workloads(data, ink),
         _bottleneck(data, ink),
         _stations(data, ink),
         _causes(data, ink),
         _thresholds(data, ink),
+        uncertainty_lines(data, ink),
         _laws(data, ink),
         _warnings(data, ink),
     )
@@ -85,8 +88,7 @@ def headline(data: Data) -> str:
     """Say what an answer is about: the scenario, what it stands on, and how it was run."""
     provenance = data.get("provenance") or {}
     name = (data.get("scenario") or {}).get("name", "scenario")
-    source = provenance.get("source")
-    stands_on = f"{source}, not calibrated" if source else "not calibrated"
+    stands_on = stands_on_text(data)
     replications = data.get("replications")
     run = [
         f"seed {data.get('seed')}",
@@ -96,6 +98,57 @@ def headline(data: Data) -> str:
     ]
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
     return f"{name} ({stands_on}): {', '.join(run)}{notes}"
+
+
+def stands_on_text(data: Data) -> str:
+    """Say what an answer stands on: its source, and how far it is from what was measured."""
+    source = (data.get("provenance") or {}).get("source")
+    trust = data.get("trust") or {}
+    if not trust.get("calibrated"):
+        return f"{source}, not calibrated" if source else "not calibrated"
+    far = [one for one in trust["distances"] if one["assumption"] is not None]
+    if not far:
+        return f"{source}; within what was measured"
+    factors = ", ".join(
+        f"{one['axis']} {one['factor']:.3g} times off" if one["factor"] else f"{one['axis']} never" for one in far
+    )
+    return f"{source}; off what was measured: {factors}"
+
+
+def trust_lines(data: Data, ink: Ink) -> Iterator[str]:
+    """Yield the line of the trust zone, where the answer has one."""
+    trust = data.get("trust")
+    if trust:
+        code = _YELLOW if trust["marked"] else _CYAN
+        yield from (ink(line, code) for line in wrapped(f"  trust zone: {trust['line']}"))
+
+
+def uncertainty_lines(data: Data, ink: Ink) -> Iterator[str]:
+    """Yield what the prediction intervals hold, and the share of each source in the uncertainty of the answer."""
+    found = data.get("uncertainty")
+    if not found:
+        return
+    for name, rows in found["shares"].items():
+        yield from wrapped(f"  {share_text(name, rows)}", "    ")
+    for one, other in found["not_told_apart"]:
+        yield from wrapped(f"  {one} and {other} go together in the draws: their shares are not known apart", "    ")
+    unknown = ", ".join(found["unidentified"])
+    if unknown:
+        yield from wrapped(f"  not identified by what was measured: {unknown}", "    ")
+
+
+def share_text(name: str, rows: Sequence[Data]) -> str:
+    """Say where the uncertainty of a measure comes from, largest share first; what is below 1 % is left out."""
+    parts = [f"{row['source']} {row['share']:.0%}" for row in rows if row["share"] >= 0.01]
+    return f"uncertainty of {measure_text(name)}: {', '.join(parts) or 'none'}"
+
+
+def measure_text(name: str) -> str:
+    """Return what people call a measure, such as `p95` or `throughput`."""
+    statistic = name.partition("response_time_s.")[2]
+    if statistic:
+        return "mean response time" if statistic == "mean" else f"{response_time_label(statistic)} response time"
+    return name.removesuffix("_per_s").removesuffix("_bytes").replace("_", " ")
 
 
 def _time(value: Any) -> str:
@@ -130,10 +183,16 @@ def response_time_label(key: str) -> str:
 
 
 def _estimates(data: Data, ink: Ink) -> Iterator[str]:
+    if data.get("uncertainty"):
+        found = data["uncertainty"]
+        yield from wrapped(
+            f"  in brackets: {found['level']:.0%} prediction intervals, calibration, model and simulation together "
+            f"({found['draws']} draws of the parameters)"
+        )
     yield from _rows(data, SYSTEM_ROWS[:3], ink)
     yield "  response time"
     for key, estimate in (data.get("response_time_s") or {}).items():
-        yield _row(f"  {response_time_label(key)}", estimate_text(estimate, TIME), ink)
+        yield _row(f"  {response_time_label(key)}", _full_text(estimate, TIME), ink)
     yield from _rows(data, SYSTEM_ROWS[3:], ink)
     counts = data.get("operations") or {}
     shown = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
@@ -145,7 +204,13 @@ def _rows(data: Data, rows: Iterable[tuple[str, str, str]], ink: Ink) -> Iterato
     for path, label, family in rows:
         estimate = estimate_at(data, path)
         if estimate is not None and (value_of(estimate) or path not in LEFT_OUT_AT_ZERO):
-            yield _row(label, estimate_text(estimate, family), ink)
+            yield _row(label, _full_text(estimate, family), ink)
+
+
+def _full_text(estimate: Any, family: str) -> str:
+    """Print an estimate; of a prediction its interval first, then what the simulation alone leaves open."""
+    simulated = simulation_text(estimate, family)
+    return estimate_text(estimate, family) + (f"; {simulated}" if simulated else "")
 
 
 def _row(label: str, text: str, ink: Ink) -> str:
@@ -272,9 +337,17 @@ def threshold_text(threshold: Data) -> str:
     """Say whether a threshold was met, by what, and how sure that is."""
     text = f"{MARKS[threshold['passed']]} {threshold['threshold']}"
     text += f" (it is {estimate_text(threshold, _family(threshold['field']))}"
-    if threshold["verdict"] == "uncertain" and threshold["probability"] is not None:
-        text += f"; uncertain, met with probability {threshold['probability']:.2f}"
+    if threshold["probability"] is not None:
+        uncertain = "uncertain, " if threshold["verdict"] == "uncertain" else ""
+        text += f"; {uncertain}met with probability {probability_text(threshold['probability'])}"
     return f"{text})"
+
+
+def probability_text(probability: float) -> str:
+    """Print a probability; near 0 and 1 as a bound, because nothing is that sure."""
+    if probability > 0.995:
+        return "above 0.99"
+    return "below 0.01" if probability < 0.005 else f"{probability:.2f}"
 
 
 def _thresholds(data: Data, ink: Ink) -> Iterator[str]:

@@ -18,6 +18,7 @@ from simulator.quantity_text import value_of
 from simulator.replications import Report
 from simulator.result import SCHEMA_VERSION
 from simulator.saved_answer import Answer
+from simulator.scenario_base import Base
 from simulator.scenario_bounds import scenario_bounds
 from simulator.scenario_source import Prepared, prepare
 from simulator.statistics import Estimate, quotient
@@ -45,11 +46,12 @@ class Sweep:
 
 
 def prepare_sweep(
-    path: Path | None, grid: Grid, overrides: Sequence[Override] = (), thresholds: Sequence[str] = ()
+    path: Path | Base | None, grid: Grid, overrides: Sequence[Override] = (), thresholds: Sequence[str] = ()
 ) -> Sweep:
     """Read the scenario of every point, so that a wrong value is found before anything is simulated.
 
-    path: scenario file; None: the one built in. overrides: made at every point, before the grid's.
+    path: scenario file, or a scenario from calibration; None: the one built in. overrides: made at every point, before
+    the grid's.
     Raises ScenarioError and ThresholdError.
     """
     settings = list(grid.points())

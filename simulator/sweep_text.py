@@ -8,7 +8,17 @@ from typing import Any
 from simulator.curve import LOAD_AXES
 from simulator.export import csv_text, summary_rows
 from simulator.quantity_text import MISSING, NUMBER, RATE, SHARE, TIME, estimate_text, value_of
-from simulator.summary import CAUTION, MARKS, Ink, TextTable, table_lines, wrapped
+from simulator.summary import (
+    CAUTION,
+    MARKS,
+    Ink,
+    TextTable,
+    probability_text,
+    stands_on_text,
+    table_lines,
+    trust_lines,
+    wrapped,
+)
 
 Data = Mapping[str, Any]
 
@@ -18,11 +28,22 @@ def sweep_text(data: Data, *, colour: bool = False) -> str:
     ink = Ink(colour)
     blocks = [
         [ink(line, "1") for line in wrapped(headline(data))],
+        [*trust_lines(data, ink), *_method(data)],
         [line for found in findings(data) for line in wrapped(f"  {found}", "    ")],
         list(table_lines(point_table(data), ink)),
         [ink(line, "33") for line in _warnings(data)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _method(data: Data) -> list[str]:
+    found = data.get("uncertainty")
+    if not found:
+        return []
+    return wrapped(
+        f"  in brackets: {found['level']:.0%} prediction intervals, calibration, model and simulation together "
+        f"({found['draws']} draws of the parameters at each point)"
+    )
 
 
 def headline(data: Data) -> str:
@@ -36,7 +57,7 @@ def headline(data: Data) -> str:
     count = f"{done} of {count} (interrupted)" if done < planned else count
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
     return (
-        f"{data['name']} ({provenance['source']}, not calibrated): {count} over {over}; seed {data['seed']},"
+        f"{data['name']} ({stands_on_text(data)}): {count} over {over}; seed {data['seed']},"
         f" {data['engine']} engine{notes}"
     )
 
@@ -170,18 +191,26 @@ def _row(point: Data, mark: str) -> dict[str, str]:
         "at most": _bound(point, "throughput_at_most_per_s", RATE),
         "mean": _time(point, "mean"),
         "at least": _bound(point, "response_time_at_least_s", TIME),
-        "p95": _time(point, "p95"),
+        "p95": _time(point, "p95", brief=not point.get("uncertainty")),
         "p99": _time(point, "p99"),
         "cpu": estimate_text(point["cpu_utilization"], SHARE, brief=True),
         "errors": estimate_text(errors, SHARE, brief=True) if value_of(errors) else "",
         "effic.": estimate_text(efficiency, SHARE, brief=True) if efficiency else "",
-        "met": MARKS[_passed(point)] if point["thresholds"] else "",
+        "met": _met(point),
         "binds": point["bottleneck"]["name"] + mark,
     }
 
 
-def _time(point: Data, name: str) -> str:
-    return estimate_text(point["response_time_s"][name], TIME, brief=True)
+def _met(point: Data) -> str:
+    """Say whether all thresholds hold, and with what probability the one least sure is met."""
+    if not point["thresholds"]:
+        return ""
+    chances = [one["probability"] for one in point["thresholds"] if one["probability"] is not None]
+    return f"{MARKS[_passed(point)]} {probability_text(min(chances))}" if chances else MARKS[_passed(point)]
+
+
+def _time(point: Data, name: str, brief: bool = True) -> str:
+    return estimate_text(point["response_time_s"][name], TIME, brief=brief)
 
 
 def _bound(point: Data, name: str, family: str) -> str:

@@ -177,7 +177,7 @@ def evaluate(threshold: Threshold, measures: Sequence[Measures], workloads: Sequ
         "passed": estimate.value is not None and threshold.meets(estimate.value),
         "verdict": _verdict(threshold, estimate),
         "probability": None if below is None else (1 - below if upward else below),
-        "replications_meeting": sum(threshold.meets(value) for value in values),
+        "replications_meeting": sum(bool(threshold.meets(value)) for value in values),
     }
 
 

@@ -210,3 +210,39 @@ def engine_fallback(reasons: Sequence[str]) -> list[Entry]:
     return [
         warning("engine_fallback", reason, "the answer is the same; it takes longer") for reason in reasons
     ]
+
+
+def simulation_alone(by_option: bool) -> list[Entry]:
+    """Warn that a calibrated answer's intervals hold nothing of the calibration. by_option: as was asked for."""
+    why = "without the draws of the profile, as asked" if by_option else "the profile holds no draws of its parameters"
+    return [
+        warning(
+            "simulation_alone",
+            f"{why}: the half-widths are the simulation's alone, and not the accuracy of a prediction",
+            "leave --no-uncertainty out" if by_option else "calibrate anew, so that the profile holds draws",
+        )
+    ]
+
+
+def without_draws() -> list[Entry]:
+    """Warn that the draws of the parameters were cut short."""
+    return [
+        warning(
+            "draws_interrupted",
+            "interrupted before the draws of the parameters: the half-widths are the simulation's alone",
+            "run it again for prediction intervals",
+        )
+    ]
+
+
+def overloaded_draws(overloaded: int, draws: int) -> list[Entry]:
+    """Warn that some draws of the parameters make the system unstable."""
+    if not overloaded:
+        return []
+    return [
+        warning(
+            "overloaded_draws",
+            f"in {overloaded} of {draws} draws of the parameters the offered load is beyond the capacity",
+            "the upper ends of response times then depend on the duration: they may be far longer",
+        )
+    ]

@@ -305,7 +305,8 @@ BY_RUNNING = {"Scenario.name", "Scenario.thresholds", "Run.replications", "Run.p
 def tables(model: type[BaseModel] = Table) -> list[type[BaseModel]]:
     """The tables of the scenario language; those of other files, such as a profile, are not its."""
     below = [table for subclass in model.__subclasses__() for table in tables(subclass)]
-    own = model not in (Table, StageBase) and model.__module__.startswith("models.")
+    elsewhere = not model.__module__.startswith("models.") or model.__module__ == "models.measured"
+    own = model not in (Table, StageBase) and not elsewhere
     return [*([model] if own else []), *below]
 
 

@@ -89,8 +89,8 @@ def test_several_workloads_have_a_table() -> None:
 
 def test_thresholds_tell_their_value_and_how_sure_it_is() -> None:
     text = summary_text(sample(thresholds=THRESHOLDS))
-    assert "✓ response_time: p(95) < 150ms (it is 98.7 ± 1.1 ms)" in text
-    assert "✗ throughput > 27000/s (it is 26,112 ± 87 /s)" in text
+    assert "✓ response_time: p(95) < 150ms (it is 98.7 ± 1.1 ms; met with probability above 0.99)" in text
+    assert "✗ throughput > 27000/s (it is 26,112 ± 87 /s; met with probability below 0.01)" in text
     assert "(it is 0.150 ± 0.020 %; uncertain, met with probability 0.83)" in text
 
 

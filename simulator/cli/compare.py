@@ -8,15 +8,17 @@ from typing import Annotated, Final
 import typer
 
 from simulator.arms import arms_of_files, arms_of_switches
-from simulator.cli import options
+from simulator.cli import calibrated, options
 from simulator.cli.answer import is_coloured
 from simulator.cli.progress import watched
 from simulator.compare import compare as simulate
 from simulator.compare import compare_results
+from simulator.compare_prediction import predict_comparison
 from simulator.compare_text import compare_text, differences_csv, effects_csv, findings
 from simulator.output_files import STANDARD_OUTPUT, Outputs, picture_format
 from simulator.overrides import PLACES, collect
 from simulator.parallel_runs import Workers
+from simulator.prediction import Budget
 from simulator.result import Result
 from simulator.saved_answer import Answer
 from simulator.verdict import EXIT_OK
@@ -43,6 +45,10 @@ def compare(
     context: typer.Context,
     scenario: options.ScenarioFile = None,
     other: Other = None,
+    profile: calibrated.ProfileFile = None,
+    no_profile: calibrated.NoProfile = False,
+    uncertainty: calibrated.Uncertainty = None,
+    strict: calibrated.Strict = False,
     cores: options.Cores = None,
     instances: options.Instances = None,
     memory: options.Memory = None,
@@ -82,9 +88,13 @@ def compare(
     overrides = collect(given, (), by_variable, options.from_variable("set"))
     switches = settings or []
     if other is None:
-        arms = arms_of_switches(scenario, switches, overrides)
+        arms = arms_of_switches(calibrated.place_of(scenario, profile, no_profile), switches, overrides)
+    elif profile is not None:
+        raise typer.BadParameter("--profile: found a second scenario beside it; accepted: --set with what changes")
     elif not saved:
         arms = arms_of_files(scenario, other, overrides)
+    for arm in () if saved else arms:
+        calibrated.check(arm.prepared, uncertainty, strict)
     picture = None if plot is None else picture_format(plot)
     with Outputs() as outputs:
         _open(outputs, export_json, export_csv, plot)
@@ -93,6 +103,7 @@ def compare(
         else:
             with watched(quiet) as report:
                 answer = simulate(arms, Workers(engine.value), switches=switches, report=report)
+                predict_comparison(answer.data, arms, uncertainty, Budget(engine.value, report=report))
         _write(outputs, answer, export_json, export_csv, picture)
     aside = export_json == STANDARD_OUTPUT
     coloured = is_coloured(color, aside)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from calibration.profile import Profile
-from models.scenario import Scenario
-from simulator.cli import options
+from simulator.cli import calibrated, options
 from simulator.cli.answer import Destinations
 from simulator.cli.progress import watched
 from simulator.overrides import PLACES, collect
+from simulator.prediction import Budget, predict
 from simulator.run import run as simulate
 from simulator.scenario_source import prepare
 from simulator.verdict import verdict
@@ -21,9 +17,10 @@ from simulator.verdict import verdict
 def run(
     context: typer.Context,
     scenario: options.ScenarioFile = None,
-    profile: Annotated[
-        Path | None, typer.Option("--profile", metavar="PROFILE", help="Play the scenario fitted in a profile.")
-    ] = None,
+    profile: calibrated.ProfileFile = None,
+    no_profile: calibrated.NoProfile = False,
+    uncertainty: calibrated.Uncertainty = None,
+    strict: calibrated.Strict = False,
     cores: options.Cores = None,
     instances: options.Instances = None,
     memory: options.Memory = None,
@@ -63,11 +60,9 @@ def run(
         options.given_by_variable(context),
         options.from_variable("set"),
     )
-    fitted = None if profile is None else _fitted(profile, scenario)
-    table = None if fitted is None else fitted.scenario
-    prepared = prepare(profile or scenario, overrides, threshold or options.from_variable("threshold"), table)
-    if fitted is not None:
-        _warn_of_profile(fitted, prepared.scenario)
+    place = calibrated.place_of(scenario, profile, no_profile)
+    prepared = prepare(place, overrides, threshold or options.from_variable("threshold"))
+    calibrated.check(prepared, uncertainty, strict)
     destinations = Destinations(export_json, export_csv, export_records, plot)
     with destinations.opened() as outputs:
         with watched(quiet) as report:
@@ -81,30 +76,9 @@ def run(
                 progress=report,
                 base_directory=prepared.directory,
             )
+            predict(result.data, prepared, uncertainty, Budget(engine.value, report=report))
         result.data["provenance"].update(prepared.provenance())
         destinations.write(outputs, result)
     destinations.show(result, color, quiet)
     return verdict(result.data).exit_code
 
-
-def _fitted(path: Path, scenario: Path | None) -> Profile:
-    """Read a profile that holds a scenario. Raises ProfileError and typer.BadParameter."""
-    if scenario is not None:
-        raise typer.BadParameter(f"--profile: found the scenario {scenario} beside it; accepted: one of them")
-    found = Profile.load(path)
-    if found.scenario is None:
-        raise typer.BadParameter(f"--profile: {path}: found no scenario in it; accepted: one with a fit")
-    return found
-
-
-def _warn_of_profile(profile: Profile, scenario: Scenario) -> None:
-    """Say what the answer stands on, and how far it is from what was measured."""
-    unknown = [one.name for one in profile.quantities if one.identified == "no"]
-    text = "the half-widths are the simulation's alone, without the uncertainty of the profile"
-    if unknown:
-        text += f", which does not identify {', '.join(unknown)}"
-    typer.echo(f"sim: warning: {text}", err=True)
-    seen = profile.seen.concurrency
-    asked = sum(one.procs * one.concurrency for one in scenario.workloads if one.kind == "closed")
-    if seen is not None and not seen[0] <= asked <= seen[1]:
-        typer.echo(f"sim: warning: {asked} clients; measured were {seen[0]} to {seen[1]}", err=True)

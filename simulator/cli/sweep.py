@@ -9,15 +9,17 @@ from typing import Annotated, Final
 
 import typer
 
-from simulator.cli import options
+from simulator.cli import calibrated, options
 from simulator.cli.answer import is_coloured
 from simulator.cli.progress import watched
 from simulator.grid import SWEPT, Grid, grid
 from simulator.output_files import STANDARD_OUTPUT, Outputs, picture_format
 from simulator.overrides import PLACES, collect
 from simulator.parallel_runs import Workers
+from simulator.prediction import Budget
 from simulator.sweep import prepare_sweep
 from simulator.sweep import sweep as simulate
+from simulator.sweep_prediction import predict_sweep
 from simulator.sweep_text import headline, points_csv, sweep_text
 from simulator.verdict import EXIT_INTERRUPTED, EXIT_OK
 
@@ -46,6 +48,10 @@ Jobs = Annotated[
 def sweep(
     context: typer.Context,
     scenario: options.ScenarioFile = None,
+    profile: calibrated.ProfileFile = None,
+    no_profile: calibrated.NoProfile = False,
+    uncertainty: calibrated.Uncertainty = None,
+    strict: calibrated.Strict = False,
     procs: options.Procs = None,
     rate: options.Rate = None,
     concurrency: options.Concurrency = None,
@@ -86,7 +92,10 @@ def sweep(
     given |= dict.fromkeys(SWEPT) | single
     _check_size(wanted, yes)
     overrides = collect(given, fixed, by_variable, options.from_variable("set"))
-    read = prepare_sweep(scenario, wanted, overrides, threshold or options.from_variable("threshold"))
+    place = calibrated.place_of(scenario, profile, no_profile)
+    read = prepare_sweep(place, wanted, overrides, threshold or options.from_variable("threshold"))
+    for point in read.prepared:
+        calibrated.check(point, uncertainty, strict)
     kept = checkpoint or default_checkpoint(read.base.source, wanted)
     picture = None if plot is None else picture_format(plot)
     with Outputs() as outputs:
@@ -96,6 +105,7 @@ def sweep(
         with watched(quiet) as report:
             crew = Workers(engine.value, count=jobs)
             answer = simulate(read, crew, report=report, checkpoint=kept, resume=resume)
+            predict_sweep(answer.data, read, uncertainty, Budget(engine.value, threads=jobs, report=report))
         if export_json is not None:
             outputs.write("--export-json", answer.to_json())
         if export_csv is not None:

@@ -1,0 +1,139 @@
+"""What a profile gives to a run: its fitted scenario, or its host's numbers in another scenario, with their draws."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Final
+
+from calibration.host.facts import read_host
+from calibration.host.service_fields import service_fields
+from calibration.profile import Profile, ProfileError, different_hosts
+from calibration.profile_text import age_text
+from models.errors import FieldProblem
+from models.service import Service
+from simulator.scenario_base import Base, Calibration, drawn_table
+from simulator.scenario_source import scenario_table
+
+_NOT_WITH_SHARING: Final = ("context_switch", "idle_exit", "linux")
+_UNKNOWN: Final = "not known"
+
+
+def base_of(profile: Profile, path: Path, scenario: Path | None = None) -> Base:
+    """Return what a run plays: the profile's fitted scenario; without one, a scenario with the host's numbers.
+
+    path: of the profile. scenario: a file, whose fields that it leaves open are taken from the host's numbers; None:
+    the profile's own scenario, or the built-in one where it has none.
+    Raises ProfileError for a scenario file beside a fitted scenario, and ScenarioError for a file that is none.
+    """
+    if profile.scenario is None:
+        return _with_host(profile, path, scenario)
+    if scenario is not None:
+        found = f"a fitted scenario beside the file {scenario}"
+        raise ProfileError(str(path), [FieldProblem(("scenario",), found, "one of both")])
+    fitted: dict[str, Any] = dict(profile.scenario)
+
+    def table(draw: int | None) -> dict[str, Any]:
+        return copy.deepcopy(fitted) if draw is None else drawn_table(fitted, profile.scenario_samples, draw)
+
+    return Base(
+        name=str(path),
+        source=source_text(profile, path),
+        directory=path.parent,
+        table=table,
+        calibration=calibration_of(profile, path, workload=True),
+        count=profile.draws if profile.scenario_samples else 0,
+        samples=_named(profile) if profile.scenario_samples else {},
+    )
+
+
+def _with_host(profile: Profile, path: Path, scenario: Path | None) -> Base:
+    """Return a scenario whose services take from the profile what they leave open."""
+    name, source, directory, read = scenario_table(scenario)
+    used = {
+        quantity.name: profile.samples[quantity.name]
+        for quantity in profile.quantities
+        if _plays(profile, quantity.name)
+    }
+    return Base(
+        name=name,
+        source=f"{source} on the host of {source_text(profile, path)}",
+        directory=directory,
+        table=lambda _: copy.deepcopy(read),
+        calibration=calibration_of(profile, path, workload=False),
+        finish=lambda table, draw: with_host(table, profile, draw),
+        count=profile.draws if used else 0,
+        samples=used,
+    )
+
+
+def _plays(profile: Profile, name: str) -> bool:
+    """Return whether a quantity has draws and a place in a service."""
+    quantity = profile.quantity(name)
+    placed = quantity is not None and (quantity.field is not None or name.startswith("speed."))
+    return placed and name in profile.samples
+
+
+def _named(profile: Profile) -> dict[str, list[float]]:
+    """Return the draws by parameter; of fields, where the profile names no parameters and they are plain numbers."""
+    if profile.samples:
+        return profile.samples
+    return {
+        place: [float(value) for value in values]
+        for place, values in profile.scenario_samples.items()
+        if all(isinstance(value, int | float) for value in values)
+    }
+
+
+def with_host(table: dict[str, Any], profile: Profile, draw: int | None = None) -> dict[str, Any]:
+    """Return a scenario's tables with the host's numbers in the fields that its services leave open.
+
+    draw: position of a bootstrap draw; None: the estimates. What a scenario says itself stands.
+    """
+    finished = copy.deepcopy(table)
+    for service in finished.get("services", {}).values():
+        if not isinstance(service, dict) or "cores_of" in service:
+            continue
+        cores = service.get("cores", Service.model_fields["cores"].default)
+        if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:
+            continue  # the scenario's own check says what is wrong
+        _fill(service, service_fields(profile, cores=cores, draw=draw))
+    return finished
+
+
+def _fill(service: dict[str, Any], fields: dict[str, Any]) -> None:
+    discipline = service.get("discipline", Service.model_fields["discipline"].default)
+    for field, value in fields.items():
+        if field == "linux" and discipline == "linux" and isinstance(service.get("linux", {}), dict):
+            service["linux"] = {**value, **service.get("linux", {})}
+        elif field in service or (field in _NOT_WITH_SHARING and discipline == "processor_sharing"):
+            continue
+        elif field != "linux":
+            service[field] = value
+
+
+def calibration_of(profile: Profile, path: Path, *, workload: bool) -> Calibration:
+    """Return what answers say about the profile that they stand on. workload: whether its scenario is played."""
+    return Calibration(
+        profile=path.name,
+        name=profile.name,
+        date=profile.date,
+        host=profile.host.identity,
+        seen=profile.seen,
+        discrepancy=profile.discrepancy,
+        elsewhere=tuple(_elsewhere(profile)),
+        workload=workload,
+        unidentified=tuple(one.name for one in profile.quantities if one.identified == "no") if workload else (),
+    )
+
+
+def source_text(profile: Profile, path: Path) -> str:
+    """Say which profile, how old, and on which machine it was measured."""
+    where = ", on another machine than this one" if _elsewhere(profile) else ""
+    if profile.host.processor == _UNKNOWN:
+        where = ", on a machine that its table describes"
+    return f"profile {path.name}, {age_text(profile.date)}{where}"
+
+
+def _elsewhere(profile: Profile) -> list[str]:
+    return different_hosts(profile.host, read_host())
