@@ -130,8 +130,8 @@ class Bracketing:
             return axis.between(low, high)
         guess = self.guess(criteria, low, high)
         guess *= BEYOND if high / guess > guess / low else 1 / BEYOND
-        quarter = (high / low) ** 0.1
-        guess = min(max(guess, low * quarter), high / quarter)
+        apart = float((high / low) ** 0.1)
+        guess = min(max(guess, low * apart), high / apart)
         if not axis.whole:
             return guess
         guess = min(max(round(guess), low + 1), high - 1)

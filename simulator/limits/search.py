@@ -177,21 +177,23 @@ class Search:
         count = math.ceil(at.count * factor / 2) * 2
         used = at.operations * at.count / REPLICATIONS
         if not self._is_narrow(at):
-            reach = max(self.precision, min(FIRST_REACH, 1.5 * margin / guess))
-            narrower = NARROW * self.precision / 2
-            if margin <= wanted:
-                reach, factor = min(reach, narrower), 1.0
-            elif factor * at.count > MOST_REPLICATIONS:
-                reach = min(reach, max(narrower, 1.5 * margin / guess / math.sqrt(factor)))
+            factor = factor if margin > wanted else 1.0
             operations = min(at.operations * factor, self.operations)
-            return self._around(criteria, guess, reach, operations, at.count)
+            return self._around(criteria, guess, self._reach(at, factor), operations, at.count)
         if used >= self.operations:
             return None
         if count <= MOST_REPLICATIONS and at.found.criterion.metric != "growth":
             return self._more(criteria, at, count)
         operations = min(at.operations * factor * at.count / REPLICATIONS, self.operations)
-        reach = max(self.precision, min(FIRST_REACH, 1.5 * margin / guess / math.sqrt(factor)))
-        return self._around(criteria, guess, reach, operations, REPLICATIONS)
+        return self._around(criteria, guess, self._reach(at, factor), operations, REPLICATIONS)
+
+    def _reach(self, at: Between, factor: float) -> float:
+        """Return half the width of the next bracket, relative: narrow, if the next margin fits into it.
+
+        factor: times so many operations.
+        """
+        margin = at.found.margin / at.found.load / math.sqrt(factor)
+        return max(0.9 * NARROW / 2 * self.precision, min(FIRST_REACH, margin))
 
     def _more(self, criteria: Sequence[Criterion], at: Between, count: int) -> Between:
         """Return the crossing between the same loads from more replications."""
