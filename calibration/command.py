@@ -22,9 +22,7 @@ def calibrate_command(
     docs/line_protocol.md. Raises LiveError if it cannot be run, fails, ends early or reports nothing.
     """
     if not command:
-        raise LiveError(
-            "CMD", "nothing", "a command after --, such as: sim calibrate command -- ./service --once"
-        )
+        raise LiveError("CMD", "nothing", "a command after --, such as: sim calibrate command -- ./service --once")
     name = " ".join(command)
     if shutil.which(command[0]) is None:
         raise LiveError(name, f'no program "{command[0]}"', "one that is installed here, or a path to it")
@@ -33,4 +31,4 @@ def calibrate_command(
         program = python_program(shown, "calibration.live.run_worker", command, {})
     else:
         program = Program(shown, list(command), {})
-    return measure_program(Subject("command", program, command), settings, tell, watch)
+    return measure_program(Subject("command", program, command, each_run), settings, tell, watch)

@@ -6,18 +6,15 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from calibration.levels import LevelTable
 from calibration.live.cleanup import guarded
 from calibration.live.copies import Program, python_program
-from calibration.live.describe import describe_service
 from calibration.live.http_load import HttpLoad
-from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
-from calibration.live.measured import Measurement
-from calibration.live.program_measurement import Tell, disturbance_remarks, line_of, measured_when, plan_text
-from calibration.live.repeats import Judge, Repeats, measure_all
+from calibration.live.level_run import Plan, WatchMaker
+from calibration.live.measured import Measurement, Request
+from calibration.live.program_measurement import Tell
 from calibration.live.served import RunningServer, StartedServer, check_local
-from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores, watch_of
-from calibration.live.summarize import service_cpu_ns, service_detail_of, service_level_of
+from calibration.live.served_measurement import Service, measure_service
+from calibration.live.settings import Settings, watch_of
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,7 @@ class Target:
     stop: str | None = None
 
 
-def calibrate_http(
-    target: Target, settings: Settings, tell: Tell, watch: WatchMaker = watch_of
-) -> Measurement:
+def calibrate_http(target: Target, settings: Settings, tell: Tell, watch: WatchMaker = watch_of) -> Measurement:
     """Measure an HTTP service, and describe what a request needs of server and generator.
 
     Raises LiveError if it refuses, does not answer in time, answers errors only, or is not on this machine; and
@@ -44,23 +39,14 @@ def calibrate_http(
     """
     address = check_local(target.load.url)
     with guarded(), _server(target, address, settings) as server:
-
-        def measure(plan: Plan, repeat: int) -> Recording:
-            seeded = replace(plan, seed=plan.seed + SEED_STEP * repeat)
-            program = _generator(target.load, seeded)
-            return run_level(program, seeded, watch, settings.ready_timeout_s, server)
-
-        found = measure_all(
-            settings.plans(),
-            repeats=settings.repeats,
-            retries=settings.retries,
-            measure=measure,
-            judge=Judge(lambda plan, recording: judged(plan, recording.interference), _cpu_of_request),
-            tell=lambda repeat: tell(line_of(repeat, _cpu_of_request(repeat.value))),
+        service = Service(
+            name=target.load.url,
+            command=_shown_command(target),
+            generator=lambda plan: _generator(target.load, plan),
+            server=server,
+            request=_request(target),
         )
-    if not found.made:
-        raise KeyboardInterrupt
-    return _measurement(target, settings, found)
+        return measure_service(service, settings, tell, watch)
 
 
 @contextlib.contextmanager
@@ -90,40 +76,17 @@ def _generator(load: HttpLoad, plan: Plan) -> Program:
     return replace(program, holds_all=True, accepted="a URL that answers, and without an error")
 
 
-def _cpu_of_request(recording: Recording) -> float:
-    """Return the CPU of server and generator for a request [ns]."""
-    of_server = service_cpu_ns(recording) or 0.0
-    return (of_server + recording.used.cpu_ns) / recording.done if recording.done else 0.0
-
-
-def _measurement(target: Target, settings: Settings, found: Repeats[Plan, Recording]) -> Measurement:
-    cores = usable_cores()
-    kept = found.kept()
-    recordings = [repeat.value for repeat in kept]
-    table = LevelTable(
-        source=target.load.url,
-        tool="sim calibrate http",
-        levels=[service_level_of(repeat.value, repeat.number, cores) for repeat in kept],
-        leaves_out_late_starts=False,
-        remarks=disturbance_remarks(found),
-    )
-    return Measurement(
-        kind="http",
-        subject=target.load.url,
-        command=_shown_command(target),
-        pacing=settings.paced(),
-        cores=cores,
-        warmup_s=settings.warmup_ns / 1e9,
-        duration_s=settings.duration_ns / 1e9,
-        seed=settings.seed,
-        provenance=measured_when(),
-        table=table,
-        details=[service_detail_of(repeat.value, repeat.number) for repeat in kept],
-        workload=describe_service(recordings),
-        never_quiet=[plan_text(plan) for plan in found.never_quiet()],
-        interrupted=found.interrupted,
-        failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
-        problem=next((recording.problem for recording in recordings if recording.problem), None),
+def _request(target: Target) -> Request:
+    """Return what is needed to send the same requests again."""
+    load = target.load
+    return Request(
+        url=load.url,
+        method=load.method,
+        body=load.body,
+        timeout_s=load.timeout_s,
+        headers=bool(load.headers),
+        start=target.start,
+        stop=target.stop,
     )
 
 

@@ -48,9 +48,7 @@ class Program:
 class Copy:
     """One running copy: it reports into a file in memory, so that nobody has to be woken to read it."""
 
-    def __init__(
-        self, program: Program, number: int, directory: str, starts: NDArray[np.int64] | None
-    ) -> None:
+    def __init__(self, program: Program, number: int, directory: str, starts: NDArray[np.int64] | None) -> None:
         """Start the process. starts: its schedule [ns]; None: it is not paced. Raises LiveError."""
         self.number = number
         self._program = program
@@ -78,15 +76,15 @@ class Copy:
                 stderr=self._stderr,
                 pass_fds=handed,
                 env=environment,
-                start_new_session=True,
+                # A group, so that it can be ended whole, but no session of its own: where the kernel shares cores by
+                # session (autogroup), copies would not compete as the processes of one service do.
+                process_group=0,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - two system calls, no lock, no import
             )
         except (OSError, subprocess.SubprocessError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._close()
-            raise LiveError(
-                program.name, f"a program that does not start ({reason})", "one that runs here"
-            ) from None
+            raise LiveError(program.name, f"a program that does not start ({reason})", "one that runs here") from None
         finally:
             for descriptor in handed[1:]:
                 os.close(descriptor)
@@ -95,9 +93,7 @@ class Copy:
         """Return all that the copy has written so far. Raises LiveError if it is more than anybody can mean."""
         size = os.fstat(self._report).st_size
         if size > MAX_REPORT_BYTES:
-            raise LiveError(
-                self._program.name, f"a report of {size} bytes", f"at most {MAX_REPORT_BYTES} bytes"
-            )
+            raise LiveError(self._program.name, f"a report of {size} bytes", f"at most {MAX_REPORT_BYTES} bytes")
         return os.pread(self._report, size, 0)
 
     def begin(self, first_ns: int, last_ns: int) -> None:
@@ -169,9 +165,7 @@ class Copies:
             reports = [copy.report() for copy in waiting]
             for copy, report in zip(waiting, reports, strict=True):
                 self._check_failure(copy, report)
-            waiting = [
-                copy for copy, report in zip(waiting, reports, strict=True) if not protocol.has_begun(report)
-            ]
+            waiting = [copy for copy, report in zip(waiting, reports, strict=True) if not protocol.has_begun(report)]
             if waiting and time.monotonic() > give_up:
                 raise LiveError(
                     self.program.name,
@@ -223,9 +217,7 @@ class Copies:
         A copy that does not end within `timeout_s` after its last operation should have begun is ended too.
         """
         reports = [copy.report() for copy in self.copies]
-        obliging = [
-            copy for copy, report in zip(self.copies, reports, strict=True) if report.startswith(b"ready\n")
-        ]
+        obliging = [copy for copy, report in zip(self.copies, reports, strict=True) if report.startswith(b"ready\n")]
         give_up = time.monotonic() + timeout_s
         for copy in self.copies:
             if copy not in obliging:
@@ -237,9 +229,7 @@ class Copies:
         return [copy.report() for copy in self.copies]
 
 
-def python_program(
-    name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]
-) -> Program:
+def python_program(name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> Program:
     """Return the program that runs a module of this package in a fresh interpreter, whatever the directory."""
     root = str(Path(__file__).resolve().parent.parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)

@@ -202,9 +202,7 @@ def serial_share(by_copies: dict[int, list[Recording]], cores: int, notes: list[
     sleeps = _difference(alone, crowded, "voluntary_switches")
     asleep = _difference(alone, crowded, "asleep_s")
     if sleeps is None or asleep is None:
-        notes.append(
-            "a serial share cannot be told, as this system does not count sleeps and run-queue waits"
-        )
+        notes.append("a serial share cannot be told, as this system does not count sleeps and run-queue waits")
         return None
     more, half_width = sleeps
     by_chance = 3 * math.sqrt(sum(_sleeps_variance(by_copies[level]) for level in (1, copies)))
@@ -251,9 +249,7 @@ def _by_copies(recordings: Sequence[Recording]) -> dict[int, list[Recording]]:
     return grouped
 
 
-def _without_pacing(
-    total_s: Figure, clocked: Recording | None, notes: list[str]
-) -> tuple[Figure, float | None]:
+def _without_pacing(total_s: Figure, clocked: Recording | None, notes: list[str]) -> tuple[Figure, float | None]:
     """Tell the CPU of an operation from that of sleeping and waking before it."""
     if clocked is None or (succeeded(clocked.operations)["cpu_ns"] < 0).any():
         notes.append("the demand includes the CPU of falling asleep and waking before each operation")
@@ -278,9 +274,7 @@ def _spreads(
     waits = [
         max(
             0.0,
-            float(service_ns(succeeded(one.operations), one.overhead_ns).mean()) / 1e9
-            - demand_s.value
-            - delay,
+            float(service_ns(succeeded(one.operations), one.overhead_ns).mean()) / 1e9 - demand_s.value - delay,
         )
         for one, delay in zip(first, delays, strict=True)
     ]
@@ -341,9 +335,7 @@ def _per_copy(details: Sequence[Detail], read: Callable[[Detail], float | None])
     return float(np.mean(values)) if values else None
 
 
-def _difference(
-    alone: Sequence[Detail], crowded: Sequence[Detail], name: str
-) -> tuple[float, float | None] | None:
+def _difference(alone: Sequence[Detail], crowded: Sequence[Detail], name: str) -> tuple[float, float | None] | None:
     """Return how much more the crowded level has of a figure, with its half-width; None where it is unknown."""
     less = [getattr(detail, name) for detail in alone]
     more = [getattr(detail, name) for detail in crowded]

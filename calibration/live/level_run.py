@@ -193,13 +193,11 @@ def _told(program: Program, plan: Plan) -> Program:
     return replace(program, environment={**program.environment, **settings})
 
 
-def _observe(
-    copies: Copies, window_ns: tuple[int, int], watch: WatchMaker, served: Served | None
-) -> _Observed:
+def _observe(copies: Copies, window_ns: tuple[int, int], watch: WatchMaker, served: Served | None) -> _Observed:
     """Read the counters where the window begins and where it ends, and watch over other load between."""
     _watch_until(copies, window_ns[0])
     servers = served.pids() if served else []
-    reset_peak([*(pid for leader in copies.pids for pid in with_descendants(leader)), *servers])
+    reset_peak([*with_descendants(copies.pids), *servers])
     with watch(lambda: [*copies.pids, *(served.pids() if served else [])]) as watched:
         before = _read(copies, served)
         _watch_until(copies, window_ns[1])
@@ -212,9 +210,7 @@ def _service(seen: _Observed, base_bytes: int | None) -> Service | None:
     """Return what the service used, if there is one that can be seen."""
     if seen.before.served is None or seen.after.served is None or base_bytes is None:
         return None
-    cpu_ns = [
-        used_ns - seen.before.served_cpu_ns.get(pid, 0) for pid, used_ns in seen.after.served_cpu_ns.items()
-    ]
+    cpu_ns = [used_ns - seen.before.served_cpu_ns.get(pid, 0) for pid, used_ns in seen.after.served_cpu_ns.items()]
     return Service(
         used=seen.after.served - seen.before.served,
         base_bytes=base_bytes,
@@ -235,7 +231,7 @@ def _read(copies: Copies, served: Served | None) -> _Reading:
     """Read the counters; the time is that in the middle of the reading."""
     servers = served.pids() if served else []
     first_ns = time.monotonic_ns()
-    used = usage_of(pid for leader in copies.pids for pid in with_descendants(leader))
+    used = usage_of(with_descendants(copies.pids))
     of_service = usage_of(servers) if served else None
     cpu_ns = {}
     for pid in servers:

@@ -16,10 +16,7 @@ SHOWN_PERCENTS = (50.0, 95.0, 99.0)
 
 def measurement_text(measurement: Measurement) -> str:
     """Return the summary: verdict first, then a row for each level and each figure of the workload."""
-    return (
-        "\n".join([*_verdict(measurement), "", *_levels(measurement.table.levels), "", *_needs(measurement)])
-        + "\n"
-    )
+    return "\n".join([*_verdict(measurement), "", *_levels(measurement.table.levels), "", *_needs(measurement)]) + "\n"
 
 
 def _verdict(measurement: Measurement) -> Iterator[str]:
@@ -48,9 +45,7 @@ def _levels(levels: Sequence[Level]) -> Iterator[str]:
     for (procs, rate), group in groupby(sorted(levels, key=load), key=load):
         found = list(group)
         times = [_middle([level.mean_s for level in found])]
-        times += [
-            _middle([level.percentiles_s.get(percent) for level in found]) for percent in SHOWN_PERCENTS
-        ]
+        times += [_middle([level.percentiles_s.get(percent) for level in found]) for percent in SHOWN_PERCENTS]
         cells = " ".join(f"{estimate_text(value, TIME, brief=True):>10}" for value in times)
         throughput = estimate_text(_middle([level.throughput_per_s for level in found]), RATE, brief=True)
         cores = _middle([level.cpu_busy_cores for level in found])

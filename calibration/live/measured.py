@@ -146,12 +146,25 @@ class Paced(_Plain):
     rates_per_s: list[NotNegative] = []
 
 
+class Request(_Plain):
+    """What was sent to an HTTP service; headers are not kept, as they may be secrets. start, stop: of the server."""
+
+    url: str
+    method: str = "GET"
+    body: str | None = None
+    timeout_s: NotNegative
+    headers: bool = False
+    start: str | None = None
+    stop: str | None = None
+
+
 class Measurement(_Plain):
     """A live measurement: what was run, how, where, when; its levels, and the workload that they describe.
 
     table: a level for each undisturbed repeat, in the order of `details`, named by `run`.
     never_quiet: levels that other load disturbed each time they were measured; of these the least disturbed is there.
     interrupted: whether it was stopped before all levels were measured.
+    each_run: whether each run of the command is an operation. request: of an HTTP service.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -169,6 +182,8 @@ class Measurement(_Plain):
     workload: Workload | None
     never_quiet: list[str] = []
     interrupted: bool = False
+    each_run: bool = False
+    request: Request | None = None
     failed_operations: int = 0
     problem: str | None = None
 

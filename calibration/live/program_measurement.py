@@ -24,16 +24,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured. command: as the person asked for it."""
+    """What is measured. command: as the person asked for it. each_run: each run of it is an operation."""
 
     kind: Literal["command", "python"]
     program: Program
     command: Sequence[str]
+    each_run: bool = False
 
 
-def measure_program(
-    subject: Subject, settings: Settings, tell: Tell, watch: WatchMaker = watch_of
-) -> Measurement:
+def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: WatchMaker = watch_of) -> Measurement:
     """Measure a program that speaks the line protocol, and describe its workload.
 
     tell: is told what each repeat gave, on one line. watch: over other load.
@@ -103,6 +102,7 @@ def _measurement(
         workload=describe(recordings, clocked, cores),
         never_quiet=[plan_text(plan) for plan in found.never_quiet()],
         interrupted=found.interrupted,
+        each_run=subject.each_run,
         failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
         problem=next((recording.problem for recording in recordings if recording.problem), None),
     )

@@ -10,9 +10,7 @@ from calibration.live.operations import Operations, operations
 
 KEYS: Final = {"cpu": 4, "bytes": 5, "memory": 6}
 """Words of an `op` line that carry a number, with the field of `OPERATION` that takes it."""
-ACCEPTED: Final = (
-    "ready, op BEGIN END, op INTENDED BEGIN END, overhead NS, clock realtime, problem TEXT, or fail TEXT"
-)
+ACCEPTED: Final = "ready, op BEGIN END, op INTENDED BEGIN END, overhead NS, clock realtime, problem TEXT, or fail TEXT"
 MAX_NS: Final = 2**62
 
 

@@ -107,9 +107,7 @@ def measure_all(
     return found
 
 
-def _with_strays(
-    found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]
-) -> Iterator[Repeat[Plan, Measured]]:
+def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -> Iterator[Repeat[Plan, Measured]]:
     """Yield all repeats, those marked whose key is too far from the median of the quiet ones of their level."""
     for repeat in found.made:
         keys = [judge.key(other.value) for other in found.quiet(repeat.plan)]

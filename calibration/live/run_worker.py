@@ -27,9 +27,7 @@ class RunCommand:
         try:
             pid = os.posix_spawnp(self._command[0], self._command, os.environ)
         except OSError as error:
-            raise OperationFailed(
-                f"a program that does not start ({(error.strerror or '').lower()})"
-            ) from None
+            raise OperationFailed(f"a program that does not start ({(error.strerror or '').lower()})") from None
         _, status, usage = os.wait4(pid, 0)
         self._peak_bytes = usage.ru_maxrss * _UNIT_BYTES
         code = os.waitstatus_to_exitcode(status)

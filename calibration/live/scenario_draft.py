@@ -103,9 +103,7 @@ def _machine(measurement: Measurement, workload: Workload) -> dict[str, Any]:
     return machine
 
 
-def _process_parts(
-    measurement: Measurement, workload: Workload
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _process_parts(measurement: Measurement, workload: Workload) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     service = _machine(measurement, workload)
     elapsed_s = workload.demand.mean_s.value + (workload.wait.mean_s.value if workload.wait else 0.0)
     if measurement.pacing.kind == "closed" and workload.demand.mean_s.value > DEMAND_DOMINATES * elapsed_s:
@@ -141,7 +139,5 @@ def _http_parts(measurement: Measurement, workload: Workload) -> tuple[dict[str,
 
 
 def _name(subject: str) -> str:
-    kept = "".join(
-        character if character.isalnum() or character in "_.:+- " else "-" for character in subject
-    )
+    kept = "".join(character if character.isalnum() or character in "_.:+- " else "-" for character in subject)
     return kept.strip("-. :+")[:100] or "measured"

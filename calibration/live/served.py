@@ -55,7 +55,7 @@ class RunningServer:
         """Return the server and all processes that it started. Raises LiveError if it is gone."""
         if not psutil.pid_exists(self._pid):
             raise LiveError("--server-pid", f"{self._pid}, which has ended", "a server that stays")
-        return with_descendants(self._pid)
+        return with_descendants([self._pid])
 
     def __enter__(self) -> Self:
         return self
@@ -91,15 +91,13 @@ class StartedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - two system calls, no lock, no import
             )
         except (OSError, ValueError) as error:
             self._output.close()
             reason = getattr(error, "strerror", None) or str(error)
-            raise LiveError(
-                "--server", f'"{self._command}" ({reason.lower()})', "a command that starts it"
-            ) from None
+            raise LiveError("--server", f'"{self._command}" ({reason.lower()})', "a command that starts it") from None
         try:
             self._wait_until_it_listens()
         except BaseException:
@@ -114,11 +112,9 @@ class StartedServer:
         Raises LiveError if none is there any more.
         """
         mine = [child for child in psutil.Process().children() if child.pid not in self._before]
-        found = [pid for child in mine if self._is_of_server(child) for pid in with_descendants(child.pid)]
+        found = [pid for child in mine if self._is_of_server(child) for pid in with_descendants([child.pid])]
         if not found:
-            raise LiveError(
-                "--server", f'"{self._command}", which has ended{self._last_words()}', "one that stays"
-            )
+            raise LiveError("--server", f'"{self._command}", which has ended{self._last_words()}', "one that stays")
         return found
 
     def __exit__(
@@ -145,13 +141,11 @@ class StartedServer:
             self._output.close()
 
     def _is_of_server(self, child: psutil.Process) -> bool:
-        """Tell the server from a load generator, which leads a session of its own that is not the server's."""
+        """Tell the server from a load generator, which leads a process group of its own that is not the server's."""
         try:
             if child.status() == psutil.STATUS_ZOMBIE:
                 return False
-            return os.getsid(child.pid) == self._process.pid or child.pid in getattr(
-                self, "_group", {child.pid}
-            )
+            return os.getpgid(child.pid) == self._process.pid or child.pid in getattr(self, "_group", {child.pid})
         except (psutil.Error, ProcessLookupError):
             return False
 
@@ -162,9 +156,7 @@ class StartedServer:
             code = self._process.poll()
             if code:
                 how = f"exit code {code}" if code > 0 else f"signal {-code}"
-                raise LiveError(
-                    "--server", f'"{self._command}" ended with {how}{self._last_words()}', "one that stays"
-                )
+                raise LiveError("--server", f'"{self._command}" ended with {how}{self._last_words()}', "one that stays")
             if time.monotonic() > give_up:
                 found = f"nothing on {host}:{port} after {self._timeout_s:g} s{self._last_words()}"
                 raise LiveError("--server", found, "a command whose server listens where the URL points to")
@@ -172,9 +164,7 @@ class StartedServer:
 
     def _last_words(self) -> str:
         size = os.fstat(self._output.fileno()).st_size
-        lines = (
-            os.pread(self._output.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
-        )
+        lines = os.pread(self._output.fileno(), 4096, max(0, size - 4096)).decode(errors="replace").split("\n")
         words = [line.strip() for line in lines if line.strip()]
         return f', which last said "{words[-1][-160:]}"' if words else ""
 

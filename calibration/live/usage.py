@@ -97,13 +97,27 @@ def usage_of(pids: Iterable[int]) -> Usage:
     return total
 
 
-def with_descendants(pid: int) -> list[int]:
-    """Return a process and all processes that it started and that still run."""
-    try:
-        children = psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return [pid]
-    return [pid, *(child.pid for child in children)]
+def with_descendants(pids: Sequence[int]) -> list[int]:
+    """Return processes and all that they started and that still run; the processes of the machine are listed once."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in _parents().items():
+        children.setdefault(parent, []).append(pid)
+    found = list(dict.fromkeys(pids))
+    for pid in found:
+        found += [child for child in children.get(pid, []) if child not in found]
+    return found
+
+
+def _parents() -> dict[int, int]:
+    """Return the parent of every process that can be seen."""
+    if sys.platform != "linux":
+        return {process.pid: process.info["ppid"] for process in psutil.process_iter(["ppid"])}
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", "rb") as file:
+                parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
+    return parents
 
 
 def resident_bytes(pids: Sequence[int]) -> int:
@@ -167,9 +181,7 @@ def _usage_of_one(pid: int) -> Usage:
             involuntary_switches=switches.involuntary,
         )
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    minor, child_minor, major, child_major, user, _, child_user, child_system = (
-        int(text) for text in stat[7:15]
-    )
+    minor, child_minor, major, child_major, user, _, child_user, child_system = (int(text) for text in stat[7:15])
     tick_ns = 1_000_000_000 // _TICKS_PER_S
     run_delay_ns, voluntary, involuntary = _of_threads(pid)
     return Usage(

@@ -22,9 +22,11 @@ from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
 from calibration.live.scenario_draft import draft
 from calibration.live.settings import Settings, default_copies, usable_cores
+from calibration.profile import DEFAULT_FILE as PROFILE_FILE
 from calibration.python_callable import calibrate_python
-from models.errors import InvalidField
-from models.units import RATE, TIME, Quantity
+from models.units import RATE, TIME
+from simulator.cli import live_options
+from simulator.cli.live_fit import fit_into
 from simulator.cli.options import option
 from simulator.output_files import STANDARD_OUTPUT, Outputs
 
@@ -90,17 +92,11 @@ Rate = Annotated[
 Duration = Annotated[
     str, option("--duration", panel=RUN, metavar="TIME", text="Measured time of each repeat of a level.")
 ]
-Warmup = Annotated[
-    str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured.")
-]
+Warmup = Annotated[str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured.")]
 Repeats = Annotated[int, option("--repeats", panel=RUN, text="Repeats of each level, interleaved.")]
-Retries = Annotated[
-    int, option("--retries", panel=RUN, text="Further repeats in all, where some were disturbed.")
-]
+Retries = Annotated[int, option("--retries", panel=RUN, text="Further repeats in all, where some were disturbed.")]
 Seed = Annotated[int, option("--seed", panel=RUN, text="Of the think times and arrivals.")]
-Ready = Annotated[
-    str, option("--ready-timeout", panel=RUN, metavar="TIME", text="Until all copies must have started.")
-]
+Ready = Annotated[str, option("--ready-timeout", panel=RUN, metavar="TIME", text="Until all copies must have started.")]
 Output = Annotated[
     str,
     option("--output", "-o", panel=ANSWER, metavar="FILE", text="Where the measurement goes, for the fit."),
@@ -123,6 +119,13 @@ ExportScenario = Annotated[
         text="Write a first scenario (TOML) that sim run takes.",
     ),
 ]
+ProfileFile = Annotated[
+    str,
+    option(
+        "--profile", panel=ANSWER, metavar="FILE", text="Where the fitted scenario goes, beside the host's numbers."
+    ),
+]
+NoFit = Annotated[bool, option("--no-fit", panel=ANSWER, text="Measure only; leave the profile as it is.")]
 Quiet = Annotated[bool, option("--quiet", "-q", panel=ANSWER, text="Say nothing while measuring.")]
 
 
@@ -145,6 +148,8 @@ def command(
     output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
+    profile: ProfileFile = PROFILE_FILE,
+    no_fit: NoFit = False,
     quiet: Quiet = False,
 ) -> int:
     """Measure copies of a command that reports its operations (docs/line_protocol.md), or with --each-run any command.
@@ -169,7 +174,7 @@ def command(
             ),
             tell,
         ),
-        _Files(output, export_json, export_scenario),
+        _Files(output, export_json, export_scenario, None if no_fit else profile),
         quiet,
     )
 
@@ -191,6 +196,8 @@ def python(
     output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
+    profile: ProfileFile = PROFILE_FILE,
+    no_fit: NoFit = False,
     quiet: Quiet = False,
 ) -> int:
     """Measure copies of a Python callable, each in a fresh interpreter.
@@ -214,15 +221,13 @@ def python(
             ),
             tell,
         ),
-        _Files(output, export_json, export_scenario),
+        _Files(output, export_json, export_scenario, None if no_fit else profile),
         quiet,
     )
 
 
 def http(
-    url: Annotated[
-        str, typer.Argument(metavar="URL", help="On this machine, such as http://127.0.0.1:8000/.")
-    ],
+    url: Annotated[str, typer.Argument(metavar="URL", help="On this machine, such as http://127.0.0.1:8000/.")],
     server_pid: Annotated[
         int | None,
         option("--server-pid", panel=SERVER, metavar="PID", text="Process of a server that is there."),
@@ -252,6 +257,8 @@ def http(
     output: Output = DEFAULT_FILE,
     export_json: ExportJson = None,
     export_scenario: ExportScenario = None,
+    profile: ProfileFile = PROFILE_FILE,
+    no_fit: NoFit = False,
     quiet: Quiet = False,
 ) -> int:
     """Measure an HTTP service on this machine, in a closed loop, or with --rate at given arrival rates.
@@ -269,7 +276,7 @@ def http(
             method=_method(method),
             headers=[_header(text) for text in header or []],
             body=body,
-            timeout_s=_quantity("--timeout", timeout, TIME) / 1e9,
+            timeout_s=live_options.quantity("--timeout", timeout, TIME) / 1e9,
         )
         levels = connections or (str(OPEN_CONNECTIONS) if rate else None)
         settings = _settings(
@@ -277,7 +284,7 @@ def http(
         )
         return calibrate_http(Target(load, server_pid, server, server_stop), settings, tell)
 
-    return _answer(measure, _Files(output, export_json, export_scenario), quiet)
+    return _answer(measure, _Files(output, export_json, export_scenario, None if no_fit else profile), quiet)
 
 
 @dataclass(frozen=True)
@@ -287,6 +294,7 @@ class _Files:
     measurement: str
     json: str | None
     scenario: str | None
+    profile: str | None
 
     @contextmanager
     def opened(self) -> Iterator[Outputs]:
@@ -318,11 +326,12 @@ def _answer(measure: Callable[[Callable[[str], None]], Measurement], files: _Fil
         with files.opened() as outputs:
             measurement = measure(tell)
             files.write(outputs, measurement)
+            fitted = fit_into(files.profile, measurement, tell)
     except LiveError as error:
         print(f"sim: {error}", file=sys.stderr)
         return EXIT_INPUT
     aside = STANDARD_OUTPUT in (files.measurement, files.json, files.scenario)
-    typer.echo(measurement_text(measurement), nl=False, err=aside)
+    typer.echo(measurement_text(measurement) + fitted, nl=False, err=aside)
     if measurement.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_UNSTABLE if measurement.never_quiet else 0
@@ -354,38 +363,21 @@ def _settings(
     pacing = Pacing()
     if think is not None:
         kind: Any = think_distribution.value
-        pacing = Pacing(round(_quantity("--think", think, TIME)), kind)
-    rates = [_quantity("--rate", part.strip(), RATE) for part in rate.split(",")] if rate is not None else []
+        pacing = Pacing(round(live_options.quantity("--think", think, TIME)), kind)
+    rates = [
+        live_options.quantity("--rate", part.strip(), RATE) for part in (rate or "").split(",") if rate is not None
+    ]
     return Settings(
-        copies=_counts(copies) if copies is not None else default_copies(usable_cores()),
+        copies=live_options.counts(copies) if copies is not None else default_copies(usable_cores()),
         pacing=pacing,
         rates_per_s=rates,
         repeats=repeats,
         retries=retries,
-        duration_ns=round(_quantity("--duration", duration, TIME)),
-        warmup_ns=round(_quantity("--warmup", warmup, TIME)),
+        duration_ns=round(live_options.quantity("--duration", duration, TIME)),
+        warmup_ns=round(live_options.quantity("--warmup", warmup, TIME)),
         seed=seed,
-        ready_timeout_s=_quantity("--ready-timeout", ready_timeout, TIME) / 1e9,
+        ready_timeout_s=live_options.quantity("--ready-timeout", ready_timeout, TIME) / 1e9,
     )
-
-
-def _quantity(name: str, text: str, quantity: Quantity) -> float:
-    """Read a value with a unit, above 0. Raises LiveError that names the option."""
-    try:
-        value = quantity.read_float(text)
-    except InvalidField as error:
-        problem = error.problems[0]
-        raise LiveError(name, problem.found, problem.accepted) from None
-    if value == 0 and name != "--warmup":
-        raise LiveError(name, f'"{text}"', f"{quantity.name} above 0")
-    return value
-
-
-def _counts(text: str) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part[:9]) > 0 and len(part) < 9 for part in parts):
-        raise LiveError("--procs", f'"{text}"', "counts from 1, such as 1,2,4")
-    return [int(part) for part in parts]
 
 
 def _method(text: str) -> str:

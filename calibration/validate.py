@@ -1,0 +1,205 @@
+"""Predicted against measured: the levels that a fit had not seen, and how far off it was."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from calibration.fitting.targets import cpu_of_operation_s, load_of
+from calibration.levels import Level
+from calibration.live.measured import Measurement
+from calibration.validate_prediction import FIGURES, ZONES, Expected, PredictedLevel, Prediction, Zone
+
+GRADES: Final = ((1.0, "A"), (2.0, "B"), (4.0, "C"), (7.0, "D"))
+"""Up to how many times the bound of an error which letter is given."""
+BOUNDS: Final[Mapping[str, float]] = {"throughput": 0.05, "mean": 0.1, "p50": 0.1, "p95": 0.1, "p99": 0.1, "cpu": 0.05}
+"""Errors that a grade A stands for: what a plan of capacity needs."""
+KEEPS_RATE: Final = 0.97
+"""Share of an offered rate that must come back for its level to count as open, not overloaded."""
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Compared(_Plain):
+    """One figure of one level. measured: median of the repeats. repeatability: their relative standard deviation."""
+
+    measured: float
+    repeatability: float | None
+    expected: Expected
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction, with its sign."""
+        return self.expected.value / self.measured - 1.0
+
+    @property
+    def inside(self) -> bool:
+        """Whether the 90 % interval holds what was measured."""
+        return self.expected.low <= self.measured <= self.expected.high
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval, relative to the prediction."""
+        return (self.expected.high - self.expected.low) / 2.0 / self.expected.value
+
+    def within(self, bound: float) -> bool:
+        """Return whether the error is within a bound, or within what the measurement itself repeats to."""
+        return abs(self.error) <= max(bound, self.repeatability or 0.0)
+
+
+class ComparedLevel(_Plain):
+    """One level: its figures by name, and the errors of the throughput by the laws."""
+
+    level: PredictedLevel
+    repeats: int
+    figures: dict[str, Compared]
+    rival_errors: dict[str, float]
+
+
+class Summary(_Plain):
+    """Median size and median of the errors of a figure, and how far the measurement repeats (median)."""
+
+    error: float
+    bias: float
+    repeatability: float | None
+    worst: float
+    count: int
+
+
+class Validation(_Plain):
+    """All levels with their prediction.
+
+    never_quiet: levels that other load disturbed each time; they are not compared. interrupted: not all were measured.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["validation"] = "validation"
+    prediction: Prediction
+    levels: list[ComparedLevel]
+    never_quiet: list[str]
+    interrupted: bool
+    notes: list[str]
+
+    def pairs(self, figure: str, zone: Zone | None = None) -> list[Compared]:
+        """Return a figure at all levels, or at those of one zone."""
+        chosen = [one for one in self.levels if zone is None or one.level.zone == zone]
+        return [one.figures[figure] for one in chosen if figure in one.figures]
+
+    def summary(self, figure: str, zone: Zone | None = None) -> Summary | None:
+        """Return the errors of a figure in brief; None where it was not measured."""
+        pairs = self.pairs(figure, zone)
+        if not pairs:
+            return None
+        known = [one.repeatability for one in pairs if one.repeatability is not None]
+        return Summary(
+            error=statistics.median(abs(one.error) for one in pairs),
+            bias=statistics.median(one.error for one in pairs),
+            repeatability=statistics.median(known) if known else None,
+            worst=max((one.error for one in pairs), key=abs),
+            count=len(pairs),
+        )
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of all figures that their 90 % intervals hold."""
+        every = [one for name in FIGURES for one in self.pairs(name)]
+        return sum(one.inside for one in every) / len(every) if every else None
+
+    @property
+    def half_width(self) -> float | None:
+        """Median relative half-width of the intervals."""
+        every = [one.half_width for name in FIGURES for one in self.pairs(name)]
+        return statistics.median(every) if every else None
+
+    @property
+    def rival_errors(self) -> dict[str, float]:
+        """Median size of the throughput's error by law, over the closed levels."""
+        names = {name for one in self.levels for name in one.rival_errors}
+        return {
+            name: statistics.median(abs(one.rival_errors[name]) for one in self.levels if name in one.rival_errors)
+            for name in sorted(names)
+        }
+
+    @property
+    def grade(self) -> str:
+        """A letter by the median error that is the largest relative to its bound (or to the repeatability)."""
+        worst = 0.0
+        for name, bound in BOUNDS.items():
+            found = self.summary(name)
+            if found is not None:
+                worst = max(worst, found.error / max(bound, found.repeatability or 0.0))
+        return next((letter for limit, letter in GRADES if worst <= limit), "E")
+
+
+def compare(prediction: Prediction, measured: Measurement) -> Validation:
+    """Set what was measured beside its prediction; levels that were not measured, or never quietly, are left out."""
+    found = _by_load(measured)
+    levels, notes, disturbed = [], [], []
+    for level in prediction.levels:
+        repeats = found.get((level.procs, level.rate_per_s), [])
+        if not repeats:
+            continue
+        if any(name == _plan_name(level) for name in measured.never_quiet):
+            disturbed.append(level.name)
+            continue
+        levels.append(_compared(level, repeats))
+        reached = statistics.median(one.throughput_per_s for one in repeats)
+        if level.rate_per_s is not None and reached < KEEPS_RATE * level.rate_per_s:
+            notes.append(
+                f"{level.name}: only {reached:.4g}/s came back: overloaded, so the times depend on the duration"
+            )
+    failed = [one for one in measured.table.levels if (one.error_rate or 0.0) > 0.0]
+    if failed:
+        notes.append(f"operations failed in {len(failed)} repeats")
+    return Validation(
+        prediction=prediction,
+        levels=levels,
+        never_quiet=disturbed,
+        interrupted=measured.interrupted,
+        notes=notes,
+    )
+
+
+def _by_load(measured: Measurement) -> dict[tuple[int, float | None], list[Level]]:
+    found: dict[tuple[int, float | None], list[Level]] = {}
+    for level in measured.table.levels:
+        load = load_of(level, measured.pacing.think_kind)
+        found.setdefault((load.procs, load.rate_per_s), []).append(level)
+    return found
+
+
+def _plan_name(level: PredictedLevel) -> str:
+    """Return what a measurement calls a level (see `program_measurement.plan_text`)."""
+    offered = f" at {level.rate_per_s:g}/s" if level.rate_per_s is not None else ""
+    return f"{level.procs} cop{'y' if level.procs == 1 else 'ies'}{offered}"
+
+
+def _compared(level: PredictedLevel, repeats: Sequence[Level]) -> ComparedLevel:
+    figures = {}
+    for name, expected in level.figures.items():
+        values = [value for one in repeats if (value := _figure(one, name))]
+        if values:
+            middle = statistics.median(values)
+            spread = statistics.stdev(values) / middle if len(values) > 1 else None
+            figures[name] = Compared(measured=middle, repeatability=spread, expected=expected)
+    rate = statistics.median(one.throughput_per_s for one in repeats)
+    rivals = {name: said.value / rate - 1.0 for name, said in level.rivals.items()}
+    return ComparedLevel(level=level, repeats=len(repeats), figures=figures, rival_errors=rivals)
+
+
+def _figure(level: Level, name: str) -> float | None:
+    if name == "throughput":
+        return level.throughput_per_s
+    if name == "cpu":
+        return cpu_of_operation_s(level)
+    return level.mean_s if name == "mean" else level.percentiles_s.get(float(name[1:]))
+
+
+def zones_of(validation: Validation) -> list[Zone]:
+    """Return the zones in which something was measured, in the order of the load."""
+    return [zone for zone in ZONES if any(one.level.zone == zone for one in validation.levels)]
