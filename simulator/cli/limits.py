@@ -8,13 +8,14 @@ import typer
 
 from models.errors import FieldProblem, ScenarioError
 from models.units import RATE, TIME
-from simulator.cli import options
+from simulator.cli import calibrated, options
 from simulator.cli.answer import is_coloured
 from simulator.cli.progress import watched
 from simulator.limits import Asked
 from simulator.limits import limits as find_limits
 from simulator.limits.answer import PRECISION
 from simulator.limits.criteria import LEVELS, Given
+from simulator.limits.prediction import predict_limits
 from simulator.limits.recovery import SPIKE_FACTOR, Spike
 from simulator.limits.summary import limits_text, limits_verdict
 from simulator.output_files import STANDARD_OUTPUT, Outputs
@@ -94,6 +95,10 @@ LimitPrecision = Annotated[
 def limits(
     context: typer.Context,
     scenario: options.ScenarioFile = None,
+    profile: calibrated.ProfileFile = None,
+    no_profile: calibrated.NoProfile = False,
+    uncertainty: calibrated.Uncertainty = None,
+    strict: calibrated.Strict = False,
     cores: options.Cores = None,
     instances: options.Instances = None,
     memory: options.Memory = None,
@@ -134,7 +139,8 @@ def limits(
     overrides = collect(
         given, settings or [], options.given_by_variable(context) & set(given), options.from_variable("set")
     )
-    prepared = prepare(scenario, overrides)
+    prepared = prepare(calibrated.place_of(scenario, profile, no_profile), overrides)
+    calibrated.check(prepared, uncertainty, strict and prepared.base is None)
     by_level = dict(zip(LEVELS, (recommended or (), safe or (), tolerable or ()), strict=True))
     everywhere = [*prepared.scenario.thresholds, *(threshold or options.from_variable("threshold"))]
     spike_ns = None if spike_duration is None else _time_ns("--spike-duration", spike_duration)
@@ -159,6 +165,11 @@ def limits(
                 progress=report,
                 base_directory=prepared.directory,
             )
+            predict_limits(
+                data, prepared, asked.given, uncertainty, between=asked.between, engine=engine.value, report=report
+            )
+        if strict:
+            calibrated.refuse_far(data["trust"])
         data["provenance"].update(prepared.provenance())
         if export_json is not None:
             outputs.write("--export-json", Answer(data).to_json())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from simulator.cli import options
+from simulator.cli import calibrated, options
 from simulator.cli.answer import is_coloured
 from simulator.cli.progress import watched
 from simulator.grid import read_values
@@ -15,8 +15,9 @@ from simulator.overrides import PLACES, collect
 from simulator.plan import Wanted
 from simulator.plan import plan as find_plan
 from simulator.plan.answer import PROBABILITY
+from simulator.plan.prediction import predict_plan
 from simulator.plan.space import Prices
-from simulator.plan.summary import plan_text, plan_verdict
+from simulator.plan.summary import enough, plan_text, plan_verdict
 from simulator.saved_answer import Answer
 from simulator.scenario_source import prepare
 
@@ -68,6 +69,10 @@ InstancePrice = Annotated[
 def plan(
     context: typer.Context,
     scenario: options.ScenarioFile = None,
+    profile: calibrated.ProfileFile = None,
+    no_profile: calibrated.NoProfile = False,
+    uncertainty: calibrated.Uncertainty = None,
+    strict: calibrated.Strict = False,
     cores: CoreCounts = CORES,
     instances: InstanceCounts = INSTANCES,
     memory: Memories = None,
@@ -99,7 +104,8 @@ def plan(
     given = {name: None if name in chosen else context.params.get(name) for name in PLACES}
     by_variable = options.given_by_variable(context) & set(given)
     overrides = collect(given, settings or [], by_variable, options.from_variable("set"))
-    prepared = prepare(scenario, overrides)
+    prepared = prepare(calibrated.place_of(scenario, profile, no_profile), overrides)
+    calibrated.check(prepared, uncertainty, strict and prepared.base is None)
     wanted = Wanted(
         cores=read_values(cores, "--cores"),
         instances=read_values(instances, "--instances"),
@@ -121,6 +127,9 @@ def plan(
                 progress=report,
                 base_directory=prepared.directory,
             )
+            predict_plan(data, prepared, wanted, uncertainty, engine=engine.value, report=report)
+        if strict:
+            calibrated.refuse_far(data["trust"])
         data["provenance"].update(prepared.provenance())
         if export_json is not None:
             outputs.write("--export-json", Answer(data).to_json())
@@ -129,4 +138,4 @@ def plan(
         coloured = is_coloured(color, aside)
         text = plan_verdict(data) + "\n" if quiet else plan_text(data, colour=coloured)
         typer.echo(text, nl=False, err=aside, color=coloured)
-    return 0 if data["feasible"] else EXIT_INFEASIBLE
+    return 0 if enough(data) else EXIT_INFEASIBLE

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from simulator.limits.load import PROCS
 from simulator.quantity_text import SHARE, TIME, estimate_text
-from simulator.summary import Ink, TextTable, table_lines, wrapped
+from simulator.summary import (
+    Ink,
+    TextTable,
+    probability_text,
+    stands_on_text,
+    table_lines,
+    trust_lines,
+    uncertainty_lines,
+    wrapped,
+)
 
 _BOLD, _GREEN, _YELLOW, _RED, _DIM = "1", "32", "33", "31", "2"
 SAID: Final = {"recommended": "recommended", "safe": "safe with monitoring", "tolerable": "tolerable"}
@@ -22,8 +31,11 @@ def limits_text(data: Data, *, colour: bool = False) -> str:
     sections = (
         _headline(data, ink),
         _verdict(data, ink),
+        trust_lines(data, ink),
+        _predicted(data),
         _levels(data["levels"], data, ink),
         _criteria(data["levels"], ink),
+        uncertainty_lines(data, ink),
         _without_one(data, ink),
         _recovery(data, ink),
         _monitoring(data, ink),
@@ -36,8 +48,7 @@ def limits_text(data: Data, *, colour: bool = False) -> str:
 def headline(data: Data, what: str) -> str:
     """Say what an answer is about. what: the question."""
     provenance = data.get("provenance") or {}
-    source = provenance.get("source")
-    stands_on = f"{source}, not calibrated" if source else "not calibrated"
+    stands_on = stands_on_text(data)
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
     engine = f"seed {data['seed']}, {data['engine']} engine"
     return f"{what} of {data['scenario']['name']} ({stands_on}): {engine}{notes}"
@@ -57,8 +68,40 @@ def _breaks_at(estimate: float | None, axis: str) -> str:
 
 def limits_verdict(data: Data) -> str:
     """Return the answer in one sentence."""
-    said = [f"{SAID[level]} {_limit_text(row, data)}" for level, row in data["levels"].items()]
+    said = [f"{SAID[level]} {_verdict_text(row, data)}" for level, row in data["levels"].items()]
     return "up to these loads: " + ", ".join(said)
+
+
+def _verdict_text(row: Data, data: Data) -> str:
+    """Print a limit; where calibration is taken in, the load that is kept with 95 % first."""
+    found = row.get("prediction")
+    if not found:
+        return _limit_text(row, data)
+    kept = load_text(found["load"], data["axis"]) if found["load"] else "none"
+    return f"{kept} (at the estimates {_limit_text(row, data)})"
+
+
+def _predicted(data: Data) -> Iterator[str]:
+    """Yield what calibration, model and simulation together leave open of each limit."""
+    found = data.get("uncertainty")
+    rows = [(level, row["prediction"]) for level, row in data["levels"].items() if row.get("prediction")]
+    if not found or not rows:
+        return
+    yield from wrapped(
+        f"  with calibration ({found['draws']} draws of the parameters): limits that are kept with 95 %, and the "
+        f"{found['level']:.0%} prediction intervals of where the first criterion breaks"
+    )
+    for level, row in rows:
+        low, high = (_breaks_at(row[end], data["axis"]) for end in ("low", "high"))
+        beyond = f"; {row['censored']} draws beyond what was looked at" if row["censored"] else ""
+        sure = probability_text(row["probability"])
+        kept = load_text(row["load"], data["axis"]) if row["load"] else "none"
+        yield from wrapped(
+            f"  {level}: {kept}, {low} to {high}; the limit at the estimates is kept "
+            f"with probability {sure}{beyond}",
+            "    ",
+        )
+    yield "  at the estimates of the parameters, the simulation's uncertainty alone:"
 
 
 def _limit_text(row: Data, data: Data) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.limits.summary import headline
 from simulator.quantity_text import MISSING, RATE, SHARE, TIME, estimate_text
-from simulator.summary import Ink, TextTable, table_lines, wrapped
+from simulator.summary import Ink, TextTable, probability_text, table_lines, trust_lines, uncertainty_lines, wrapped
 
 _BOLD, _DIM, _GREEN, _YELLOW, _RED = "1", "2", "32", "33", "31"
 
@@ -20,6 +20,9 @@ def plan_text(data: Data, *, colour: bool = False) -> str:
     sections = (
         [ink(line, _BOLD) for line in wrapped(_about(data))],
         _verdict(data, ink),
+        trust_lines(data, ink),
+        _predicted(data),
+        uncertainty_lines(data, ink),
         _smaller(data, ink),
         _table("runners-up", data["runners_up"], data, ink),
         _table("the same cores, from many small instances to few large ones", data["equal_cost"], data, ink),
@@ -44,6 +47,20 @@ def plan_verdict(data: Data) -> str:
         binding = data["binding"]
         return f"infeasible: {binding['resource']} makes it so, {data['largest']['text']}: {binding['why']}"
     best = data["plan"]
+    found = data.get("uncertainty")
+    if found:
+        at_estimates = found["at_estimates"]
+        if found["plan"] is None:
+            given_up = "; the search for a dearer one was given up" if found["given_up"] else ""
+            return (
+                f"none of {found['judged']} configurations is enough with calibration taken in; at the estimates alone "
+                f"{best['text']} would be ({_cost(best['cost'], data['unit'])}), which meets {at_estimates['binding']} "
+                f"with probability {probability_text(at_estimates['probability'])}{given_up}"
+            )
+        taken = found["plan"]
+        also = "" if taken["text"] == best["text"] else f" (at the estimates alone {best['text']} would do)"
+        sure = f"each threshold met with probability {probability_text(taken['probability'])} or more"
+        return f"{taken['text']}: {_cost(taken['cost'], data['unit'])}, {sure}, calibration taken in{also}"
     sure = "" if best["probability"] is None else f", each threshold met with probability {_sure(best['probability'])}"
     return f"{best['text']}: {_cost(best['cost'], data['unit'])}{sure}"
 
@@ -57,13 +74,33 @@ def _cost(cost: float, unit: str) -> str:
 
 
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
-    mark, code = ("✓", _GREEN) if data["feasible"] else ("✗", _RED)
+    mark, code = ("✓", _GREEN) if enough(data) else ("✗", _RED)
     yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {plan_verdict(data)}", "  "))
     best = data["plan"]
     if best is not None and best["resource"]:
         cpu = estimate_text(best["cpu_utilization"], SHARE, brief=True)
         p95 = estimate_text((best["response_time_s"] or {}).get("p95"), TIME, brief=True)
         yield from wrapped(f"  there: p95 {p95}, cpu {cpu}; {best['resource']} would bind next", "  ")
+
+
+def _predicted(data: Data) -> Iterator[str]:
+    """Yield the probability of each criterion, calibration, model and simulation together."""
+    found = data.get("uncertainty")
+    if not found:
+        return
+    rows = [found["at_estimates"]]
+    if found["plan"] is not None and found["plan"]["text"] != rows[0]["text"]:
+        rows.append(found["plan"])
+    yield f"  probability that each is met, with calibration ({found['draws']} draws of the parameters)"
+    for row in rows:
+        parts = [f"{one['criterion']} {probability_text(one['probability'])}" for one in row["criteria"]]
+        yield from wrapped(f"  {row['text']}: {', '.join(parts)}", "    ")
+
+
+def enough(data: Data) -> bool:
+    """Return whether a plan was found, with calibration taken in where there is one."""
+    found = data.get("uncertainty")
+    return bool(data["feasible"]) and not (found and found["plan"] is None)
 
 
 def _smaller(data: Data, ink: Ink) -> Iterator[str]:
