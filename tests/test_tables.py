@@ -44,6 +44,12 @@ def csv(text: str) -> LevelTable:
             None,
             {"throughput_per_s": 998.0, "duration_s": 30.0, "p50": 18.9e-3},
         ),
+        (
+            "k6_machine_readable.json",
+            "k6",
+            None,
+            {"procs": 20, "throughput_per_s": 998.0, "duration_s": 30.0, "p95": 31.2e-3, "error_rate": 0.001},
+        ),
         ("oha.json", "oha", None, {"throughput_per_s": 5051.2, "mean_s": 6.3e-3, "p99.9": 29e-3}),
         (
             "hey.csv",

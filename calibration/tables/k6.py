@@ -13,7 +13,10 @@ _PERCENTILE: Final = re.compile(r"p\((\d+(?:\.\d+)?)\)")
 
 
 class K6Reader:
-    """Both summaries: `--summary-export` and what `handleSummary` is given. Times are milliseconds.
+    """All summaries: `--summary-export`, what `handleSummary` is given, and both in the newer versioned shape.
+
+    The newer shape (`--new-machine-readable-summary`) lists its metrics, and its counters have no rate: the throughput
+    is the count over the run's duration. Times are milliseconds, the run's duration there seconds.
 
     k6's executors may be closed (vus) or open (arrival rates); the summary does not say which. Dropped
     iterations show that an open one could not keep its rate.
@@ -23,15 +26,14 @@ class K6Reader:
 
     def recognizes(self, content: Content) -> bool:
         """Return whether it is a k6 summary."""
-        return (
-            _metric(content.json, "iterations") is not None or _metric(content.json, "http_reqs") is not None
-        )
+        document = _document(content.json)
+        return _metric(document, "iterations") is not None or _metric(document, "http_reqs") is not None
 
     def read(self, content: Content) -> LevelTable:
         """Read the one level of the run."""
         collected = Collected(content.source, self.tool)
         figures = Figures()
-        document = content.json
+        document = _document(content.json)
         requests = _metric(document, "http_reqs")
         times = _metric(document, "http_req_duration")
         if requests is None:
@@ -58,6 +60,25 @@ class K6Reader:
         return collected.table(
             leaves_out_late_starts=None, accepted="a k6 summary with http_reqs or iterations"
         )
+
+
+def _document(found: Any) -> Any:
+    """Return a summary in the older shape, with the rates that the newer one leaves to its reader."""
+    results = found.get("results") if isinstance(found, Mapping) else None
+    listed = results.get("metrics") if isinstance(results, Mapping) else None
+    if not isinstance(listed, list):
+        return found
+    duration_s = number(found, "config", "duration")
+    metrics = {}
+    for metric in listed:
+        if not isinstance(metric, Mapping) or not isinstance(metric.get("values"), Mapping):
+            continue
+        values = dict(metric["values"])
+        count = number(values, "count")
+        if metric.get("type") == "counter" and count is not None and duration_s:
+            values["rate"] = count / duration_s
+        metrics[str(metric.get("name"))] = {"values": values}
+    return {"metrics": metrics, "state": {"testRunDurationMs": duration_s * 1e3} if duration_s else {}}
 
 
 def _metric(document: Any, name: str) -> Mapping[str, Any] | None:
