@@ -71,6 +71,7 @@ def test_run_plays_a_profile_and_warns_beyond_what_was_measured(
     capsys.readouterr()
     assert main(["run", "--profile", str(output), "--procs", "16", "--replications", "2", "--duration", "20s"]) == 0
     captured = capsys.readouterr()
-    assert "16 clients; measured were 1 to 8" in captured.err
-    assert "without the uncertainty of the profile" in captured.err
-    assert "throughput" in captured.out
+    printed = " ".join(captured.out.split())
+    assert "concurrency 16, 2 times above the measured 1 to 8" in printed
+    assert "90% prediction intervals" in printed
+    assert "uncertainty of throughput: " in printed

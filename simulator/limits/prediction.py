@@ -110,7 +110,7 @@ def predict_limits(
     data["trust"] = farthest([*zones.values()] or [trust_zone(axis.scenario, calibration)])
     data["uncertainty"] = None
     draws = None if wanted is False else draws_of(prepared, DRAWS)
-    if draws is None or not loads:
+    if draws is None or not loads or data.get("interrupted"):
         if calibration is not None and draws is None:
             data["warnings"] += notes.simulation_alone(wanted is False)
         return
@@ -118,7 +118,12 @@ def predict_limits(
     chosen, _ = chosen_for_search(engine)
     every = {criterion for level in loads for criterion in levels[level]}
     laboratory = Laboratory(chosen, data["seed"], percents_of(every), None, prepared.directory, report)
-    curves = _curves(laboratory, axis, draws, sorted(every, key=lambda one: one.text), _grid(axis, data))
+    try:
+        curves = _curves(laboratory, axis, draws, sorted(every, key=lambda one: one.text), _grid(axis, data))
+    except KeyboardInterrupt:
+        data["interrupted"] = True
+        data["warnings"] += notes.without_draws()
+        return
     discrepancy = Discrepancy() if calibration is None else calibration.discrepancy
     for level in loads:
         wider = zones[level]["widening"]

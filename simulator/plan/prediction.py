@@ -173,7 +173,7 @@ def predict_plan(
     data["trust"] = trust_zone(space.at(bought or space.largest), calibration)
     data["uncertainty"] = None
     draws = None if uncertainty is False else draws_of(prepared, DRAWS)
-    if draws is None or calibration is None or bought is None:
+    if draws is None or calibration is None or bought is None or data.get("interrupted"):
         if calibration is not None and draws is None:
             data["warnings"] += notes.simulation_alone(uncertainty is False)
         return
@@ -181,8 +181,13 @@ def predict_plan(
     criteria = criteria_of(prepared.scenario, wanted)
     laboratory = Laboratory(chosen, data["seed"], percents_of(criteria), None, prepared.directory, report)
     judge = _Judge(laboratory, space, draws, criteria, calibration.discrepancy, prepared, wanted.without_one)
-    judge.prepare()
-    judged = _search(judge, bought, wanted)
+    try:
+        judge.prepare()
+        judged = _search(judge, bought, wanted)
+    except KeyboardInterrupt:
+        data["interrupted"] = True
+        data["warnings"] += notes.without_draws()
+        return
     enough = judged[-1] if judged[-1].probability >= wanted.probability else None
     if enough is not None:
         data["trust"] = trust_zone(space.at(enough.configuration), calibration)

@@ -1,0 +1,214 @@
+"""From a profile to an answer on the command line: which profile, prediction intervals first, strict refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibration.profile import Host, Profile, Quantity
+from calibration.profile_base import base_of, with_host
+from calibration.scenario_samples import place_text, scenario_samples
+from models.measured import Seen
+from models.scenario import Scenario
+from simulator.cli.main import main
+from simulator.scenario_base import drawn_table
+
+SHORT = ["--duration", "500ms", "--warmup", "100ms", "--replications", "3", "--engine", "fast", "--quiet"]
+DATE = "2026-11-23T12:00:00+00:00"
+
+
+def a_scenario(demand: str = "10ms", wait: str = "40ms", cores: int = 2) -> Scenario:
+    return Scenario.from_dict(
+        {
+            "name": "calls",
+            "workloads": [{"name": "clients", "kind": "closed", "procs": 4}],
+            "services": {"web": {"cores": cores, "discipline": "fifo"}},
+            "operations": [
+                {"name": "call", "stages": [{"kind": "cpu", "demand": demand}, {"kind": "delay", "time": wait}]}
+            ],
+        }
+    )
+
+
+def a_host(**changes: Any) -> Host:
+    fields = {"identity": "abc", "processor": "Example CPU", "cpus": 2, "usable": 2, "memory_bytes": 2**34}
+    return Host(**{**fields, "virtual": True, "system": "Linux", "kernel": "6.18.0", **changes})
+
+
+def a_quantity(name: str, value: float, **changes: Any) -> Quantity:
+    fields = {"name": name, "value": value, "unit": "s", "how": "so", "measured_by": "a test", "date": DATE}
+    return Quantity(**{**fields, **changes})
+
+
+def a_profile(**changes: Any) -> Profile:
+    demands = [9.0 + 0.05 * index for index in range(40)]
+    drawn = [a_scenario(f"{1000 * demand:.0f}us") for demand in demands]
+    fields: dict[str, Any] = {
+        "name": "fitted",
+        "date": DATE,
+        "host": a_host(),
+        "seen": Seen(concurrency=(1, 8), rate_per_s=(20.0, 160.0), cores=(2, 2)),
+        "quantities": [a_quantity("demand", 0.01)],
+        "scenario": a_scenario().model_dump(mode="json", exclude_none=True),
+        "samples": {"demand": [demand / 1e3 for demand in demands]},
+        "scenario_samples": scenario_samples(a_scenario(), drawn),
+    }
+    return Profile(**{**fields, **changes})
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sim-profile.toml").write_text(a_profile().to_toml())
+    return tmp_path
+
+
+def answer(command: str, *options: str, short: bool = True) -> dict[str, Any]:
+    assert main([command, *options, *(SHORT if short else ["--quiet"]), "--export-json", "r.json"]) == 0
+    data: dict[str, Any] = json.loads(Path("r.json").read_text())
+    return data
+
+
+def test_a_plain_run_plays_the_profile_that_is_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", *SHORT[:-1]]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.startswith("calls (profile sim-profile.toml, ")
+    assert " old, on another machine than this one " in printed
+    assert "; within what was measured): seed 1" in printed
+    assert "trust zone: within what was measured" in printed
+    assert "90% prediction intervals, calibration, model and simulation together (40 draws" in printed
+    assert "simulation ± " in printed
+    assert " ± " not in printed.replace("simulation ± ", "")  # never as if it were the accuracy of the prediction
+    assert "uncertainty of throughput: " in printed
+
+
+def test_no_profile_means_the_built_in_scenario(here: Path) -> None:
+    data = answer("run", "--no-profile", "--procs", "1")
+    assert data["scenario"]["name"] != "calls"
+    assert data["trust"]["calibrated"] is False
+
+
+def test_a_scenario_file_is_not_mixed_with_the_profile_that_lies_there(here: Path) -> None:
+    (here / "own.toml").write_text(a_scenario("1ms").to_toml())
+    data = answer("run", "own.toml")
+    assert data["uncertainty"] is None
+    assert data["trust"]["line"].startswith("not calibrated")
+    assert data["throughput_per_s"].keys() == {"value", "half_width"}
+
+
+def test_prediction_intervals_widen_beyond_what_was_measured(here: Path) -> None:
+    def relative_width(*options: str) -> float:
+        found = answer("run", *options)["throughput_per_s"]
+        return (found["prediction"][1] - found["prediction"][0]) / found["value"]
+
+    assert relative_width("--procs", "128") > 1.5 * relative_width("--procs", "8")
+
+
+def test_without_uncertainty_the_answer_says_what_its_intervals_lack(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = answer("run", "--no-uncertainty")
+    assert data["uncertainty"] is None
+    assert [warning["code"] for warning in data["warnings"]].count("simulation_alone") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--strict", "--procs", "2000"], "--strict: "),
+        (["--strict", "--no-profile"], "not calibrated"),
+        (["--uncertainty", "--no-profile"], "--uncertainty: found no profile"),
+        (["--profile", "sim-profile.toml", "--no-profile"], "accepted: one of both"),
+        (["--profile", "missing.toml"], "missing.toml"),
+        (["--profile", "sim-profile.toml", "own.toml"], "a fitted scenario beside the file"),
+    ],
+)
+def test_bad_input_is_one_line(here: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "own.toml").write_text(a_scenario("1ms").to_toml())
+    assert main(["run", *options, *SHORT]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_strict_run_within_what_was_measured_is_answered(here: Path) -> None:
+    assert answer("run", "--strict")["trust"]["marked"] is False
+
+
+def test_thresholds_of_a_sweep_have_probabilities_and_points_their_distance(here: Path) -> None:
+    data = answer("sweep", "--procs", "8,80", "--threshold", "throughput > 50/s")
+    near, far = data["points"]
+    assert near["trust"]["widening"] < far["trust"]["widening"]
+    assert near["thresholds"][0]["probability"] > 0.99
+    assert data["trust"] == far["trust"]
+    assert near["uncertainty"]["draws"] == 20
+
+
+def test_a_comparison_has_prediction_intervals_of_its_differences(here: Path) -> None:
+    options = [option for option in SHORT if option != "--quiet"]
+    assert main(["compare", "--procs", "12", "--set", "services.web.cores=1", *options, "--export-json", "r.json"]) == 0
+    data = json.loads(Path("r.json").read_text())
+    metric = data["differences"][0]["metrics"]["response_time_s.p95"]
+    low, high = metric["relative"]["prediction"]
+    assert low < metric["relative"]["value"] < high
+    assert metric["direction_sure"] is (low > 0)
+    assert data["uncertainty"]["draws"] == 40
+
+
+def test_limits_say_what_calibration_leaves_open(here: Path) -> None:
+    options = ["--no-recovery", "--no-alerts", "--no-defaults", "--precision", "0.05"]
+    data = answer("limits", *options, "--threshold", "response_time: p(95) < 120ms", short=False)
+    row = data["levels"]["tolerable"]
+    found = row["prediction"]
+    assert found["low"] < row["estimate"] < found["high"]
+    assert found["load"] <= row["load"]
+    assert sum(one["share"] for one in row["shares"]) == pytest.approx(1.0)
+    assert all(one["probability"] is not None for one in row["criteria"])
+
+
+def test_a_plan_is_made_larger_where_calibration_leaves_it_open(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--rate", "190/s", "--cores", "2,3,4", "--instances", "1", "--threshold", "response_time: p(95) < 1s"]
+    assert main(["plan", *options, "--export-json", "r.json"]) == 0
+    data = json.loads(Path("r.json").read_text())
+    assert data["plan"]["cores"] == 2  # 95 % busy at the estimates; overloaded by draws that need a tenth more
+    assert data["uncertainty"]["at_estimates"]["probability"] < 0.95
+    assert data["uncertainty"]["plan"]["cores"] == 3
+    assert data["uncertainty"]["plan"]["probability"] >= 0.95
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 instance x 3 cores: 3 cores, each threshold met with probability" in printed
+
+
+def test_a_host_fills_what_a_scenario_leaves_open() -> None:
+    profile = a_profile(
+        scenario=None,
+        scenario_samples={},
+        quantities=[a_quantity("scheduler.tick", 0.004), a_quantity("scheduler.context_switch", 2e-6)],
+        samples={},
+    )
+    table = {"services": {"web": {"cores": 2, "linux": {"tick": "1ms"}}, "db": {"cores_of": "web"}}}
+    filled = with_host(table, profile)
+    assert filled["services"]["web"]["linux"]["tick"] == "1ms"
+    assert filled["services"]["web"]["context_switch"] == "2us"
+    assert filled["services"]["db"] == {"cores_of": "web"}
+    assert "context_switch" not in table["services"]["web"]
+
+
+def test_draws_that_differ_in_structure_are_kept_whole_and_read_back() -> None:
+    base, other = a_scenario(), a_scenario("12ms")
+    longer = other.model_dump(mode="json", exclude_none=True)
+    longer["operations"][0]["stages"].append({"kind": "delay", "time": "5ms"})
+    drawn = [other, Scenario.from_dict(longer)]
+    samples = scenario_samples(base, drawn)
+    assert list(samples) == ["operations[0].stages"]
+    table = base.model_dump(mode="json", exclude_none=True)
+    assert [Scenario.from_dict(drawn_table(table, samples, draw)) for draw in (0, 1)] == drawn
+    assert place_text(("services", "a b", "linux", "tick")) == 'services."a b".linux.tick'
+
+
+def test_a_profile_with_draws_reads_back_equal(tmp_path: Path) -> None:
+    profile = a_profile()
+    assert Profile.parse(profile.to_toml()) == profile
+    assert base_of(profile, tmp_path / "p.toml").count == 40
