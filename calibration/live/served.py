@@ -49,13 +49,13 @@ class RunningServer:
     def __init__(self, pid: int) -> None:
         if not psutil.pid_exists(pid):
             raise LiveError("--server-pid", f"{pid}, which is not running", "the process id of the server")
-        self._pid = pid
+        self.pid = pid
 
     def pids(self) -> list[int]:
         """Return the server and all processes that it started. Raises LiveError if it is gone."""
-        if not psutil.pid_exists(self._pid):
-            raise LiveError("--server-pid", f"{self._pid}, which has ended", "a server that stays")
-        return with_descendants([self._pid])
+        if not psutil.pid_exists(self.pid):
+            raise LiveError("--server-pid", f"{self.pid}, which has ended", "a server that stays")
+        return with_descendants([self.pid])
 
     def __enter__(self) -> Self:
         return self

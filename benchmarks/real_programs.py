@@ -1,0 +1,142 @@
+"""Real programs: calibrated at low levels, predicted in a file, then measured where they were held out.
+
+    python -m benchmarks.real_programs [--only NAME,...] [--seconds S] [--repeats R] [--profile FILE] [--list]
+
+Own programs are fitted at 1 and 2 copies, servers at 1, 4 and 8 connections. The section of each program in the report
+is replaced, the others stay. Exit codes: 0 fine, 2 unknown name, 4 a level was never undisturbed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks import real_programs_report as report
+from benchmarks.real_programs_list import PROGRAMS, Measure, RealProgram
+from benchmarks.real_servers import NotHere
+from calibration.fit_live import fit_live
+from calibration.live.cleanup import guarded
+from calibration.live.errors import LiveError
+from calibration.live.measured import Measurement
+from calibration.live.pacing import Pacing
+from calibration.live.settings import Settings
+from calibration.profile import DEFAULT_FILE, Profile
+from calibration.validate import Validation, compare
+from calibration.validate_prediction import Asked, predict_levels
+
+WARMUP_S: Final = 0.5
+RETRIES: Final = 4
+HELD_SEED: Final = 2
+OPEN_CONNECTIONS: Final = 64
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the programs that were asked for and write their sections."""
+    asked = _arguments(arguments)
+    if asked.list:
+        print("\n".join(f"{name:22} {one.title}" for name, one in PROGRAMS.items()))
+        return 0
+    names = list(PROGRAMS) if asked.only is None else asked.only.split(",")
+    if unknown := [name for name in names if name not in PROGRAMS]:
+        print(f"--only: found {unknown[0]}; accepted: {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    host = Profile.load(asked.profile) if Path(asked.profile).is_file() else None
+    how = How(asked.seconds, asked.repeats, Path(asked.work))
+    disturbed = False
+    for name in names:
+        program = PROGRAMS[name]
+        try:
+            validation = validated(name, program, host, how)
+        except (NotHere, LiveError) as reason:
+            print(f"{name}: left out: {reason}", file=sys.stderr)
+            continue
+        text = report.section(name, program, validation, asked.seconds, asked.repeats)
+        print(text)
+        report.put(Path(asked.output), name, report.row(name, program, validation), text)
+        disturbed = disturbed or bool(validation.never_quiet)
+    return 4 if disturbed else 0
+
+
+@dataclass(frozen=True)
+class How:
+    """How it is measured. seconds: of each repeat. work: where measurements and predictions are written."""
+
+    seconds: float
+    repeats: int
+    work: Path
+
+
+def validated(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation:
+    """Calibrate a program, write the prediction down, and measure what was held out."""
+    work = how.work
+    work.mkdir(parents=True, exist_ok=True)
+    with (
+        guarded(),
+        tempfile.TemporaryDirectory(prefix="sim-real-") as directory,
+        program.opened(Path(directory)) as run,
+    ):
+        low = run(_settings(program, how, program.fitted, 1), _tell)
+        (work / f"{name}-measurement.json").write_text(low.to_json())
+        began = time.monotonic()
+        fit = fit_live(low, host)
+        _tell(f"{name}: fitted in {time.monotonic() - began:.1f} s")
+        prediction = predict_levels(fit, Asked(program.held, (), program.shares, OPEN_CONNECTIONS))
+        if low.never_quiet:
+            texts = [*prediction.limitations, f"fitted levels never undisturbed: {', '.join(low.never_quiet)}"]
+            prediction = prediction.model_copy(update={"limitations": texts})
+        (work / f"{name}-prediction.json").write_text(prediction.to_json())
+        rates = [level.rate_per_s for level in prediction.levels if level.rate_per_s is not None]
+        held = _measured(program, run, rates, how)
+    (work / f"{name}-held-out.json").write_text(held.to_json())
+    return compare(prediction, held)
+
+
+def _measured(program: RealProgram, run: Measure, rates: Sequence[float], how: How) -> Measurement:
+    """Measure the levels that were held out: closed ones, then open ones."""
+    held = run(_settings(program, how, program.held, HELD_SEED), _tell)
+    if not rates:
+        return held
+    opened = run(_settings(program, how, [OPEN_CONNECTIONS], HELD_SEED, rates), _tell)
+    table = held.table.model_copy(update={"levels": [*held.table.levels, *opened.table.levels]})
+    return held.model_copy(update={"table": table, "never_quiet": [*held.never_quiet, *opened.never_quiet]})
+
+
+def _settings(
+    program: RealProgram, how: How, copies: Sequence[int], seed: int, rates: Sequence[float] = ()
+) -> Settings:
+    return Settings(
+        copies=copies,
+        pacing=Pacing(round(program.think_s * 1e9)) if not rates else Pacing(),
+        rates_per_s=rates,
+        repeats=how.repeats,
+        retries=RETRIES,
+        duration_ns=round(max(how.seconds, program.least_seconds) * 1e9),
+        warmup_ns=round(WARMUP_S * 1e9),
+        seed=seed,
+    )
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NAME,...", help="only these programs")
+    parser.add_argument("--list", action="store_true", help="print the programs")
+    parser.add_argument("--seconds", type=float, default=1.5, help="measured time of each repeat of a level")
+    parser.add_argument("--repeats", type=int, default=3, help="repeats of each level, interleaved")
+    parser.add_argument("--profile", default=DEFAULT_FILE, help="profile of this host")
+    parser.add_argument("--work", default="sim-real-programs", help="where measurements and predictions go")
+    parser.add_argument("--output", default="docs/accuracy_programs.md", help="the report")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""The real programs of the accuracy report: how each is run, what is held out, and what error is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks import real_servers
+from calibration.http import Target, calibrate_http
+from calibration.live.copies import Program, python_program
+from calibration.live.http_load import HttpLoad
+from calibration.live.level_run import Plan
+from calibration.live.measured import Measurement
+from calibration.live.served_measurement import Service, measure_service
+from calibration.live.settings import Settings
+from calibration.python_callable import calibrate_python
+
+Tell = Callable[[str], None]
+Measure = Callable[[Settings, Tell], Measurement]
+OWN: Final = (4, 8, 16, 30, 50)
+SERVED: Final = (16, 32, 64)
+HTTP: Final = (16, 32, 64)
+REDIS_GET: Final = r"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
+
+
+@dataclass(frozen=True)
+class RealProgram:
+    """One row of the table.
+
+    opened: a block in which the program can be measured. fitted, held: copies or connections. shares: of the capacity,
+    open levels. rate_bound, time_bound: errors that are asked for. think_s: mean pause. least_seconds: of a repeat.
+    """
+
+    title: str
+    opened: Callable[[Path], contextlib.AbstractContextManager[Measure]]
+    rate_bound: float
+    time_bound: float
+    fitted: Sequence[int] = (1, 2)
+    held: Sequence[int] = OWN
+    shares: Sequence[float] = ()
+    think_s: float = 0.0
+    least_seconds: float = 0.0
+
+
+def _own(name: str, cores: int | None = None) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
+    """Return what measures a callable of the examples. cores: that it may use; None: all."""
+
+    @contextlib.contextmanager
+    def opened(directory: Path) -> Iterator[Measure]:
+        before = os.sched_getaffinity(0)
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, sorted(before)[-cores:])
+            yield lambda settings, tell: calibrate_python(f"examples.workloads:{name}", settings, tell)
+        finally:
+            os.sched_setaffinity(0, before)
+
+    return opened
+
+
+def _http(
+    server: Callable[[Path], contextlib.AbstractContextManager[real_servers.Server]],
+) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
+    @contextlib.contextmanager
+    def opened(directory: Path) -> Iterator[Measure]:
+        with server(directory) as there:
+            target = Target(HttpLoad(there.url), there.process.pid)
+            yield lambda settings, tell: calibrate_http(target, settings, tell)
+
+    return opened
+
+
+@contextlib.contextmanager
+def _redis(directory: Path) -> Iterator[Measure]:
+    with real_servers.redis(directory) as there:
+
+        def generator(plan: Plan) -> Program:
+            host, port = there.address
+            arguments = [host, str(port), str(plan.copies), REDIS_GET]
+            return _generator("Redis GET", "benchmarks.socket_load", arguments)
+
+        yield _service("Redis GET", there, generator)
+
+
+def _pgbench(script: str) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
+    @contextlib.contextmanager
+    def opened(directory: Path) -> Iterator[Measure]:
+        with real_servers.postgres(directory) as there:
+
+            def generator(plan: Plan) -> Program:
+                rate = plan.pacing.rate_per_s
+                arguments = [str(there.address[1]), str(plan.copies), script, *([f"{rate:.6g}"] if rate else [])]
+                return _generator(f"pgbench {script}", "benchmarks.pgbench_load", arguments)
+
+            yield _service(f"pgbench {script}", there, generator)
+
+    return opened
+
+
+def _generator(name: str, module: str, arguments: Sequence[str]) -> Program:
+    found = python_program(name, module, arguments, {})
+    return Program(found.name, found.arguments, found.environment, holds_all=True)
+
+
+def _service(name: str, there: real_servers.Server, generator: Callable[[Plan], Program]) -> Measure:
+    service = Service(name, [sys.executable, name], generator, there.process)
+    return lambda settings, tell: measure_service(service, settings, tell)
+
+
+PROGRAMS: Final[dict[str, RealProgram]] = {
+    "compute": RealProgram("compute, 1 ms, two cores", _own("compute"), 0.03, 0.08),
+    "compute-one-core": RealProgram("compute, 1 ms, one core", _own("compute", 1), 0.03, 0.08),
+    "compute-long": RealProgram("compute, 20 ms, two cores", _own("compute_long"), 0.03, 0.08, least_seconds=3.0),
+    "think": RealProgram("compute, 1 ms, with 10 ms think time", _own("compute"), 0.03, 0.10, think_s=0.010),
+    "wait": RealProgram("compute 1 ms, then wait 5 ms", _own("compute_then_wait"), 0.03, 0.10),
+    "lock": RealProgram("a lock held for a tenth of 1 ms", _own("lock"), 0.05, 0.15),
+    "memory": RealProgram("memory-bandwidth-bound", _own("memory_bandwidth"), 0.05, 0.15),
+    "fsync": RealProgram("write + fsync", _own("write_and_sync"), 0.10, 0.20),
+    "http-blocking": RealProgram(
+        "Python HTTP, 8 blocking workers",
+        _http(lambda directory: real_servers.python_service("blocking", 8, directory)),
+        0.05,
+        0.15,
+        (1, 4, 8),
+        HTTP,
+    ),
+    "http-event-loop": RealProgram(
+        "Python HTTP, one event loop",
+        _http(lambda directory: real_servers.python_service("event_loop", 1, directory)),
+        0.05,
+        0.15,
+        (1, 4, 8),
+        HTTP,
+    ),
+    "nginx": RealProgram("nginx, 1 kB file, 2 workers", _http(real_servers.nginx), 0.08, 0.25, (1, 4, 8), SERVED),
+    "redis": RealProgram("Redis GET", _redis, 0.08, 0.25, (1, 4, 8), SERVED),
+    "pgbench-select": RealProgram(
+        "PostgreSQL, pgbench select-only",
+        _pgbench("select-only"),
+        0.08,
+        0.25,
+        (1, 4, 8),
+        SERVED,
+        (0.5, 0.7, 0.85, 0.95),
+    ),
+    "pgbench-update": RealProgram(
+        "PostgreSQL, pgbench simple-update", _pgbench("simple-update"), 0.08, 0.25, (1, 4, 8), SERVED
+    ),
+}
