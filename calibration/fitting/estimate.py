@@ -24,6 +24,8 @@ from calibration.fitting.skeleton import LIMITLESS, Machine, Skeleton
 Array = NDArray[np.float64]
 MODEL_ERROR: Final = 0.02
 """Relative error of the skeleton itself at a level, beside the measurement's."""
+SIZES_ERROR: Final = 0.08
+"""The same, of machines of one family that are not quite the same processor."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Prior:
 
 
 PRIORS: Final = {
+    # cores that the rest of the machine takes, which weigh more on a small one
+    "background": Prior("log", math.log(0.05), 1.0),
     # total time of an operation alone: set from the lowest level
     "operation_s": Prior("log", 0.0, 1.0),
     # share of that time in which it needs no CPU (network, disk, client)
@@ -53,10 +57,14 @@ PRIORS: Final = {
     "serial_share": Prior("log", math.log(0.005), 2.0),
     # work takes so much longer with all threads busy (shared caches, memory, clock frequency)
     "contention": Prior("log", math.log(0.12), 0.9),
+    # the same at the highest load fitted, of a slowdown that goes on growing with the load beyond the cores
+    "crowding": Prior("log", math.log(0.12), 0.9),
     # gain of the second hyperthread: 10 to 50 % in published measurements of servers
     "smt_gain": Prior("log", math.log(0.27), 0.35),
     # whether hyperthreads are shared before all cores are busy
     "pairing": Prior("logit", 0.0, 1.5),
+    # share of the operations that are put on a busy thread beside a free one
+    "misplaced": Prior("logit", math.log(0.1 / 0.9), 2.0),
     # extra time for each other processor or node
     "convoy": Prior("log", math.log(0.01), 1.5),
     # extra work for each doubling of the operations beyond one a thread
@@ -66,15 +74,21 @@ PRIORS: Final = {
 }
 ALWAYS: Final = ("operation_s", "overload")
 OPTIONAL: Final = ("wait_share", "serial_share", "contention")
+ENDLESS: Final = {"contention": "crowding"}
 
 
 @dataclass(frozen=True)
 class Structure:
-    """Which parameters a model has. threads, threads_per_core: of the machine, where its cores are known."""
+    """Which parameters a model has.
+
+    machine: of all points. grows: the load is the machine's size. sizes: the points are of machines of several sizes,
+    each with its `cores`.
+    """
 
     names: tuple[str, ...]
     machine: Machine
     grows: bool = False
+    sizes: bool = False
 
     @property
     def label(self) -> str:
@@ -84,25 +98,31 @@ class Structure:
             "wait_share": "pure wait",
             "serial_share": "a serial part",
             "contention": "contention",
+            "crowding": "crowding without end",
             "smt_gain": "hyperthreads",
         }
         return ", ".join(parts + [words[name] for name in self.names if name in words])
 
 
-def structures(machine: Machine, grows: bool = False) -> list[Structure]:
-    """Return all structures that are tried, simplest first. grows: whether the load is the machine's size."""
+def structures(machine: Machine, grows: bool = False, sizes: bool = False, most: float = math.inf) -> list[Structure]:
+    """Return all structures that are tried, simplest first.
+
+    grows, sizes: as `Structure` has them. most: the highest load fitted.
+    """
     fixed = list(ALWAYS)
     if grows:
         return [Structure((*fixed, *chosen), machine, True) for chosen in ((), ("serial_share",), ("convoy",))]
     if machine.threads is None:
         fixed.append("servers")
-    elif machine.threads_per_core > 1:
-        fixed += ["smt_gain", "pairing"]
-    return [
-        Structure((*fixed, *chosen), machine)
-        for count in range(len(OPTIONAL) + 1)
-        for chosen in itertools.combinations(OPTIONAL, count)
-    ]
+    else:
+        fixed += ["misplaced"] if machine.threads_per_core == 1 else ["misplaced", "smt_gain", "pairing"]
+    if sizes:
+        fixed.append("background")
+    chosen = [one for count in range(len(OPTIONAL) + 1) for one in itertools.combinations(OPTIONAL, count)]
+    if machine.threads is not None and most <= machine.threads and not sizes:
+        # a slowdown below the cores looks the same whether it ends with them or not
+        chosen += [tuple(ENDLESS.get(name, name) for name in one) for one in chosen if set(one) & set(ENDLESS)]
+    return [Structure((*fixed, *names), machine, sizes=sizes) for names in chosen]
 
 
 class Fitter:
@@ -118,7 +138,8 @@ class Fitter:
         self.middles = np.array([prior.middle for prior in self._priors])
         self.widths = np.array([prior.width for prior in self._priors])
         self._logs = np.log([point.throughput_per_s for point in points])
-        self.deviations = np.hypot([point.deviation for point in points], MODEL_ERROR)
+        own = SIZES_ERROR if structure.sizes else MODEL_ERROR
+        self.deviations = np.hypot([point.deviation for point in points], own)
 
     def skeleton(self, free: Array) -> Skeleton:
         """Return the skeleton of a parameter set."""
@@ -139,8 +160,11 @@ class Fitter:
             threads=threads,
             smt_speedup=1.0 + values.get("smt_gain", 0.0),
             pairing=values.get("pairing", 0.0),
+            misplaced=values.get("misplaced", 0.0),
             convoy=values.get("convoy", 0.0),
+            background=values.get("background", 0.0),
             contention=values.get("contention", 0.0),
+            crowding=values.get("crowding", 0.0) / max(self._most - 1.0, 1.0),
             overload=values["overload"],
             crowded_from=1.0 if self.structure.grows else None,
         )
@@ -148,13 +172,19 @@ class Fitter:
     def predicted(self, free: Array, points: Sequence[Point]) -> Array:
         """Return the logarithms of the throughput at points."""
         skeleton = self.skeleton(free)
-        return np.log([skeleton.throughput_per_s(point.load, point.think_time_s) for point in points])
+        if self.structure.sizes:
+            of_points = [skeleton.on(point.cores or skeleton.threads) for point in points]
+        else:
+            of_points = [skeleton] * len(points)
+        return np.log(
+            [one.throughput_per_s(point.load, point.think_time_s) for one, point in zip(of_points, points, strict=True)]
+        )
 
     def fit(self, logs: Array | None = None, middles: Array | None = None, start: Array | None = None) -> Array:
         """Return the parameters that come closest to the measurements and the priors together.
 
-        logs, middles: other measurements and priors than the real ones. start: tried beside the priors' middle,
-        because far from the knee the fit has no slope to follow.
+        logs, middles: other measurements and priors than the real ones. start: near which the answer is; None: the
+        priors' middle.
         """
         target = self._logs if logs is None else logs
         centre = self.middles if middles is None else middles
@@ -163,9 +193,15 @@ class Fitter:
             wrong = (self.predicted(free, self._points) - target) / self.deviations
             return np.concatenate((wrong, (free - centre) / self.widths))
 
-        starts = [centre] if start is None else [centre, start]
-        found = [least_squares(residuals, one, xtol=1e-6, ftol=1e-6, max_nfev=40) for one in starts]
-        return np.asarray(min(found, key=lambda one: float(one.cost)).x)
+        near = start is not None
+        found = least_squares(
+            residuals,
+            centre if start is None else start,
+            xtol=1e-6,
+            ftol=1e-3 if near else 1e-6,
+            max_nfev=12 if near else 60,
+        )
+        return np.asarray(found.x)
 
     def redraw(self, generator: np.random.Generator, best: Array) -> Array:
         """Return the parameters of one redraw. best: those of the real measurements."""

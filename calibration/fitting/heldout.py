@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from calibration.fitting import rivals
+from calibration.fitting.beyond import Errors, openness
 from calibration.fitting.fitted import DRAWS, LEVEL, Fit, Prediction, fit_points
 from calibration.fitting.machine import machine_of, stated_machine
 from calibration.fitting.points import Point, grows, points_of, split
@@ -73,7 +74,10 @@ class Score:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One series: what was fitted, what was predicted for each level held out, and how that came out."""
+    """One series: what was fitted, what was predicted for each level held out, and how that came out.
+
+    beyond: the errors without what is added beyond the fitted levels, from which that is estimated.
+    """
 
     source: str
     series: str
@@ -82,6 +86,22 @@ class HeldOut:
     held_out: Sequence[Point]
     predictions: Sequence[Prediction]
     scores: Mapping[str, Score]
+    beyond: Errors
+
+    @property
+    def little(self) -> float:
+        """Return how far the response times are from Little's law at the worst level, as a share; 0: unknown.
+
+        In a closed loop without think time as many operations are in flight as circulate: a mean response time that
+        contradicts it, or its throughput, was not measured as it says, and neither it nor its error means much.
+        """
+        points = [*self.fit.points, *self.held_out]
+        off = [
+            abs(point.throughput_per_s * (point.mean_s + point.think_time_s) / point.load - 1.0)
+            for point in points
+            if point.mean_s and not self.fit.best.structure.grows
+        ]
+        return max(off, default=0.0)
 
     @property
     def own(self) -> Score:
@@ -110,14 +130,20 @@ def score_series(
     if not upper:
         return None
     growing = grows(levels)
-    fit = fit_points(lower, machine, growing, draws)
+    fit = fit_points(lower, machine, growing, draws=draws)
     predictions = fit.predict(upper)
     scores = {"model": _score(upper, [(p.throughput_per_s, p.low_per_s, p.high_per_s) for p in predictions])}
     known = Machine() if growing else machine
     for name in rivals.NAMES:
         others = rivals.predict(name, lower, upper, known)
         scores[name] = _score(upper, [(p.throughput_per_s, p.low_per_s, p.high_per_s) for p in others])
-    return HeldOut(source, series, machine, fit, upper, predictions, scores)
+    return HeldOut(source, series, machine, fit, upper, predictions, scores, _errors(fit, upper))
+
+
+def _errors(fit: Fit, points: Sequence[Point]) -> Errors:
+    middles, lows, highs = fit.quantiles(points)
+    measured = np.log([point.throughput_per_s for point in points])
+    return Errors(middles - lows, highs - middles, measured - middles, fit.doublings(points), openness(fit.points))
 
 
 def _score(points: Sequence[Point], predicted: Sequence[tuple[float, float, float]]) -> Score:

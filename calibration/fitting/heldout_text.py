@@ -10,6 +10,8 @@ from simulator.quantity_text import quantity_text
 
 SELDOM: Final = 1.0
 """An interval whose upper end is more than twice the lower says that the levels do not identify what comes."""
+LITTLE: Final = 0.10
+"""Beyond rounding and what starts and ends in the window."""
 
 
 def heldout_text(one: HeldOut) -> str:
@@ -24,7 +26,12 @@ def _head(one: HeldOut) -> Iterator[str]:
     yield f"{name}: fitted on {len(one.fit.points)} levels, {len(one.held_out)} held out and predicted; {cpus}"
     yield f"grade {own.grade}: throughput off by {own.error:.1%} (bias {own.bias:+.1%}), by the analytic model"
     if not_identified(one):
+        unknown = [found.name for found in one.fit.parameters() if not found.identified]
+        names = f"{', '.join(unknown)}, and any" if unknown else "any"
         yield "not identified: the fitted levels leave the highest level open by more than a factor of two"
+        yield f"they do not determine {names} limit that they did not reach (a cache, a lock, a link)"
+    if one.little > LITTLE:
+        yield f"warning: the response times contradict Little's law by up to {one.little:.0%}: not to be trusted"
 
 
 def _levels(one: HeldOut) -> Iterator[str]:
@@ -79,6 +86,7 @@ def heldout_json(one: HeldOut) -> dict[str, Any]:
         "structure": one.fit.best.structure.label,
         "structure_weight": one.fit.best.weight,
         "not_identified": not_identified(one),
+        "little_contradiction": one.little,
         "parameters": [vars(found) for found in one.fit.parameters()],
         "levels": [
             {

@@ -25,7 +25,10 @@ def scenario_of(
     threads = min(skeleton.threads, float(MOST_CORES), float(load) if skeleton.threads >= LIMITLESS else MOST_CORES)
     cores = max(math.ceil(threads), 1)
     busy = range(1, cores + 1)
-    speeds = [round(float(rate) / count, 6) for count, rate in zip(busy, skeleton.work_rates(cores), strict=True)]
+    rates = skeleton.work_rates(max(cores, load))
+    # with more operations than cores all are busy, wherever the operations fall
+    rates[cores - 1] = rates[-1]
+    speeds = [round(float(rate) / count, 6) for count, rate in zip(busy, rates, strict=False)]
     services: dict[str, Any] = {"service": {"cores": cores, "discipline": "processor_sharing", "speed_by_busy": speeds}}
     demand = skeleton.demand_at(load)
     stages: list[dict[str, Any]] = [{"kind": "cpu", "service": "service", "demand": _time(demand, cv)}]

@@ -7,11 +7,12 @@ solved exactly (product form) in microseconds, so that thousands of parameter se
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+
+from calibration.fitting.closed_network import throughput, work_rates
 
 Array = NDArray[np.float64]
 LIMITLESS = 1e6
@@ -44,8 +45,14 @@ class Skeleton:
     smt_speedup: work rate of a core with both threads busy, relative to one.
     pairing: 0: empty physical cores are taken first; 1: any free thread is, so that siblings share a core early, as
     on virtual machines and where clients and servers wake each other.
+    misplaced: 0: an operation finds a free thread if there is one; 1: operations fall on the threads at random, as
+    those that are woken do where the scheduler does not look for an idle one.
     contention: how much longer work takes with all physical cores busy (memory bandwidth, caches, clock).
-    convoy: how much longer it takes for each other operation (Amdahl, 1967; Gunther, 1993, as synchronous queueing).
+    crowding: how much longer it takes for each other operation that is there, running or not (locks, buffers, memory
+    that all share).
+    convoy: how much longer it takes for each other operation that runs (Amdahl, 1967; Gunther, 1993, as synchronous
+    queueing).
+    background: cores' worth of CPU that everything else on the machine takes, evenly from all.
     overload: how much longer it takes for each doubling of the operations beyond `crowded_from` (switching, cold
     caches; of a machine that grows with its load: distance).
     crowded_from: operations; None: one a thread.
@@ -58,34 +65,34 @@ class Skeleton:
     threads: float = LIMITLESS
     smt_speedup: float = 1.0
     pairing: float = 0.0
+    misplaced: float = 0.0
     contention: float = 0.0
+    crowding: float = 0.0
     convoy: float = 0.0
+    background: float = 0.0
     overload: float = 0.0
     crowded_from: float | None = None
 
     def work_rates(self, population: int) -> Array:
         """Work rate of all cores together with 1, 2, ... operations on them, relative to one core."""
-        busy = np.minimum(np.arange(1, population + 1, dtype=np.float64), self.threads)
-        rates = busy
-        if self.threads > self.cores:
-            spread = np.maximum(busy - self.cores, 0.0) / (self.threads - self.cores)
-            random = busy * (busy - 1.0) / (self.threads * (self.threads - 1.0))
-            shared_cores = self.cores * ((1.0 - self.pairing) * spread + self.pairing * random)
-            threads_per_core = self.threads / self.cores
-            rates = busy - shared_cores * (threads_per_core - self.smt_speedup)
-        if self.cores > 1.0 and self.contention > 0.0:
-            share = (np.minimum(busy, self.cores) - 1.0) / (self.cores - 1.0)
-            rates = rates / (1.0 + self.contention * share)
-        if self.convoy > 0.0:
-            rates = rates / (1.0 + self.convoy * (busy - 1.0))
-        return rates
+        left = max(1.0 - self.background / self.threads, 0.01)
+        return left * work_rates(
+            population,
+            float(self.cores),
+            float(self.threads),
+            float(self.smt_speedup),
+            float(self.pairing),
+            float(self.misplaced),
+            float(self.contention),
+            float(self.convoy),
+        )
+
+    def on(self, threads: float) -> Skeleton:
+        """Return the same on a machine of another size."""
+        return replace(self, threads=threads, cores=self.cores * threads / self.threads)
 
     def throughput_per_s(self, population: float, think_time_s: float = 0.0) -> float:
-        """Throughput with so many operations circulating; between whole numbers on a straight line.
-
-        Convolution (Buzen, 1973) of the stations' factors, each scaled by a bound of the throughput, so that
-        the factors are distributions of the numbers at the stations and nothing overflows.
-        """
+        """Throughput with so many operations circulating; between whole numbers on a straight line."""
         below = max(math.floor(population), 1)
         exact = self._throughput(below, think_time_s)
         share = population - below
@@ -95,29 +102,12 @@ class Skeleton:
 
     def demand_at(self, population: float) -> float:
         """Return the CPU of an operation [s] with so many circulating, with what crowding adds."""
-        crowding = max(math.log2(population / (self.crowded_from or self.threads)), 0.0)
-        return self.demand_s * (1.0 + self.overload * crowding)
+        doublings = max(math.log2(population / (self.crowded_from or self.threads)), 0.0)
+        return self.demand_s * (1.0 + self.overload * doublings) * (1.0 + self.crowding * (population - 1.0))
 
     def _throughput(self, population: int, think_time_s: float) -> float:
-        demand_s = self.demand_at(population)
         rates = self.work_rates(population)
-        wait_s = self.wait_s + think_time_s
-        scale = min(
-            population / (demand_s + self.serial_s + wait_s),
-            float(rates.max()) / demand_s,
-            1.0 / self.serial_s if self.serial_s > 0.0 else math.inf,
-        )
-        numbers = np.arange(population + 1, dtype=np.float64)
-        cpu = np.concatenate(([0.0], np.cumsum(math.log(scale * demand_s) - np.log(rates))))
-        whole = np.exp(cpu - cpu.max())
-        if wait_s > 0.0:
-            waiting = numbers * math.log(scale * wait_s) - gammaln(numbers + 1.0)
-            whole = np.convolve(whole, np.exp(waiting - waiting.max()))[: population + 1]
-            whole /= whole.max()
-        if self.serial_s > 0.0:
-            queued = numbers * math.log(scale * self.serial_s)
-            whole = np.convolve(whole, np.exp(queued - queued.max()))[: population + 1]
-        return float(scale * whole[population - 1] / whole[population]) if whole[population] > 0.0 else scale
+        return throughput(rates, self.demand_at(population), self.wait_s + think_time_s, self.serial_s)
 
     @property
     def capacity_per_s(self) -> float:
