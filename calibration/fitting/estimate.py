@@ -24,6 +24,8 @@ from calibration.fitting.skeleton import LIMITLESS, Machine, Skeleton
 Array = NDArray[np.float64]
 MODEL_ERROR: Final = 0.02
 """Relative error of the skeleton itself at a level, beside the measurement's."""
+CPU_ERROR: Final = 0.03
+"""Relative error of the CPU of an operation by the utilization law."""
 SIZES_ERROR: Final = 0.08
 """The same, of machines of one family that are not quite the same processor."""
 
@@ -64,7 +66,7 @@ PRIORS: Final = {
     # whether hyperthreads are shared before all cores are busy
     "pairing": Prior("logit", 0.0, 1.5),
     # share of the operations that are put on a busy thread beside a free one
-    "misplaced": Prior("logit", math.log(0.1 / 0.9), 2.0),
+    "misplaced": Prior("logit", math.log(0.2 / 0.8), 1.5),
     # extra time for each other processor or node
     "convoy": Prior("log", math.log(0.01), 1.5),
     # extra work for each doubling of the operations beyond one a thread
@@ -138,6 +140,7 @@ class Fitter:
         self.middles = np.array([prior.middle for prior in self._priors])
         self.widths = np.array([prior.width for prior in self._priors])
         self._logs = np.log([point.throughput_per_s for point in points])
+        self._cpu_s = next((point.cpu_s for point in sorted(points, key=lambda one: one.load) if point.cpu_s), None)
         own = SIZES_ERROR if structure.sizes else MODEL_ERROR
         self.deviations = np.hypot([point.deviation for point in points], own)
 
@@ -180,18 +183,30 @@ class Fitter:
             [one.throughput_per_s(point.load, point.think_time_s) for one, point in zip(of_points, points, strict=True)]
         )
 
-    def fit(self, logs: Array | None = None, middles: Array | None = None, start: Array | None = None) -> Array:
+    def _cpu_miss(self, free: Array, moved: float = 0.0) -> list[float]:
+        """Return how far the CPU of an operation is from the one measured, in deviations; empty where none was.
+
+        By the utilization law at the lowest level, where nothing slows it down yet. moved: of the measurement.
+        """
+        if self._cpu_s is None:
+            return []
+        skeleton = self.skeleton(free)
+        return [math.log((skeleton.demand_s + skeleton.serial_s) / self._cpu_s) / CPU_ERROR - moved]
+
+    def fit(
+        self, logs: Array | None = None, middles: Array | None = None, start: Array | None = None, cpu: float = 0.0
+    ) -> Array:
         """Return the parameters that come closest to the measurements and the priors together.
 
         logs, middles: other measurements and priors than the real ones. start: near which the answer is; None: the
-        priors' middle.
+        priors' middle. cpu: how far the measured CPU is moved, in deviations.
         """
         target = self._logs if logs is None else logs
         centre = self.middles if middles is None else middles
 
         def residuals(free: Array) -> Array:
             wrong = (self.predicted(free, self._points) - target) / self.deviations
-            return np.concatenate((wrong, (free - centre) / self.widths))
+            return np.concatenate((wrong, self._cpu_miss(free, cpu), (free - centre) / self.widths))
 
         near = start is not None
         found = least_squares(
@@ -207,7 +222,8 @@ class Fitter:
         """Return the parameters of one redraw. best: those of the real measurements."""
         logs = self._logs + self.deviations * generator.standard_normal(len(self._logs))
         middles = self.middles + self.widths * generator.standard_normal(len(self.middles))
-        return self.fit(logs, middles, best)
+        cpu = float(generator.standard_normal()) if self._cpu_s is not None else 0.0
+        return self.fit(logs, middles, best, cpu)
 
     def bounded(self, free: Array, index: int) -> bool:
         """Return whether the measurements speak against moving a parameter by its prior's width, up and down.
@@ -223,7 +239,8 @@ class Fitter:
         return True
 
     def _misfit(self, free: Array) -> float:
-        return float(np.sum(((self.predicted(free, self._points) - self._logs) / self.deviations) ** 2))
+        wrong = (self.predicted(free, self._points) - self._logs) / self.deviations
+        return float(np.sum(wrong**2) + sum(miss**2 for miss in self._cpu_miss(free)))
 
     def values(self, free: Array) -> dict[str, float]:
         """Return the parameters by name, in SI units."""

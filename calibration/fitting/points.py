@@ -35,6 +35,11 @@ class Point:
     cores: float | None = None
     repeats: int = 1
 
+    @property
+    def cpu_s(self) -> float | None:
+        """CPU of an operation by the utilization law [s]; None where the CPU was not measured."""
+        return self.busy_cores / self.throughput_per_s if self.busy_cores else None
+
 
 def points_of(levels: Sequence[Level]) -> list[Point]:
     """Return the levels of one series in the order of their load, repeats of a level as one point.
