@@ -15,7 +15,7 @@ from calibration.fitting.scenario import scenario_of
 from calibration.fitting.simulated import SimulatedFit, fit_by_simulation, scaled
 from calibration.fitting.skeleton import Machine
 from calibration.levels import Level
-from calibration.profile import Host, Profile, Quantity, Unit, identity_of
+from calibration.profile import Host, Profile, Quantity, Unit, identity_of, profile_versions
 from calibration.scenario_samples import scenario_samples
 from models.measured import Seen
 from models.scenario import Scenario
@@ -89,6 +89,7 @@ def _profile(source: str, fit: Fit, simulated: SimulatedFit, scenario: Scenario,
     return Profile(
         name="fitted",
         date=date,
+        versions=profile_versions(),
         host=_host(source, machine),
         seen=Seen(
             concurrency=(min(loads), max(loads)),

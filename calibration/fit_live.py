@@ -10,7 +10,7 @@ profile = fit.profile()                            # for `sim run --profile`
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -18,14 +18,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.blueprint import Load
+from calibration.fitting.blueprint import Free, Load
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import Target, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
-from calibration.profile import Profile, Quantity
+from calibration.profile import Profile, Quantity, profile_versions
 from calibration.scenario_samples import scenario_samples
 from models.measured import Discrepancy, Seen
 from models.scenario import Scenario
@@ -160,8 +160,9 @@ class LiveFit:
         return base.updated(
             f"calibrate {self.measurement.kind}",
             self._quantities(date),
-            {},
+            self._samples(),
             date=date,
+            versions=profile_versions(),
             seen=Seen(
                 concurrency=(min(loads), max(loads)) if loads else None,
                 rate_per_s=(min(rates), max(rates)),
@@ -171,6 +172,15 @@ class LiveFit:
             scenario=scenario.model_dump(mode="json", exclude_none=True),
             scenario_samples=scenario_samples(scenario, drawn),
         )
+
+    def _samples(self) -> dict[str, list[float]]:
+        """Return the numbers of the likeliest structure in each redraw; its best ones where a redraw lacks them."""
+        best = {one.name: one.value(float(where)) for one, where in _placed(self.best, self.best.position)}
+        drawn = [
+            {one.name: one.value(float(where)) for one, where in _placed(fitted, position)}
+            for fitted, position in self.redraws
+        ]
+        return {f"fit.{name}": [row.get(name, value) for row in drawn] for name, value in best.items()}
 
     def _quantities(self, date: str) -> list[Quantity]:
         return [
@@ -187,6 +197,10 @@ class LiveFit:
             )
             for one, parameter in zip(self.best.blueprint.free, self.parameters(), strict=True)
         ]
+
+
+def _placed(fitted: Fitted, position: Array) -> Iterator[tuple[Free, float]]:
+    yield from zip(fitted.blueprint.free, position, strict=True)
 
 
 def fit_live(

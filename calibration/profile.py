@@ -20,6 +20,7 @@ from models.fields import Count, Name
 from models.measured import Discrepancy, Seen
 from models.scenario_text import explain, parse_toml, read_text, write_toml
 from models.table import Table
+from simulator.provenance import provenance
 
 DEFAULT_FILE: Final = "sim-profile.toml"
 """Where calibration writes, and where a run looks, unless told otherwise: the current directory."""
@@ -274,6 +275,13 @@ def require_same_host(profile: Profile, host: Host, source: str) -> None:
 def identity_of(*parts: str) -> str:
     """Return a short hash that tells machines apart without naming them."""
     return hashlib.sha256("\n".join(("capacity-simulator", *parts)).encode()).hexdigest()[:12]
+
+
+def profile_versions() -> dict[str, str]:
+    """Return the versions that a profile keeps: of this package, Python and the libraries."""
+    kept = provenance("", "", 0.0)
+    names = ("version", "python", "numpy", "scipy", "numba")
+    return {name: str(kept[name]) for name in names if kept.get(name)}
 
 
 def profile_schema() -> dict[str, Any]:

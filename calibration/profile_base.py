@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 from typing import Any, Final
 
+from calibration.host.estimates import MEASURED_BY
 from calibration.host.facts import read_host
 from calibration.host.service_fields import service_fields
 from calibration.profile import Profile, ProfileError, different_hosts
-from calibration.profile_text import age_text
-from models.errors import FieldProblem
+from calibration.profile_text import UNKNOWN, age_text
+from models.errors import FieldProblem, InvalidField
 from models.service import Service
+from models.units import NS_PER_S, TIME
 from simulator.scenario_base import Base, Calibration, drawn_table
 from simulator.scenario_source import scenario_table
 
 _NOT_WITH_SHARING: Final = ("context_switch", "idle_exit", "linux")
-_UNKNOWN: Final = "not known"
 
 
 def base_of(profile: Profile, path: Path, scenario: Path | None = None) -> Base:
@@ -75,14 +77,36 @@ def _plays(profile: Profile, name: str) -> bool:
 
 
 def _named(profile: Profile) -> dict[str, list[float]]:
-    """Return the draws by parameter; of fields, where the profile names no parameters and they are plain numbers."""
-    if profile.samples:
-        return profile.samples
+    """Return the draws of the fit's parameters; of the scenario's fields, where the profile names no parameters.
+
+    The host's own draws are not among them: a fitted scenario holds the host's numbers as they are.
+    """
+    of_fit = {one.name for one in profile.quantities if one.measured_by != MEASURED_BY}
+    named = {name: draws for name, draws in profile.samples.items() if name in of_fit}
+    if named:
+        return named
+    fields = {place: list(map(_number, values)) for place, values in profile.scenario_samples.items()}
     return {
-        place: [float(value) for value in values]
-        for place, values in profile.scenario_samples.items()
-        if all(isinstance(value, int | float) for value in values)
+        place: [value for value in values if value is not None]
+        for place, values in fields.items()
+        if None not in values
     }
+
+
+def _number(value: Any) -> float | None:
+    """Return a field's value as a number: times in seconds, the mean of a list; None for what is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return TIME.read_float(value) / NS_PER_S
+        except InvalidField:
+            return None
+    if isinstance(value, list) and value and all(isinstance(one, int | float) for one in value):
+        return math.fsum(value) / len(value)
+    return None
 
 
 def with_host(table: dict[str, Any], profile: Profile, draw: int | None = None) -> dict[str, Any]:
@@ -130,7 +154,7 @@ def calibration_of(profile: Profile, path: Path, *, workload: bool) -> Calibrati
 def source_text(profile: Profile, path: Path) -> str:
     """Say which profile, how old, and on which machine it was measured."""
     where = ", on another machine than this one" if _elsewhere(profile) else ""
-    if profile.host.processor == _UNKNOWN:
+    if profile.host.processor == UNKNOWN:
         where = ", on a machine that its table describes"
     return f"profile {path.name}, {age_text(profile.date)}{where}"
 

@@ -150,9 +150,26 @@ def test_speeds_between_measured_counts_lie_on_a_line() -> None:
 
 def test_a_profile_is_shown_with_age_use_and_what_is_weak() -> None:
     text = profile_text(a_profile(), now=datetime(2026, 11, 25, 13, tzinfo=UTC))
-    assert text.startswith("machine, 2 days old")
+    assert text.startswith("machine, 2026-11-23T12:00:00+00:00, 2 days old")
+    assert "no fitted scenario; 2 draws of the host's numbers" in text
     assert "-> wakeup" in text
     assert "weakly identified" in text
+
+
+def test_a_full_profile_says_how_by_what_when_and_from_how_much() -> None:
+    text = profile_text(a_profile(versions={"python": "3.12"}), full=True)
+    assert "versions: python 3.12" in text
+    assert "measured so; measured by calibrate host, 2026-11-23T12:00:00+00:00, 2 repeats, 2 draws" in text
+
+
+def test_a_fitted_profile_says_what_it_gives_to_a_run() -> None:
+    scenario = {"name": "calls", "workloads": [], "services": {}, "operations": []}
+    samples = {"services.web.wakeup": ["1us", "2us"]}
+    seen = {"concurrency": (1, 20), "rate_per_s": (90.0, 400.0), "cores": (2, 2)}
+    text = profile_text(a_profile(scenario=scenario, scenario_samples=samples, seen=seen))
+    assert "measured for: concurrency 1 to 20, rate 90 to 400/s, cores 2" in text
+    assert 'fitted scenario "calls", 2 draws of 1 of its fields' in text
+    assert "rates 3.0%, times 5.0%, and 5.0% for each doubling" in text
 
 
 def test_a_comparison_begins_with_the_hosts_and_judges_by_the_intervals() -> None:

@@ -16,9 +16,8 @@ from calibration.host.facts import read_host
 from calibration.host.placement import Machine, balance_interval_s, fit_placement, identified
 from calibration.host.runner import Outcome, Session
 from calibration.interference import drift
-from calibration.profile import Host, LeftOut, Profile, Quantity
+from calibration.profile import Host, LeftOut, Profile, Quantity, profile_versions
 from models.measured import Seen
-from simulator.provenance import provenance
 
 FIT_S: Final = 8.0
 QUICK_FIT_S: Final = 2.5
@@ -68,7 +67,7 @@ def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host:
         name=f"{host.processor} x{host.usable}"[:100] if _is_name(host.processor) else f"host {host.identity}",
         date=date,
         host=host,
-        versions=_versions(),
+        versions=profile_versions(),
         seen=Seen(cores=(1, host.usable)),
         warnings=warnings,
         left_out=left_out,
@@ -171,12 +170,6 @@ def _host_warnings(host: Host) -> list[str]:
     if host.autogroup:
         warnings.append("autogroup is on: processes of different login sessions share cores by session, not by process")
     return warnings
-
-
-def _versions() -> dict[str, str]:
-    kept = provenance("", "", 0.0)
-    names = ("version", "python", "numpy", "scipy", "numba")
-    return {name: str(kept[name]) for name in names if kept.get(name)}
 
 
 def _short(text: str) -> str:

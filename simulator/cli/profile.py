@@ -10,7 +10,7 @@ import typer
 
 from calibration.host.facts import read_host
 from calibration.profile import DEFAULT_FILE, Profile, different_hosts, profile_schema
-from calibration.profile_text import comparison_text, profile_text
+from calibration.profile_text import UNKNOWN, comparison_text, profile_text
 
 app = typer.Typer(no_args_is_help=True, help="Show a profile, compare two, or print the format.")
 
@@ -29,7 +29,7 @@ def show(
         typer.echo(profile.to_json(), nl=False)
         return
     differences = different_hosts(profile.host, read_host())
-    if differences:
+    if differences and profile.host.system != UNKNOWN:
         typer.echo(f"not of this machine: {'; '.join(differences)}", err=True)
     typer.echo(profile_text(profile, full=full), nl=False)
 
