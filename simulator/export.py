@@ -32,6 +32,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
+NOT_IN_THE_SUMMARY: Final = (
+    "scenario",
+    "provenance",
+    "schema_version",
+    "causes",
+    "bottleneck",
+    "trust",
+    "uncertainty",
+)
 CAUSE_GROUPS: Final = ("all", "median", "explained")
 CSV_TABLES: Final = ("summary", "stations", "workloads", "causes")
 """The tables of `--export-csv PREFIX`, each in a file `PREFIX-TABLE.csv`."""
@@ -64,7 +73,7 @@ def summary_rows(data: Mapping[str, Any]) -> list[list[Any]]:
     """Return (metric, value, half-width) of every number of the whole system, names joined by dots."""
     rows: list[list[Any]] = []
     for name, value in data.items():
-        if name not in ("scenario", "provenance", "schema_version", "causes", "bottleneck"):
+        if name not in NOT_IN_THE_SUMMARY:
             _add_rows(rows, name, value)
     return rows
 
@@ -73,6 +82,8 @@ def _add_rows(rows: list[list[Any]], name: str, value: Any) -> None:
     if isinstance(value, Mapping):
         if "half_width" in value:
             rows.append([name, value.get("value"), value["half_width"]])
+            for end, bound in zip(("low", "high"), value.get("prediction") or (), strict=False):
+                rows.append([f"{name}.prediction_{end}", bound, None])
             return
         for key, entry in value.items():
             _add_rows(rows, f"{name}.{key}", entry)

@@ -10,14 +10,16 @@ import jinja2
 
 from models.scenario_text import write_toml
 from simulator.plot import plot_bytes
-from simulator.quantity_text import TIME, estimate_text
+from simulator.quantity_text import TIME
 from simulator.summary import (
     SYSTEM_ROWS,
     bottleneck_text,
     cause_table,
     estimate_at,
+    full_text,
     headline,
     response_time_label,
+    share_text,
     station_table,
     threshold_text,
     workload_table,
@@ -55,6 +57,9 @@ def _section(label: str, data: Data) -> dict[str, Any]:
         "ok": found.state == OK,
         "verdict": found.text,
         "bottleneck": bottleneck_text(data),
+        "trust": (data.get("trust") or {}).get("line", ""),
+        "far": bool((data.get("trust") or {}).get("marked")),
+        "uncertainty": _uncertainty(data),
         "picture": _inline_svg(data),
         "tables": list(_tables(data)),
         "thresholds": [_threshold(threshold) for threshold in data.get("thresholds") or ()],
@@ -83,12 +88,24 @@ def _figures(results: Sequence[Data]) -> Iterable[list[str]]:
     for path, label, family in (*SYSTEM_ROWS[:3], *times, *SYSTEM_ROWS[3:]):
         estimates = [estimate_at(data, path) for data in results]
         if any(estimate is not None for estimate in estimates):
-            yield [label, *(estimate_text(estimate, family) for estimate in estimates)]
+            yield [label, *(full_text(estimate, family) for estimate in estimates)]
 
 
 def _comparison(results: Sequence[Data]) -> list[list[str]]:
     bottlenecks = [str((data.get("bottleneck") or {}).get("name") or "-") for data in results]
     return [*_figures(results), ["bottleneck", *bottlenecks]]
+
+
+def _uncertainty(data: Data) -> dict[str, Any] | None:
+    """Return what the prediction intervals are, and where the uncertainty comes from."""
+    found = data.get("uncertainty")
+    if not found:
+        return None
+    return {
+        "about": f"{found['level']:.0%} prediction intervals over {found['draws']} draws: {found['method']}",
+        "shares": [share_text(name, rows) for name, rows in found["shares"].items()],
+        "unidentified": ", ".join(found["unidentified"]),
+    }
 
 
 def _threshold(threshold: Data) -> dict[str, str]:

@@ -192,7 +192,7 @@ def _estimates(data: Data, ink: Ink) -> Iterator[str]:
     yield from _rows(data, SYSTEM_ROWS[:3], ink)
     yield "  response time"
     for key, estimate in (data.get("response_time_s") or {}).items():
-        yield _row(f"  {response_time_label(key)}", _full_text(estimate, TIME), ink)
+        yield _row(f"  {response_time_label(key)}", full_text(estimate, TIME), ink)
     yield from _rows(data, SYSTEM_ROWS[3:], ink)
     counts = data.get("operations") or {}
     shown = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count]
@@ -204,10 +204,10 @@ def _rows(data: Data, rows: Iterable[tuple[str, str, str]], ink: Ink) -> Iterato
     for path, label, family in rows:
         estimate = estimate_at(data, path)
         if estimate is not None and (value_of(estimate) or path not in LEFT_OUT_AT_ZERO):
-            yield _row(label, _full_text(estimate, family), ink)
+            yield _row(label, full_text(estimate, family), ink)
 
 
-def _full_text(estimate: Any, family: str) -> str:
+def full_text(estimate: Any, family: str) -> str:
     """Print an estimate; of a prediction its interval first, then what the simulation alone leaves open."""
     simulated = simulation_text(estimate, family)
     return estimate_text(estimate, family) + (f"; {simulated}" if simulated else "")

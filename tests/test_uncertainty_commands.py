@@ -85,6 +85,16 @@ def test_a_plain_run_plays_the_profile_that_is_there(here: Path, capsys: pytest.
     assert "uncertainty of throughput: " in printed
 
 
+def test_a_report_and_tables_carry_the_prediction(here: Path) -> None:
+    assert main(["run", *SHORT, "--export-json", "r.json", "--export-csv", "r"]) == 0
+    rows = dict(line.split(",", 1) for line in Path("r-summary.csv").read_text().splitlines())
+    assert float(rows["throughput_per_s.prediction_low"].strip(",")) < float(rows["throughput_per_s"].split(",")[0])
+    assert main(["report", "r.json", "--output", "r.html"]) == 0
+    page = Path("r.html").read_text()
+    assert "Trust zone: within what was measured" in page
+    assert "uncertainty of throughput: " in page
+
+
 def test_no_profile_means_the_built_in_scenario(here: Path) -> None:
     data = answer("run", "--no-profile", "--procs", "1")
     assert data["scenario"]["name"] != "calls"
