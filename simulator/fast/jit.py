@@ -1,8 +1,10 @@
 """Compilation of the kernel: decorators for its functions and accessors of its tables.
 
-The kernel's only argument is ``sim``: a record of scalars that also holds the address of every table (see
+The kernel's only argument is ``sim``: a row of scalars that also holds the address of every table (see
 `simulator.fast.layout`). ``task_at(sim, t)`` is row ``t`` of the table of tasks, a plain pointer when compiled: reading
-``task.work`` is one load, nothing is counted or allocated, and a function call passes two registers.
+``task.work`` is one load, nothing is counted or allocated, and a function call passes two registers. The compiler is
+told that two fields never share memory (type-based alias analysis), so that what was read once stays in a register
+while other fields are written.
 
 Without Numba, or under ``NUMBA_DISABLE_JIT=1``, the same source runs as Python on rows that read and write the same
 arrays.
@@ -28,7 +30,9 @@ if HAVE_NUMBA:
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils as _cgutils
-    from numba.extending import intrinsic
+    from numba.core.imputils import lower_getattr_generic, lower_setattr_generic
+    from numba.core.typing.templates import AttributeTemplate, infer_getattr
+    from numba.extending import intrinsic, models, register_model
     from numba.np import arrayobj as _arrayobj
 
     numba: Any = _numba  # its private parts have no types
@@ -67,27 +71,87 @@ if HAVE_NUMBA:
         made: Function = numba.njit(**OPTIONS)(function)
         return made
 
+    class RowType(types.Type):  # type: ignore[misc]
+        """A pointer to a row of a table."""
+
+        def __init__(self, table: str, dtype: np.dtype[Any]) -> None:
+            assert dtype.fields is not None
+            self.fields = {name: (numba.from_dtype(given[0]), int(given[1])) for name, given in dtype.fields.items()}
+            self.table = table
+            super().__init__(name=f"Row({table})")
+
+    @register_model(RowType)
+    class _RowModel(models.OpaqueModel):  # type: ignore[misc]
+        """An address."""
+
+    @infer_getattr
+    class _RowFields(AttributeTemplate):  # type: ignore[misc]
+        """The types of a row's fields."""
+
+        key = RowType
+
+        def generic_resolve(self, row: Any, name: str) -> Any:
+            """Return the type of a field, None if there is no such field."""
+            return row.fields.get(name, (None,))[0]
+
+    def _field(context: Any, builder: Any, row: Any, pointer: Any, name: str) -> tuple[Any, Any]:
+        """Return the address of a field, and what tells its memory from every other field's."""
+        kind, offset = row.fields[name]
+        address = builder.gep(pointer, [ir.Constant(ir.IntType(64), offset)])
+        module, zero = builder.module, ir.Constant(ir.IntType(64), 0)
+        root = module.add_metadata(["kernel"])
+        node = module.add_metadata([f"{row.table}.{name}", root, zero])
+        return builder.bitcast(address, context.get_data_type(kind).as_pointer()), module.add_metadata(
+            [node, node, zero]
+        )
+
+    @lower_getattr_generic(RowType)
+    def _read_field(context: Any, builder: Any, row: Any, pointer: Any, name: str) -> Any:
+        address, tag = _field(context, builder, row, pointer, name)
+        value = builder.load(address)
+        value.set_metadata("tbaa", tag)
+        return value
+
+    @lower_setattr_generic(RowType)
+    def _write_field(context: Any, builder: Any, signature: Any, arguments: Any, name: str) -> None:
+        row, given = signature.args
+        address, tag = _field(context, builder, row, arguments[0], name)
+        value = context.cast(builder, arguments[1], given, row.fields[name][0])
+        builder.store(value, address).set_metadata("tbaa", tag)
+
     def _address(builder: Any, sim: Any, offset: int) -> Any:
         """Emit the load of a table's address, which does not change while the kernel runs."""
         pointer = ir.IntType(8).as_pointer()
-        field = builder.gep(builder.bitcast(sim, pointer), [ir.Constant(ir.IntType(64), offset)])
+        field = builder.gep(sim, [ir.Constant(ir.IntType(64), offset)])
         base = builder.load(builder.bitcast(field, pointer.as_pointer()))
         base.set_metadata("invariant.load", builder.module.add_metadata([]))
         return base
 
+    def state_accessor(dtype: np.dtype[Any]) -> Any:
+        """Return a function of the one-row array that the kernel is called with to its row."""
+        row = RowType("state", dtype)
+
+        @intrinsic
+        def state_of(_context: Any, state: Any) -> Any:
+            def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+                array = arrayobj.make_array(signature.args[0])(context, builder, arguments[0])
+                return builder.bitcast(array.data, ir.IntType(8).as_pointer())
+
+            return row(state), code
+
+        return state_of
+
     def row_accessor(offset: int, table: str, dtype: np.dtype[Any]) -> Any:
         """Return a function of (sim, index) to the row of a table whose address lies at ``offset`` bytes of ``sim``."""
-        record = numba.from_dtype(dtype)
+        row = RowType(table, dtype)
 
         @intrinsic
         def row_at(_context: Any, sim: Any, index: Any) -> Any:
-            def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-                base = _address(builder, arguments[0], offset)
+            def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
                 size = ir.Constant(ir.IntType(64), dtype.itemsize)
-                row = builder.gep(base, [builder.mul(arguments[1], size)])
-                return builder.bitcast(row, context.get_value_type(record))
+                return builder.gep(_address(builder, arguments[0], offset), [builder.mul(arguments[1], size)])
 
-            return record(sim, types.int64), code
+            return row(sim, types.int64), code
 
         return row_at
 
@@ -126,6 +190,14 @@ else:
 
     inlined = kernel
     entry = kernel
+
+    def state_accessor(dtype: np.dtype[Any]) -> Any:
+        """Return a function of what the kernel is called with to its row."""
+
+        def state_of(state: Any) -> Any:
+            return state[0]
+
+        return state_of
 
     def row_accessor(offset: int, table: str, dtype: np.dtype[Any]) -> Any:
         """Return a function of (sim, index) to the row of a table."""

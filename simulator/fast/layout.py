@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from simulator import compile as compiled
-from simulator.fast.jit import array_accessor, row_accessor
+from simulator.fast.jit import array_accessor, row_accessor, state_accessor
 from simulator.program import PROGRAM
 
 NEVER: Final = (1 << 63) - 1
@@ -183,6 +183,7 @@ def _array(table: str, dtype: Any, columns: int = 0) -> Any:
     return array_accessor(_offset(table), _offset(f"{table}_length"), table, np.dtype(dtype), columns)
 
 
+state_of = state_accessor(STATE)
 step_at = _rows("steps")
 branch_row_at = _rows("branch_rows")
 distribution_at = _rows("distributions")

@@ -50,6 +50,7 @@ from simulator.fast.layout import (
     pending_at,
     release_at,
     start_at,
+    state_of,
     strand_at,
     task_at,
     timer_at,
@@ -214,7 +215,7 @@ def run(state: Any) -> int:
 
     With ``reading`` set it only brings all integrals up to now.
     """
-    sim = state[0]
+    sim = state_of(state)
     if sim.reading:
         bring_up_to_date(sim)
         return REACHED
