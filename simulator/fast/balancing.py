@@ -11,7 +11,7 @@ from models.records import HOP_AND_DISPATCH
 from simulator import compile as compiled
 from simulator.fast.draw import decide
 from simulator.fast.heap import schedule
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
     AT_DISPATCHER,
     DISPATCHED,
@@ -33,9 +33,9 @@ def _begin_dispatch(sim: Any, s: int, a: int) -> None:
     """Dispatch a strand."""
     service = service_at(sim, s)
     service.current = a
-    service.version += 1
+    service.due_ns = sim.now + service.dispatch_ns
     change(sim, service.station, 1, -1)
-    schedule(sim, sim.now + service.dispatch_ns, DISPATCH, s, 0, service.version)
+    schedule(sim, service.due_ns, DISPATCH, s, 0)
 
 
 @kernel
@@ -58,7 +58,7 @@ def _leave_dispatch(sim: Any, s: int) -> None:
     change(sim, service.station, -1, 0)
     depart(sim, service.station, strand_at(sim, service.current).arrived_ns)
     service.current = -1
-    service.version += 1
+    service.due_ns = -1
 
 
 @kernel
@@ -72,10 +72,10 @@ def _next_dispatch(sim: Any, s: int) -> None:
 
 
 @kernel
-def end_dispatch(sim: Any, s: int, version: int) -> None:
+def end_dispatch(sim: Any, s: int) -> None:
     """Let the dispatched strand go and begin with the next."""
     service = service_at(sim, s)
-    if service.version != version:
+    if service.due_ns != sim.now:
         return
     a = service.current
     _leave_dispatch(sim, s)
@@ -179,7 +179,7 @@ def _smooth_weighted(sim: Any, s: int) -> int:
     return best
 
 
-@kernel
+@rare
 def _choose_by_policy(sim: Any, s: int, source_id: int) -> int:
     service = service_at(sim, s)
     source = source_at(sim, source_id)

@@ -186,7 +186,7 @@ def _compile(dispatcher: Any) -> None:
     from simulator.fast.layout import STATE
     from simulator.fast.link_once import whole_program
 
-    with whole_program(jit.PARTS, jit.ENTRIES):
+    with whole_program(jit.PARTS, jit.RARE, jit.ENTRIES):
         state_type = numba.typeof(np.zeros(1, dtype=STATE))  # type: ignore[no-untyped-call]
         dispatcher.compile((state_type,))
 

@@ -22,7 +22,7 @@ from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, CAUSES, C
 from simulator.compile import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import bit_length, inlined, kernel, rare
 from simulator.fast.layout import (
     arrival_at,
     cause_sum_at,
@@ -45,12 +45,12 @@ from simulator.fast.slots import free_operation, take_operation, take_strand
 from simulator.fast.strands import push_wake
 from simulator.fast.walk import reset_strand
 from simulator.fast.withdrawal import take_out
-from simulator.histogram import BINS, bin_of
+from simulator.histogram import BINS, SUB_BITS
 
 # --- operations and attempts -----------------------------------------------------------------------------------------
 
 
-@kernel
+@rare
 def _draw_kind(sim: Any, w: int, key: int) -> int:
     """Draw which operation it is."""
     workload = workload_at(sim, w)
@@ -88,7 +88,7 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
     return begin_attempt(sim, o)
 
 
-@kernel
+@rare
 def _begin_record(sim: Any, o: int) -> None:
     """Write down the start of an operation."""
     operation = operation_at(sim, o)
@@ -129,11 +129,11 @@ def begin_attempt(sim: Any, o: int) -> int:
     if workload.timeout >= 0:
         position = coordinate(operation.attempts, STAGE_TIMEOUT, 0)
         wait_ns = max(1, draw(sim, workload.timeout, operation.key, position))
-        schedule(sim, sim.now + wait_ns, TIMEOUT, strand.serial, a, 0)
+        schedule(sim, sim.now + wait_ns, TIMEOUT, strand.serial, a)
     return a
 
 
-@kernel
+@rare
 def time_out(sim: Any, serial: int, a: int) -> None:
     """Abandon an attempt whose time is up."""
     strand = strand_at(sim, a)
@@ -149,7 +149,7 @@ def time_out(sim: Any, serial: int, a: int) -> None:
     push_wake(sim, 2 * o + 1)
 
 
-@kernel
+@rare
 def _retry_or_end(sim: Any, o: int) -> int:
     """Go on after an attempt that did not complete; as `settle`."""
     operation = operation_at(sim, o)
@@ -172,7 +172,7 @@ def _retry_or_end(sim: Any, o: int) -> int:
         return begin_attempt(sim, o)
     if sim.tracking:
         operation_cause_at(sim, o * CAUSES + BACKING_OFF).value += wait_ns
-    schedule(sim, sim.now + wait_ns, BACKOFF, operation.serial, o, 0)
+    schedule(sim, sim.now + wait_ns, BACKOFF, operation.serial, o)
     return -2
 
 
@@ -192,6 +192,13 @@ def settle(sim: Any, o: int) -> int:
 
 
 @inlined
+def _bin_of(value_ns: int) -> int:
+    """Return the same as `simulator.histogram.bin_of`."""
+    shift = bit_length(value_ns >> (SUB_BITS + 1))
+    return min((shift << SUB_BITS) + (value_ns >> shift), BINS - 1)
+
+
+@inlined
 def _end_operation(sim: Any, o: int) -> None:
     """Count and measure an operation that has its final outcome."""
     operation = operation_at(sim, o)
@@ -201,7 +208,7 @@ def _end_operation(sim: Any, o: int) -> None:
         workload.completed += 1
         if sim.now >= sim.warmup_ns:
             response_ns = sim.now - operation.start_ns
-            position = bin_of(response_ns)
+            position = _bin_of(response_ns)
             histogram_at(sim, w * BINS + position).value += 1
             workload.response_sum_ns += response_ns
             workload.response_max_ns = max(workload.response_max_ns, response_ns)
@@ -221,7 +228,7 @@ def _sum_causes(sim: Any, o: int, position: int) -> None:
         cause_sum_at(sim, position * CAUSES + cause).value += operation_cause_at(sim, o * CAUSES + cause).value
 
 
-@kernel
+@rare
 def _end_record(sim: Any, o: int) -> None:
     """Write down the end of an operation."""
     operation = operation_at(sim, o)
@@ -260,7 +267,7 @@ def _think(sim: Any, source_id: int) -> int:
         wait_ns = scaled_ns(wait_ns, uniform(key, coordinate(0, STAGE_FIRST_THINK, 0)))
     if wait_ns or source.fresh:
         source.fresh = 0
-        schedule(sim, sim.now + wait_ns, THINK, source_id, 0, 0)
+        schedule(sim, sim.now + wait_ns, THINK, source_id, 0)
         return -1
     return begin_operation(sim, source_id, -1)
 
@@ -282,7 +289,7 @@ def _active_users(base_users: int, factor: int) -> int:
     return (base_users * factor + (1 << (SPEED_BITS - 1))) >> SPEED_BITS
 
 
-@kernel
+@rare
 def enter_phase(sim: Any, w: int, phase: int) -> None:
     """Change the number of active users; those parked go on with a think time, in the order of their numbers."""
     workload = workload_at(sim, w)
@@ -291,7 +298,7 @@ def enter_phase(sim: Any, w: int, phase: int) -> None:
         source = source_at(sim, user)
         if source.parked == 1:
             source.parked = 2
-            schedule(sim, sim.now, THINK, user, 0, 0)
+            schedule(sim, sim.now, THINK, user, 0)
 
 
 # --- open and traced arrivals ----------------------------------------------------------------------------------------
@@ -308,25 +315,29 @@ def _schedule_arrival(sim: Any, source_id: int, number: int) -> None:
     if workload.phases:
         time_ns = arrival_after(phases_of(sim), workload.first_phase, workload.phases, sim.now, gap_ns)
     if time_ns >= 0:
-        schedule(sim, time_ns, ARRIVAL, source_id - sim.user_count, number, -1)
+        schedule(sim, time_ns, ARRIVAL, source_id - sim.user_count, 0)
 
 
-@kernel
+@rare
 def _schedule_traced(sim: Any, source_id: int, number: int) -> None:
     """Schedule a traced arrival."""
     workload = workload_at(sim, source_at(sim, source_id).workload)
     if number < workload.arrivals:
         arrival = arrival_at(sim, workload.first_arrival + number)
-        schedule(sim, arrival.first, ARRIVAL, source_id - sim.user_count, number, arrival.second)
+        schedule(sim, arrival.first, ARRIVAL, source_id - sim.user_count, 0)
 
 
 @kernel
-def arrive_at_source(sim: Any, identifier: int, number: int, kind: int) -> int:
+def arrive_at_source(sim: Any, identifier: int) -> int:
     """Schedule the arrival after this one and start its operation; returns the strand of its first attempt."""
     source_id = sim.user_count + identifier
-    if workload_at(sim, source_at(sim, source_id).workload).kind == OPEN:
+    number = source_at(sim, source_id).operations  # each arrival starts one
+    workload = workload_at(sim, source_at(sim, source_id).workload)
+    kind = -1
+    if workload.kind == OPEN:
         _schedule_arrival(sim, source_id, number + 1)
     else:
+        kind = arrival_at(sim, workload.first_arrival + number).second
         _schedule_traced(sim, source_id, number + 1)
     return begin_operation(sim, source_id, kind)
 
@@ -341,7 +352,7 @@ def _make_key(sim: Any, source_id: int) -> None:
     source.key = source_key(sim.run_key, source.workload, source.process, source.slot)
 
 
-@kernel
+@rare
 def start_workload(sim: Any, w: int) -> None:
     """Schedule the phases and the first event of each source of a workload."""
     workload = workload_at(sim, w)
@@ -352,7 +363,7 @@ def start_workload(sim: Any, w: int) -> None:
             factor = phase_value_at(sim, 2 * workload.first_phase + 1).value
             workload.active = _active_users(workload.base_users, factor)
         for phase in range(workload.first_phase + 1, workload.first_phase + workload.phases):
-            schedule(sim, phase_value_at(sim, 2 * phase).value, PHASE, w, phase, 0)
+            schedule(sim, phase_value_at(sim, 2 * phase).value, PHASE, w, phase)
         for user in range(workload.first_user, workload.first_user + workload.users):
             _make_key(sim, user)
             next_of_user(sim, user)

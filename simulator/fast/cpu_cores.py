@@ -8,7 +8,7 @@ from models.arithmetic import SPEED_BITS, SPEED_ONE
 from simulator.compile import ROUND_ROBIN
 from simulator.fast.cpu_tasks import HELD, track_execution
 from simulator.fast.heap import set_timer, stop_timer
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
     core_at,
     core_group_at,
@@ -79,7 +79,7 @@ def _execute(sim: Any, c: int, leading_ns: int, running_ns: int) -> None:
                 core_group_at(sim, c * sim.instance_count + task.group).budget_ns -= running_ns
 
 
-@kernel
+@rare
 def shares_with_throttled(sim: Any, c: int) -> bool:
     """As `shares`, where some of the waiting tasks may not run."""
     t = queue_at(sim, core_at(sim, c).queue).head
@@ -101,7 +101,7 @@ def shares(sim: Any, c: int) -> bool:
     return queue_at(sim, core.queue).count > 0
 
 
-@kernel
+@rare
 def draw_on_quota(sim: Any, g: int) -> int:
     """Bring an instance's ideal budget up to now; returns how many cores draw on it."""
     drawing = 0
@@ -114,7 +114,7 @@ def draw_on_quota(sim: Any, g: int) -> int:
     return drawing
 
 
-@kernel
+@rare
 def _wait_within_quota(sim: Any, c: int, wait_ns: int) -> int:
     """Return a wait cut to what is left of the running task's quota."""
     g = task_at(sim, core_at(sim, c).task).group
@@ -166,7 +166,7 @@ def set_speed(sim: Any, c: int) -> bool:
     return changed
 
 
-@kernel
+@rare
 def _change_speeds(sim: Any, cause: int, change: int) -> None:
     """Change the number of busy cores where their speeds depend on it."""
     host = host_at(sim, core_at(sim, cause).host)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.fast.cpu_cores import is_throttled
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, rare
 from simulator.fast.layout import core_at, host_at, queue_at, task_at
 from simulator.fast.lists import remove_task
 
@@ -24,7 +24,7 @@ def fifo_pick(sim: Any, c: int) -> int:
     return t
 
 
-@kernel
+@rare
 def fifo_blocked(sim: Any, h: int, g: int) -> bool:
     """Return whether no core may run an instance's tasks."""
     host = host_at(sim, h)

@@ -10,7 +10,7 @@ from simulator.fast.cpu_fifo import fifo_blocked
 from simulator.fast.cpu_linux import update_task
 from simulator.fast.cpu_tasks import WAITING, waits
 from simulator.fast.heap import stop_timer
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import core_at, core_group_at, free_core_at, host_at, instance_at, queue_at, task_at
 from simulator.fast.lists import push_task, push_task_first
 from simulator.fast.totals import change
@@ -59,7 +59,7 @@ def give_up(sim: Any, c: int, throttled: bool) -> None:
         push_task_first(sim, run_queue(sim, c), t)
 
 
-@kernel
+@rare
 def tell_waiting(sim: Any, c: int, g: int) -> None:
     """Account the waits of an instance's tasks on a core's queue anew, as its throttling has changed."""
     if sim.tracking == 0:
@@ -73,7 +73,7 @@ def tell_waiting(sim: Any, c: int, g: int) -> None:
         t = task.next
 
 
-@kernel
+@rare
 def _throttle_core(sim: Any, c: int, g: int) -> None:
     """Stop an instance on a core."""
     account(sim, c)
@@ -82,7 +82,7 @@ def _throttle_core(sim: Any, c: int, g: int) -> None:
     tell_waiting(sim, c, g)
 
 
-@kernel
+@rare
 def throttle(sim: Any, c: int, g: int) -> None:
     """Stop an instance on one core until its next period.
 
@@ -96,7 +96,7 @@ def throttle(sim: Any, c: int, g: int) -> None:
                 _throttle_core(sim, other, g)
 
 
-@kernel
+@rare
 def _throttle_everywhere(sim: Any, noticed: int, g: int) -> None:
     """Stop an instance whose ideal budget is used up; all cores but the one that noticed shall take other tasks."""
     host = host_at(sim, instance_at(sim, g).host)
@@ -119,7 +119,7 @@ def _throttle_everywhere(sim: Any, noticed: int, g: int) -> None:
         last -= 1
 
 
-@kernel
+@rare
 def _draw_budget(sim: Any, c: int) -> bool:
     """As `has_budget`, on a host where some instance has a quota."""
     g = task_at(sim, core_at(sim, c).task).group
@@ -157,7 +157,7 @@ def has_budget(sim: Any, c: int) -> bool:
     return _draw_budget(sim, c)
 
 
-@kernel
+@rare
 def return_budgets(sim: Any, c: int) -> None:
     """Give what a core took of the quotas and did not use back."""
     g = host_at(sim, core_at(sim, c).host).first_member

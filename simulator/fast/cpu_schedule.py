@@ -12,7 +12,7 @@ from simulator.fast.cpu_linux import choose, drop_delayed, linux_pick
 from simulator.fast.cpu_quota import give_up, has_budget, return_budgets
 from simulator.fast.cpu_round_robin import round_robin_pick
 from simulator.fast.cpu_tasks import RUNNING, burst_enters
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import core_at, free_core_at, host_at, instance_at, task_at
 from simulator.fast.totals import change
 
@@ -40,7 +40,7 @@ def _go_idle(sim: Any, c: int) -> None:
         change_busy(sim, c, -1)
 
 
-@kernel
+@rare
 def _rearm_group(sim: Any, cause: int, g: int) -> None:
     """Bring forward the end of an ideal budget that one more core now draws on."""
     host = host_at(sim, instance_at(sim, g).host)
@@ -127,7 +127,7 @@ def lose_slice(sim: Any, c: int) -> None:
     take_next(sim, c, 0)
 
 
-@kernel
+@rare
 def end_slice(sim: Any, c: int) -> None:
     """Send the running task to the tail; a core that is idle, as the others' quota is used up there, takes the task."""
     h = core_at(sim, c).host

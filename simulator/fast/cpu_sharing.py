@@ -22,7 +22,7 @@ from simulator.fast.cpu_tasks import (
     waits,
 )
 from simulator.fast.heap import set_timer, stop_timer
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, rare
 from simulator.fast.layout import core_at, host_at, instance_at, speed_at, task_at
 from simulator.fast.strands import add_cause
 from simulator.fast.totals import change, depart
@@ -55,7 +55,7 @@ def _drawn_q20(host: Any, group: Any) -> int:
     return share * group.active_tasks
 
 
-@kernel
+@rare
 def sharing_account(sim: Any, h: int) -> None:
     """Bring the tasks' work, the cores' times and the budgets up to now."""
     host = host_at(sim, h)
@@ -115,7 +115,7 @@ def sharing_change(sim: Any, h: int) -> None:
     ask_for_release(sim, host_at(sim, h).first_core)
 
 
-@kernel
+@rare
 def sharing_insert(sim: Any, h: int, t: int) -> None:
     """Put a task that asks into the list, by its serial."""
     task = task_at(sim, t)
@@ -137,7 +137,7 @@ def sharing_insert(sim: Any, h: int, t: int) -> None:
         host.sharing_tail = t
 
 
-@kernel
+@rare
 def sharing_leave(sim: Any, h: int, t: int) -> None:
     """Take a task out and hold it until the cascade has drained."""
     sharing_change(sim, h)
@@ -160,7 +160,7 @@ def sharing_leave(sim: Any, h: int, t: int) -> None:
         host.held_head = t
 
 
-@kernel
+@rare
 def _wait_within_quotas(sim: Any, h: int, wait_ns: int) -> int:
     """Return a wait cut to the time at which the first budget is used up."""
     host = host_at(sim, h)
@@ -174,7 +174,7 @@ def _wait_within_quotas(sim: Any, h: int, wait_ns: int) -> int:
     return wait_ns
 
 
-@kernel
+@rare
 def sharing_arm(sim: Any, h: int) -> None:
     """Set the timer of the first completion or of the end of a budget."""
     host = host_at(sim, h)
@@ -219,7 +219,7 @@ def _count_active(sim: Any, h: int) -> int:
     return count
 
 
-@kernel
+@rare
 def sharing_share(sim: Any, h: int) -> None:
     """Divide the cores' speed and set the timer; the remainder goes to the lowest serials."""
     host = host_at(sim, h)
@@ -250,7 +250,7 @@ def sharing_share(sim: Any, h: int) -> None:
     sharing_arm(sim, h)
 
 
-@kernel
+@rare
 def sharing_release(sim: Any, h: int) -> None:
     """End of the cascade: held tasks sleep, the others share the cores."""
     host = host_at(sim, h)
@@ -267,7 +267,7 @@ def sharing_release(sim: Any, h: int) -> None:
     sharing_share(sim, h)
 
 
-@kernel
+@rare
 def sharing_expire(sim: Any, h: int) -> int:
     """Return the first task without work, taken out; else throttle an instance whose budget is used up: -1."""
     sharing_account(sim, h)
@@ -295,7 +295,7 @@ def sharing_expire(sim: Any, h: int) -> int:
     return -1
 
 
-@kernel
+@rare
 def sharing_tell(sim: Any, h: int, g: int, throttled: bool) -> None:
     """Account the waits of an instance's tasks anew, as its throttling has changed."""
     t = host_at(sim, h).sharing_head
@@ -306,7 +306,7 @@ def sharing_tell(sim: Any, h: int, g: int, throttled: bool) -> None:
         t = task.next
 
 
-@kernel
+@rare
 def sharing_stop_counting(sim: Any, h: int) -> None:
     """Account the active tasks' time as paused from now on (a pause begins or ends)."""
     t = host_at(sim, h).sharing_head

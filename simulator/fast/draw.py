@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from models.draws import sample_integer, uniform
+from models.draws import EXPONENTIAL, sample_integer, uniform
 from simulator.fast.jit import inlined, kernel
 from simulator.fast.layout import distribution_at, quantiles_of
 
@@ -12,6 +13,9 @@ from simulator.fast.layout import distribution_at, quantiles_of
 @kernel
 def _sample(sim: Any, distribution: int, key: int, position: int) -> int:
     row = distribution_at(sim, distribution)
+    if row.kind == EXPONENTIAL:  # as `sample_integer` has it, without two calls
+        value = -row.a * math.log(uniform(key, position))
+        return int(value + 0.5) if value < 4.6e18 else 1 << 62
     return sample_integer(row.kind, row.a, row.b, row.c, row.first, row.count, quantiles_of(sim), key, position)
 
 

@@ -9,7 +9,7 @@ from models.records import INSTANCE_DOWN
 from simulator.compile import EVENT_DOWN, EVENT_UP
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule
-from simulator.fast.jit import kernel
+from simulator.fast.jit import kernel, rare
 from simulator.fast.layout import VISIT, event_at, holding_at, inside_at, instance_at, pause_at, strand_at
 from simulator.fast.links import reset_batcher
 from simulator.fast.processor import pause, set_group_speed
@@ -18,17 +18,17 @@ from simulator.fast.withdrawal import take_out
 # --- pauses ----------------------------------------------------------------------------------------------------------
 
 
-@kernel
+@rare
 def schedule_pause(sim: Any, p: int) -> None:
     """Schedule the begin or the end of a pause, the next begin counted from the end of the one before."""
     row = pause_at(sim, p)
     distribution = row.duration if row.running else row.every
     wait_ns = max(1, draw(sim, distribution, row.key, row.draws << 16))
     row.draws += 1
-    schedule(sim, sim.now + wait_ns, PAUSE, p, 0, 0)
+    schedule(sim, sim.now + wait_ns, PAUSE, p, 0)
 
 
-@kernel
+@rare
 def change_pause(sim: Any, p: int) -> None:
     """Stop the cores of a host, or let them go on."""
     row = pause_at(sim, p)
@@ -56,7 +56,7 @@ def _sort_by_serial(sim: Any, count: int) -> None:
         gap //= 2
 
 
-@kernel
+@rare
 def go_down(sim: Any, g: int) -> None:
     """Fail every attempt inside an instance, in the order of the strands, and drop the batches."""
     instance = instance_at(sim, g)
@@ -74,7 +74,7 @@ def go_down(sim: Any, g: int) -> None:
         reset_batcher(sim, n)
 
 
-@kernel
+@rare
 def happen(sim: Any, e: int) -> None:
     """Let an event of the scenario happen."""
     event = event_at(sim, e)

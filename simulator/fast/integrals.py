@@ -8,12 +8,12 @@ from simulator.compile import PROCESSOR_SHARING
 from simulator.fast.cpu_cores import account
 from simulator.fast.cpu_sharing import sharing_account
 from simulator.fast.holdings import advance_memory
-from simulator.fast.jit import kernel
+from simulator.fast.jit import rare
 from simulator.fast.layout import host_at, instance_at, station_at
 from simulator.fast.totals import advance
 
 
-@kernel
+@rare
 def bring_up_to_date(sim: Any) -> None:
     """Bring stations, cores and memories up to now, as the reference engine does when it reads them."""
     for h in range(sim.host_count):

@@ -23,6 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 PARTS: set[str] = set()  # names of the kernel's functions
+RARE: set[str] = set()  # names of those that most scenarios seldom call
 ENTRIES: set[str] = set()  # names of those that Python calls
 
 if HAVE_NUMBA:
@@ -64,6 +65,11 @@ if HAVE_NUMBA:
         """As `kernel`, for small functions that are called for every event: they become part of their callers."""
         made: Function = _part(function, forceinline=True)
         return made
+
+    def rare(function: Function) -> Function:
+        """As `kernel`, for what most scenarios seldom need: it stays out of its callers, which keep their registers."""
+        RARE.add(function.__qualname__)
+        return kernel(function)
 
     def entry(function: Function) -> Function:
         """Compile a function that Python calls, which includes all that it calls, and keep it on disk."""
@@ -127,6 +133,29 @@ if HAVE_NUMBA:
         base.set_metadata("invariant.load", builder.module.add_metadata([]))
         return base
 
+    @intrinsic
+    def bit_length(_context: Any, value: Any) -> Any:
+        """Return the number of bits of a nonnegative number."""
+
+        def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            leading = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+            return builder.sub(ir.Constant(ir.IntType(64), 64), leading)
+
+        return types.int64(types.int64), code
+
+    @intrinsic
+    def prefetch(_context: Any, row: Any, offset: Any) -> Any:
+        """Have the line of the cache fetched in which byte ``offset`` of a row lies."""
+
+        def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+            constants = [ir.Constant(number, value) for value in (1, 3, 1)]  # to be written, kept, data
+            builder.call(function, [builder.gep(arguments[0], [arguments[1]]), *constants])
+
+        return types.void(row, types.int64), code
+
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of the one-row array that the kernel is called with to its row."""
         row = RowType("state", dtype)
@@ -189,7 +218,15 @@ else:
         return function
 
     inlined = kernel
+    rare = kernel
     entry = kernel
+
+    def bit_length(value: int) -> int:
+        """Return the number of bits of a nonnegative number."""
+        return value.bit_length()
+
+    def prefetch(row: Row, offset: int) -> None:
+        """Do nothing."""
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of what the kernel is called with to its row."""

@@ -19,14 +19,39 @@ from simulator.fast.jit import array_accessor, row_accessor, state_accessor
 from simulator.program import PROGRAM
 
 NEVER: Final = (1 << 63) - 1
+LINE: Final = 64  # bytes of a line of the cache
 
 
-def _dtype(fields: str, *, base: np.dtype[Any] | None = None, floats: str = "", keys: str = "") -> np.dtype[Any]:
-    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64 or unsigned (keys of draws)."""
+def _dtype(  # noqa: PLR0913
+    fields: str,
+    *,
+    base: np.dtype[Any] | None = None,
+    floats: str = "",
+    keys: str = "",
+    halves: str = "",
+    lines: bool = False,
+) -> np.dtype[Any]:
+    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, unsigned (keys of draws), int32.
+
+    With ``lines`` a row fills whole lines of the processor's cache; the fields that are used most stand first.
+    """
     kinds: dict[str, Any] = dict.fromkeys(floats.split(), np.float64) | dict.fromkeys(keys.split(), np.uint64)
+    kinds |= dict.fromkeys(halves.split(), np.int32)
     columns: list[Any] = [(name, base[name]) for name in base.names or ()] if base is not None else []
     columns += [(name, kinds.get(name, np.int64)) for name in fields.split()]
-    return np.dtype(columns, align=True)
+    made = np.dtype(columns, align=True)
+    if not lines:
+        return made
+    assert made.fields is not None
+    return np.dtype(
+        {
+            "names": made.names,
+            "formats": [made.fields[name][0] for name in made.names or ()],
+            "offsets": [made.fields[name][1] for name in made.names or ()],
+            "itemsize": -(-made.itemsize // LINE) * LINE,
+        },
+        align=True,
+    )
 
 
 VALUE: Final = _dtype("value")
@@ -57,12 +82,12 @@ INSTANCE: Final = _dtype(
     base=compiled.INSTANCE,
     floats="byte_ns weight current_weight",
 )
-SERVICE: Final = _dtype("key draws next_index queue current version", base=compiled.SERVICE, keys="key")
+SERVICE: Final = _dtype("key draws next_index queue current due_ns", base=compiled.SERVICE, keys="key")
 BATCHER: Final = _dtype("open closed_head closed_tail sending executing task", base=compiled.BATCHER)
 LOCK: Final = _dtype("", base=compiled.LOCK)
 TOKEN: Final = _dtype("free cause queue station")  # a lock or a pool; locks first
 LINK: Final = _dtype("queue", base=compiled.LINK)
-CHANNEL: Final = _dtype("cargo version link")
+CHANNEL: Final = _dtype("cargo due_ns link")
 WORKLOAD: Final = _dtype(
     "tokens active base_users response_sum_ns response_max_ns offered completed failed timed_out rejected retried",
     base=compiled.WORKLOAD,
@@ -73,18 +98,21 @@ PAUSE: Final = _dtype("key draws running", base=compiled.PAUSE, keys="key")
 STATION: Final = _dtype(
     "last_ns present waiting busy busy_ns number_ns waiting_ns arrivals departures residence_ns bytes arrival_sum_ns"
 )
-SOURCE: Final = _dtype("workload process slot is_user key operations position fresh parked", keys="key")
+SOURCE: Final = _dtype(
+    "workload is_user key operations position fresh parked process slot", keys="key", halves="process slot", lines=True
+)
 
 # --- what comes and goes ---------------------------------------------------------------------------------------------
 
 OPERATION: Final = _dtype(
-    "next serial source kind key start_ns attempts instance number record outcome attempt_ns live", keys="key"
+    "next source kind key start_ns outcome attempts instance serial number record attempt_ns live", keys="key", lines=True
 )
 STRAND: Final = _dtype(
-    "next previous serial operation attempt kind source key settled row resume place place_id version end_outcome "
-    "cause since_ns first_holding last_holding demand_ns size_bytes arrived_ns batch "
-    "parent first_child next_child previous_child pending join_outcome root first_task visit",
+    "serial place due_ns row resume end_outcome parent operation settled next key attempt visit first_holding "
+    "last_holding root kind source previous place_id demand_ns size_bytes arrived_ns batch cause since_ns "
+    "first_child next_child previous_child pending join_outcome first_task",
     keys="key",
+    lines=True,
 )
 HOLDING: Final = _dtype(
     "next previous type what strand arrived_ns size_bytes pooled_bytes service entered runner is_user_task"
@@ -94,9 +122,9 @@ TASK: Final = _dtype(
     "attempts current station joined_ns orphan next_task visit "
     "deadline v lag delayed executed_ns fresh active rate next_held in_held"
 )
-BATCH: Final = _dtype("next serial member_bytes")
+BATCH: Final = _dtype("next member_bytes due_ns")
 QUEUE: Final = _dtype("head tail count")
-PENDING: Final = _dtype("time key what version")  # a time event of the heap
+PENDING: Final = _dtype("time key")  # a time event of the heap: four are a line of the cache
 RECORD: Final = _dtype("source number kind attempts start_ns end_ns outcome instance")
 
 TABLES: Final[dict[str, np.dtype[Any]]] = {
@@ -154,7 +182,7 @@ _SCALARS: Final = (
     "now warmup_ns until_ns handled handled_limit started reading tracking summing recording checking grow "
     "host_count station_count pause_count event_count workload_count instance_count service_count user_count "
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
-    "next_strand_serial next_operation_serial next_task_serial next_batch_serial heap_count heap_margin_at "
+    "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
     "wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count"
 )
 _ROW_SCALARS: Final = [

@@ -32,8 +32,11 @@ def _closure(library: Any) -> list[Any]:
 
 
 @contextmanager
-def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
-    """Compile the functions of these names as parts of one program whose entries are ``entries``."""
+def whole_program(names: set[str], rare: set[str], entries: set[str]) -> Iterator[None]:
+    """Compile the functions of these names as parts of one program whose entries are ``entries``.
+
+    Those named in ``rare`` are never made part of their callers.
+    """
     library_class: Any = codegen.CPUCodeLibrary
     codegen_class: Any = codegen.JITCPUCodegen
     finalize = getattr(library_class, "finalize", None)
@@ -55,7 +58,7 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
             return
         self._linking_libraries = _closure(self)
         self._parts = [
-            function.name
+            (function.name, library.name in rare)
             for library in self._linking_libraries
             if getattr(library, "_is_part", False)
             for function in library._final_module.functions
@@ -64,8 +67,12 @@ def whole_program(names: set[str], entries: set[str]) -> Iterator[None]:
         finalize(self)
 
     def optimize_whole(self: Any) -> None:
-        for name in getattr(self, "_parts", ()):
-            self._final_module.get_function(name).linkage = "internal"
+        for name, seldom in getattr(self, "_parts", ()):
+            function = self._final_module.get_function(name)
+            function.linkage = "internal"
+            if seldom:
+                function.add_function_attribute("noinline")
+                function.add_function_attribute("cold")
         if not hasattr(self, "_parts"):
             optimize(self)
             return

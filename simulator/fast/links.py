@@ -48,9 +48,10 @@ def _transferred(sim: Any, n: int, a: int) -> bool:
     if link.delay_ns:
         cargo.place = ON_LINK_DELAY
         if a < sim.batcher_count:
-            schedule(sim, sim.now + link.delay_ns, PROPAGATION, a, a, 0)
+            schedule(sim, sim.now + link.delay_ns, PROPAGATION, a, 0)
         else:
-            schedule(sim, sim.now + link.delay_ns, DELAY, cargo.serial, a, cargo.version)
+            cargo.due_ns = sim.now + link.delay_ns
+            schedule(sim, cargo.due_ns, DELAY, cargo.serial, a)
         return False
     if a < sim.batcher_count:
         cargo.place = NOWHERE
@@ -72,11 +73,11 @@ def _begin_transfer(sim: Any, n: int, channel_id: int, a: int) -> bool:
         return _transferred(sim, n, a)
     channel = channel_at(sim, channel_id)
     channel.cargo = a
-    channel.version += 1
+    channel.due_ns = sim.now + duration_ns
     cargo.place = ON_CHANNEL
     cargo.place_id = channel_id
     change(sim, link.station, 1, 0)
-    schedule(sim, sim.now + duration_ns, TRANSFER, channel_id, 0, channel.version)
+    schedule(sim, channel.due_ns, TRANSFER, channel_id, 0)
     return False
 
 
@@ -117,15 +118,14 @@ def join_batch(sim: Any, n: int, a: int, size_bytes: int) -> None:
         b = take_batch(sim)
         batcher.open = b
         batch = batch_at(sim, b)
-        batch.serial = sim.next_batch_serial
-        sim.next_batch_serial += 1
         batch.member_bytes = 0
         members = queue_at(sim, member_queue(sim, b))
         members.head = -1
         members.tail = -1
         members.count = 0
         if batcher.linger_ns:
-            schedule(sim, sim.now + batcher.linger_ns, LINGER, n, b, batch.serial)
+            batch.due_ns = sim.now + batcher.linger_ns
+            schedule(sim, batch.due_ns, LINGER, n, 0)
     strand = strand_at(sim, a)
     strand.batch = batcher.open
     strand.size_bytes = size_bytes
@@ -263,7 +263,7 @@ def _free_channel(sim: Any, n: int, channel_id: int) -> None:
     """Take the cargo off a channel."""
     channel = channel_at(sim, channel_id)
     channel.cargo = -1
-    channel.version += 1
+    channel.due_ns = -1
     change(sim, link_at(sim, n).station, -1, 0)
 
 
@@ -281,10 +281,10 @@ def _next_transfer(sim: Any, n: int, channel_id: int) -> None:
 
 
 @kernel
-def end_transfer(sim: Any, channel_id: int, version: int) -> None:
+def end_transfer(sim: Any, channel_id: int) -> None:
     """End a transfer: its cargo goes on, then the next one begins."""
     channel = channel_at(sim, channel_id)
-    if channel.version != version:
+    if channel.due_ns != sim.now:
         return
     a = channel.cargo
     n = channel.link

@@ -16,7 +16,6 @@ from models.ranks import (
     PHASE,
     PROPAGATION,
     QUOTA,
-    RANK_SHIFT,
     THINK,
     TICK,
     TIMEOUT,
@@ -34,13 +33,24 @@ from simulator.fast.clients import (
     time_out,
 )
 from simulator.fast.faults import change_pause, happen, schedule_pause
-from simulator.fast.heap import first_timer, remove_first, schedule, set_timer
+from simulator.fast.heap import (
+    IDS,
+    RANK_AT,
+    ROW_BITS,
+    ROWS,
+    TOP,
+    first_timer,
+    remove_first,
+    schedule,
+    set_timer,
+)
 from simulator.fast.integrals import bring_up_to_date
-from simulator.fast.jit import entry, inlined, kernel
+from simulator.fast.jit import entry, inlined, rare
 from simulator.fast.layout import (
     NEVER,
     NOWHERE,
     ON_LINK_DELAY,
+    PAUSING,
     batch_at,
     batcher_at,
     core_at,
@@ -67,22 +77,22 @@ GROW = 1  # a table is nearly full
 PAUSED = 2  # `handled_limit`
 
 
-@kernel
-def _start(sim: Any) -> None:
+@rare
+def _start_all(sim: Any) -> None:
     """Schedule everything that begins by itself."""
     for h in range(sim.host_count):
         host = host_at(sim, h)
         if host.discipline == LINUX:
-            schedule(sim, host.tick_ns, TICK, h, 0, 0)
-            schedule(sim, host.balance_ns, BALANCE, h, 0, 0)
+            schedule(sim, host.tick_ns, TICK, h, 0)
+            schedule(sim, host.balance_ns, BALANCE, h, 0)
     for g in range(sim.instance_count):
         instance = instance_at(sim, g)
         if instance.quota_ns >= 0:
-            schedule(sim, instance.period_ns, QUOTA, g, 0, 0)
+            schedule(sim, instance.period_ns, QUOTA, g, 0)
     for p in range(sim.pause_count):
         schedule_pause(sim, p)
     for e in range(sim.event_count):
-        schedule(sim, event_at(sim, e).at_ns, EVENT, e, 0, 0)
+        schedule(sim, event_at(sim, e).at_ns, EVENT, e, 0)
     for w in range(sim.workload_count):
         start_workload(sim, w)
 
@@ -103,39 +113,42 @@ def _release_first(sim: Any) -> None:
 
 
 @inlined
-def _core_event(sim: Any, c: int) -> None:
-    """Handle a core's timer."""
+def _core_event(sim: Any, c: int) -> int:
+    """Handle a core's timer; returns the strand to go on, -1 if there is none."""
     set_timer(sim, c, NEVER)
     t = expire(sim, c)
-    if t >= 0:
-        if task_at(sim, t).batcher >= 0:
-            batch_paid(sim, task_at(sim, t).batcher)
-        else:
-            burst_done(sim, t)
+    if t < 0:
+        return -1
+    if task_at(sim, t).batcher >= 0:
+        batch_paid(sim, task_at(sim, t).batcher)
+        return -1
+    sim.handled += 1
+    return burst_done(sim, t)
 
 
 @inlined
-def _end_delay(sim: Any, a: int, serial: int, version: int) -> int:
+def _end_delay(sim: Any, a: int, serial: int) -> int:
     """End a strand's delay, unless it is stale; returns the strand to go on, -1 if there is none."""
     strand = strand_at(sim, a)
-    if strand.serial != serial or strand.version != version or strand.place == NOWHERE:
+    if strand.serial != serial or strand.place not in (PAUSING, ON_LINK_DELAY) or strand.due_ns != sim.now:
         return -1
     strand.place = NOWHERE
     return a
 
 
-@kernel
-def _rare_event(sim: Any, rank: int, identifier: int, what: int, version: int) -> None:
+@rare
+def _rare_event(sim: Any, rank: int, identifier: int, row: int) -> None:
     """Handle one of the less frequent events."""
     if rank == TICK:
         tick(sim, identifier)
     elif rank == TRANSFER:
-        end_transfer(sim, identifier, version)
+        end_transfer(sim, identifier)
     elif rank == LINGER:
-        if batcher_at(sim, identifier).open == what and batch_at(sim, what).serial == version:
+        b = batcher_at(sim, identifier).open
+        if b >= 0 and batch_at(sim, b).due_ns == sim.now:
             close_batch(sim, identifier)
     elif rank == DISPATCH:
-        end_dispatch(sim, identifier, version)
+        end_dispatch(sim, identifier)
     elif rank == PROPAGATION:
         if strand_at(sim, identifier).place == ON_LINK_DELAY:
             strand_at(sim, identifier).place = NOWHERE
@@ -149,30 +162,29 @@ def _rare_event(sim: Any, rank: int, identifier: int, what: int, version: int) -
     elif rank == EVENT:
         happen(sim, identifier)
     elif rank == PHASE:
-        enter_phase(sim, identifier, what)
+        enter_phase(sim, identifier, row)
 
 
 @inlined
 def _first_event(sim: Any) -> int:
     """Handle the first event of the heap; returns the strand to go on, -1 if there is none."""
-    event = pending_at(sim, 0)
-    rank = event.key >> RANK_SHIFT
-    identifier = event.key & ((1 << RANK_SHIFT) - 1)
-    what = event.what
-    version = event.version
+    key = pending_at(sim, TOP).key
+    rank = key >> RANK_AT
+    identifier = (key >> ROW_BITS) & (IDS - 1)
+    row = key & (ROWS - 1)
     remove_first(sim)
     if rank == ARRIVAL:
-        return arrive_at_source(sim, identifier, what, version)
+        return arrive_at_source(sim, identifier)
     if rank == DELAY:
-        return _end_delay(sim, what, identifier, version)
+        return _end_delay(sim, row, identifier)
     if rank == THINK:
         return end_think(sim, identifier)
     if rank == TIMEOUT:
-        time_out(sim, identifier, what)
+        time_out(sim, identifier, row)
     elif rank == BACKOFF:
-        return begin_attempt(sim, what)
+        return begin_attempt(sim, row)
     else:
-        _rare_event(sim, rank, identifier, what, version)
+        _rare_event(sim, rank, identifier, row)
     return -1
 
 
@@ -196,15 +208,14 @@ def _next_of_cascade(sim: Any) -> int:
 @inlined
 def _next_in_time(sim: Any) -> int:
     """Advance to the next time event before the end and handle it; returns as `_first_event`, -2 if there is none."""
-    heap_ns = pending_at(sim, 0).time if sim.heap_count > 0 else NEVER
+    heap_ns = pending_at(sim, TOP).time
     core_ns = timer_at(sim, 1).value
     if min(heap_ns, core_ns) >= sim.until_ns:
         return -2
     sim.handled += 1
     if core_ns <= heap_ns:
         sim.now = core_ns
-        _core_event(sim, first_timer(sim))
-        return -1
+        return _core_event(sim, first_timer(sim))
     sim.now = heap_ns
     return _first_event(sim)
 
@@ -221,7 +232,7 @@ def run(state: Any) -> int:
         return REACHED
     if sim.started == 0:
         sim.started = 1
-        _start(sim)
+        _start_all(sim)
     while sim.grow == 0:
         a = _next_of_cascade(sim)
         if a == -2:

@@ -59,7 +59,7 @@ from simulator.fast.cpu_tasks import (
 )
 from simulator.fast.draw import decide
 from simulator.fast.heap import schedule
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import core_at, core_group_at, host_at, instance_at, task_at
 from simulator.fast.lists import push_task, remove_task
 from simulator.fast.totals import arrive, change, depart
@@ -303,7 +303,7 @@ def _continue_or_switch(sim: Any, c: int) -> None:
         arm(sim, c)
 
 
-@kernel
+@rare
 def withdraw_burst(sim: Any, t: int) -> None:
     """Take a task's unfinished burst back."""
     task = task_at(sim, t)
@@ -403,7 +403,7 @@ def set_group_speed(sim: Any, g: int, speed: int) -> None:
 def start_period(sim: Any, g: int) -> None:
     """Refill an instance's budget and let its throttled tasks go on."""
     group = instance_at(sim, g)
-    schedule(sim, sim.now + group.period_ns, QUOTA, g, 0, 0)
+    schedule(sim, sim.now + group.period_ns, QUOTA, g, 0)
     if host_at(sim, group.host).discipline == PROCESSOR_SHARING:
         sharing_account(sim, group.host)
         group.left_ns = group.quota_ns + min(0, group.left_ns)

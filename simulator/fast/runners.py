@@ -6,11 +6,12 @@ from typing import Any
 
 from models.records import WAITING_FOR_CORE, WAITING_FOR_WORKER
 from simulator.fast.cpu_tasks import abandon, new_task
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
     AT_RUNNER,
     AT_WORKERS,
     GOT_WORKER,
+    NOWHERE,
     holding_at,
     instance_at,
     queue_at,
@@ -72,16 +73,18 @@ def _next_burst(sim: Any, t: int) -> None:
 
 
 @inlined
-def burst_done(sim: Any, t: int) -> None:
-    """Wake the strand whose burst is finished and go on with the next."""
+def burst_done(sim: Any, t: int) -> int:
+    """Go on with the next burst; returns the strand whose burst is finished, to go on next as nothing else waits."""
     task = task_at(sim, t)
     task.current = 0
     if task.station >= 0:
         change(sim, task.station, -1, 0)
         depart(sim, task.station, task.joined_ns)
-    wake(sim, task.strand)
+    a = task.strand
+    strand_at(sim, a).place = NOWHERE
     if queue_at(sim, ready_queue(sim, t)).head >= 0:
         _next_burst(sim, t)
+    return a
 
 
 @kernel
@@ -123,7 +126,7 @@ def take_own_task(sim: Any, v: int, g: int, source_id: int) -> None:
     visit.runner = new_task(sim, g, -1)
 
 
-@kernel
+@rare
 def branch_task(sim: Any, a: int, v: int, g: int) -> int:
     """Return the task of a parallel branch in a visit of its parents."""
     t = strand_at(sim, a).first_task
@@ -138,7 +141,7 @@ def branch_task(sim: Any, a: int, v: int, g: int) -> int:
     return t
 
 
-@kernel
+@rare
 def abandon_branch_tasks(sim: Any, a: int) -> None:
     """Give the tasks of a parallel branch that has ended back."""
     t = strand_at(sim, a).first_task

@@ -127,7 +127,6 @@ def take_batch(sim: Any) -> int:
 def free_batch(sim: Any, b: int) -> None:
     """Give the row of a batch back."""
     batch = batch_at(sim, b)
-    batch.serial = -1
     batch.next = sim.batch_free
     sim.batch_free = b
     sim.batch_used -= 1

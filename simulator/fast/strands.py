@@ -40,7 +40,6 @@ def prepare(  # noqa: PLR0917 - compiled by position
     strand.place = place
     strand.place_id = place_id
     strand.resume = resume
-    strand.version += 1
 
 
 @inlined

@@ -19,10 +19,18 @@ from models.draws import (
 )
 from models.records import CAUSES, WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.layout import NEVER, STATE, TABLES
+from simulator.fast.layout import LINE, NEVER, STATE, TABLES
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
+
+
+def _aligned_zeros(rows: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Return zeros that begin with a line of the cache."""
+    size = rows * dtype.itemsize
+    raw = np.zeros(size + LINE, dtype=np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size].view(dtype)
 
 
 class FastTables:
@@ -70,14 +78,13 @@ class FastTables:
 
     def put(self, table: str, array: np.ndarray[Any, Any], length: int | None = None) -> None:
         """Let the kernel use an array as a table."""
-        array = np.ascontiguousarray(array)
         self.arrays[table] = array
         self.state[table] = array.ctypes.data
         self.state[f"{table}_length"] = len(array) if length is None else length
 
     def zeros(self, table: str, rows: int, fill: int = 0) -> np.ndarray[Any, Any]:
         """Make a table of one row at least, all fields ``fill``."""
-        array = np.zeros(max(rows, 1), dtype=TABLES[table])
+        array = _aligned_zeros(max(rows, 1), TABLES[table])
         if fill:
             for name in array.dtype.names or ():
                 array[name] = fill
@@ -319,7 +326,7 @@ class FastTables:
         most = len(self.arrays["strands"]) + len(self.arrays["sources"]) + len(self.compiled.events) + 1024
         needed = self.get("heap_count") + most
         if len(self.arrays.get("heap", ())) < needed + most:
-            self._enlarge("heap", 2 * (needed + most))
+            self._enlarge("heap", 2 * (needed + most), fill=NEVER)
         self.set(heap_margin_at=len(self.arrays["heap"]) - most)
 
     def _set_record_margin(self) -> None:

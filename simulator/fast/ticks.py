@@ -17,7 +17,7 @@ from simulator.fast.layout import core_at, host_at, queue_at, task_at
 def tick(sim: Any, h: int) -> None:
     """Account every running task; one that reached its deadline may lose its core."""
     host = host_at(sim, h)
-    schedule(sim, sim.now + host.tick_ns, TICK, h, 0, 0)
+    schedule(sim, sim.now + host.tick_ns, TICK, h, 0)
     for c in range(host.first_core, host.first_core + host.cores):
         if core_at(sim, c).task >= 0 and update(sim, c):
             repick(sim, c)
@@ -37,7 +37,7 @@ def _average_utilization(sim: Any, h: int) -> None:
 def balance(sim: Any, h: int) -> None:
     """Average the utilization and move half the difference between the longest and the shortest queue."""
     host = host_at(sim, h)
-    schedule(sim, sim.now + host.balance_ns, BALANCE, h, 0, 0)
+    schedule(sim, sim.now + host.balance_ns, BALANCE, h, 0)
     _average_utilization(sim, h)
     longest = host.first_core
     shortest = host.first_core

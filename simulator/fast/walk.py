@@ -36,7 +36,7 @@ from simulator.fast.holdings import (
     unlink_holding,
     wait_for_memory,
 )
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
     ALLOCATION,
     AT_JOIN,
@@ -101,7 +101,8 @@ def wait(sim: Any, a: int, duration_ns: int, cause: int, resume: int) -> int:
         return NEXT
     prepare(sim, a, PAUSING, 0, cause, resume)
     strand = strand_at(sim, a)
-    schedule(sim, sim.now + duration_ns, RANK_DELAY, strand.serial, a, strand.version)
+    strand.due_ns = sim.now + duration_ns
+    schedule(sim, strand.due_ns, RANK_DELAY, strand.serial, a)
     return WAITS
 
 
@@ -119,7 +120,7 @@ def _uniform(sim: Any, a: int, stage: int, index: int) -> float:
     return uniform(strand.key, coordinate(strand.attempt, stage, index))
 
 
-@kernel
+@rare
 def _search_visit(sim: Any, a: int, s: int) -> int:
     """Find the open visit of a strand or its parents to a service."""
     owner = a
@@ -293,7 +294,7 @@ def _choice(sim: Any, a: int, step: Any) -> int:
 # --- parallel branches -----------------------------------------------------------------------------------------------
 
 
-@kernel
+@rare
 def _fork(sim: Any, a: int, step: Any) -> int:
     """Run branches at once and go on when all have ended."""
     prepare(sim, a, AT_JOIN, 0, WORKING, JOINED)
@@ -350,7 +351,7 @@ def reset_strand(sim: Any, a: int) -> None:
             strand_cause_at(sim, a * CAUSES + cause).value = 0
 
 
-@kernel
+@rare
 def _end_branch(sim: Any, a: int, outcome: int) -> None:
     """Count a branch out; the first failure takes the others out; the last end wakes the parent."""
     enter(sim, a, WORKING)
@@ -379,7 +380,7 @@ def _end_branch(sim: Any, a: int, outcome: int) -> None:
     free_strand(sim, a)
 
 
-@kernel
+@rare
 def _cancel_children(sim: Any, a: int) -> None:
     """Take the branches of a strand out that have not ended."""
     child = strand_at(sim, a).first_child
@@ -388,7 +389,7 @@ def _cancel_children(sim: Any, a: int) -> None:
         child = strand_at(sim, child).next_child
 
 
-@kernel
+@rare
 def _pass_holdings_on(sim: Any, a: int, parent: int) -> None:
     """Give a branch's holdings back, the last first, but its memory, which the parent now holds, in its order."""
     v = strand_at(sim, a).last_holding

@@ -7,7 +7,7 @@ from typing import Any
 from models.records import CANCELLED
 from simulator.fast.balancing import withdraw_from_dispatcher
 from simulator.fast.holdings import withdraw_from_memory, withdraw_from_token
-from simulator.fast.jit import kernel
+from simulator.fast.jit import rare
 from simulator.fast.layout import (
     AT_DISPATCHER,
     AT_JOIN,
@@ -27,7 +27,7 @@ from simulator.fast.runners import withdraw_from_runner, withdraw_from_workers
 from simulator.fast.strands import wake
 
 
-@kernel
+@rare
 def _withdraw(sim: Any, a: int) -> None:
     """Take a strand out of its place and wake it, unless it has to stay until it is woken."""
     place = strand_at(sim, a).place
@@ -52,7 +52,7 @@ def _withdraw(sim: Any, a: int) -> None:
     wake(sim, a)
 
 
-@kernel
+@rare
 def take_out(sim: Any, a: int, outcome: int) -> None:
     """Make a strand end with an outcome, and with it the branches that it waits for; the first outcome stays."""
     if strand_at(sim, a).end_outcome >= 0:
