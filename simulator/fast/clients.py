@@ -18,17 +18,20 @@ from models.draws import (
     uniform,
 )
 from models.ranks import ARRIVAL, BACKOFF, PHASE, THINK, TIMEOUT
-from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, CAUSES, COMPLETED, IN_FLIGHT, REJECTED, TIMED_OUT
+from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, COMPLETED, IN_FLIGHT, REJECTED, TIMED_OUT
 from simulator.compile import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule
-from simulator.fast.jit import bit_length, inlined, kernel, rare
+from simulator.fast.jit import bit_length, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
+    CAUSE_COLUMNS,
+    LINE,
     arrival_at,
     cause_sum_at,
     chosen_at,
     histogram_at,
     kind_weight_at,
+    last_cause_at,
     operation_at,
     operation_cause_at,
     operation_kind_at,
@@ -79,8 +82,8 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
     source.operations += 1
     workload.offered += 1
     if sim.tracking:
-        for cause in range(CAUSES):
-            operation_cause_at(sim, o * CAUSES + cause).value = 0
+        for cause in range(CAUSE_COLUMNS):
+            operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value = 0
     if sim.recording:
         _begin_record(sim, o)
     if workload.budget >= 0:
@@ -155,7 +158,7 @@ def _retry_or_end(sim: Any, o: int) -> int:
     operation = operation_at(sim, o)
     workload = workload_at(sim, source_at(sim, operation.source).workload)
     if sim.tracking:
-        operation_cause_at(sim, o * CAUSES + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
+        operation_cause_at(sim, o * CAUSE_COLUMNS + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
     if operation.outcome == REJECTED:
         workload.rejected += 1
     if operation.attempts >= workload.attempts:
@@ -171,7 +174,7 @@ def _retry_or_end(sim: Any, o: int) -> int:
     if wait_ns == 0:
         return begin_attempt(sim, o)
     if sim.tracking:
-        operation_cause_at(sim, o * CAUSES + BACKING_OFF).value += wait_ns
+        operation_cause_at(sim, o * CAUSE_COLUMNS + BACKING_OFF).value += wait_ns
     schedule(sim, sim.now + wait_ns, BACKOFF, operation.serial, o)
     return -2
 
@@ -209,7 +212,7 @@ def _end_operation(sim: Any, o: int) -> None:
         if sim.now >= sim.warmup_ns:
             response_ns = sim.now - operation.start_ns
             position = _bin_of(response_ns)
-            histogram_at(sim, w * BINS + position).value += 1
+            _count_in_bin(sim, w * BINS + position)
             workload.response_sum_ns += response_ns
             workload.response_max_ns = max(workload.response_max_ns, response_ns)
             if sim.summing:
@@ -221,11 +224,37 @@ def _end_operation(sim: Any, o: int) -> None:
     free_operation(sim, o)
 
 
+@inlined
+def _count_in_bin(sim: Any, position: int) -> None:
+    """Count an operation in a bin, once the next one asks: meanwhile the bin, seldom in the cache, is fetched."""
+    prefetch(histogram_at(sim, position), 0)
+    histogram_at(sim, sim.counted_bin).value += 1
+    sim.counted_bin = position
+
+
 @kernel
 def _sum_causes(sim: Any, o: int, position: int) -> None:
-    """Add an operation's causes to those of its bin of the histogram."""
-    for cause in range(CAUSES):
-        cause_sum_at(sim, position * CAUSES + cause).value += operation_cause_at(sim, o * CAUSES + cause).value
+    """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does."""
+    prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), 0)
+    prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), LINE)
+    summed = sim.summed_bin * CAUSE_COLUMNS
+    sim.summed_bin = position
+    for cause in range(CAUSE_COLUMNS):
+        last = last_cause_at(sim, cause)
+        cause_sum_at(sim, summed + cause).value += last.value
+        last.value = operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value
+
+
+@rare
+def count_last(sim: Any) -> None:
+    """Count what `_count_in_bin` and `_sum_causes` have not yet."""
+    none = sim.workload_count * BINS
+    histogram_at(sim, sim.counted_bin).value += 1
+    sim.counted_bin = none
+    if sim.summing:
+        for cause in range(CAUSE_COLUMNS):
+            cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS + cause).value += last_cause_at(sim, cause).value
+        sim.summed_bin = BINS
 
 
 @rare
@@ -238,9 +267,9 @@ def _end_record(sim: Any, o: int) -> None:
     record.outcome = operation.outcome
     record.attempts = operation.attempts
     record.instance = operation.instance
-    for cause in range(CAUSES):
-        record_cause_at(sim, operation.record * CAUSES + cause).value = operation_cause_at(
-            sim, o * CAUSES + cause
+    for cause in range(CAUSE_COLUMNS):
+        record_cause_at(sim, operation.record * CAUSE_COLUMNS + cause).value = operation_cause_at(
+            sim, o * CAUSE_COLUMNS + cause
         ).value
 
 

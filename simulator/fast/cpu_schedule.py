@@ -87,7 +87,7 @@ def push_free_core(sim: Any, c: int, from_idle: int) -> None:
     sim.free_core_count += 1
 
 
-@kernel
+@rare
 def serve_free_cores(sim: Any, t: int) -> None:
     """Let the noted cores pick until each has a task with budget, else go idle; the top one tries ``t`` first."""
     while sim.free_core_count > 0:
@@ -106,18 +106,31 @@ def serve_free_cores(sim: Any, t: int) -> None:
         t = -1
 
 
+@kernel
+def _serve(sim: Any, c: int, t: int, from_idle: int) -> None:
+    """Let a free core take task ``t``, without one (-1) pick, else go idle."""
+    if host_at(sim, core_at(sim, c).host).has_quota:
+        push_free_core(sim, c, from_idle)
+        serve_free_cores(sim, t)
+        return
+    if t < 0:
+        t = _pick(sim, c)
+    if t < 0:
+        _go_idle(sim, c)
+    else:
+        _start(sim, c, t, from_idle)
+
+
 @inlined
 def take_next(sim: Any, c: int, from_idle: int) -> None:
     """Let a free core take a task, or go idle."""
-    push_free_core(sim, c, from_idle)
-    serve_free_cores(sim, -1)
+    _serve(sim, c, -1, from_idle)
 
 
 @inlined
 def start_on_idle(sim: Any, c: int, t: int) -> None:
     """Start a woken task on an idle core, which takes another if the task's quota is used up."""
-    push_free_core(sim, c, 1)
-    serve_free_cores(sim, t)
+    _serve(sim, c, t, 1)
 
 
 @inlined

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import HAVE_NUMBA
-from models.records import CAUSES, COUNT_IN_FLIGHT, STATION_TOTALS
+from models.records import COUNT_IN_FLIGHT, STATION_TOTALS
 from simulator.compile import Compiled
 from simulator.fast import cache, measure
 from simulator.fast.jit import PythonState
@@ -119,10 +119,10 @@ def _output(
         events=tables.get("handled"),
         counts=after.counts,
         window_counts=window_counts,
-        histogram=tables.arrays["histogram"]["value"].reshape(-1, BINS).copy(),
+        histogram=tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS).copy(),
         response_sum_ns=workloads["response_sum_ns"].copy(),
         response_max_ns=workloads["response_max_ns"].copy(),
-        causes_ns=tables.arrays["cause_sums"]["value"].reshape(BINS, CAUSES).copy() if tables.get("summing") else None,
+        causes_ns=measure.cause_sums(tables) if tables.get("summing") else None,
         stations=window,
         stations_whole=after.stations,
         stations_present_ns=measure.present_ns(tables),

@@ -2,8 +2,8 @@
 
 Events are ordered by (time, rank, id) (see `models.ranks`). An event is 16 bytes, its time and a key of rank, id and
 the row that its handler needs, so that four siblings are one line of the processor's cache; with a million events
-pending, the lines that are read are most of the cost. Places beyond the last event hold NEVER, which spares the last
-node a case of its own. An event that has become meaningless, as what it would have ended was broken off, remains, and is
+pending, the lines that are read are most of the cost. Places of the last four siblings without an event hold NEVER, which
+spares the last node a case of its own. An event that has become meaningless, as what it would have ended was broken off, remains, and is
 recognized by its time when it is first.
 
 A core has one timer at most, which every change of speed sets anew; in the tree that costs a walk up, and no stale
@@ -35,6 +35,9 @@ def schedule(sim: Any, time_ns: int, rank: int, identifier: int, row: int) -> No
     sim.heap_count += 1
     if position >= sim.heap_margin_at:
         sim.grow = 1
+    if position & 3 == 0:
+        for other in range(position + 1, position + 4):
+            pending_at(sim, other).time = NEVER
     while position > TOP:
         parent = (position >> 2) + 2
         above = pending_at(sim, parent)

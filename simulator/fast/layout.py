@@ -14,12 +14,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from models.records import CAUSES
 from simulator import compile as compiled
 from simulator.fast.jit import array_accessor, row_accessor, state_accessor
 from simulator.program import PROGRAM
 
 NEVER: Final = (1 << 63) - 1
 LINE: Final = 64  # bytes of a line of the cache
+CAUSE_COLUMNS: Final = 16  # columns of the tables of causes: a power of two is added up in few instructions
+assert CAUSES <= CAUSE_COLUMNS
 
 
 def _dtype(  # noqa: PLR0913
@@ -169,13 +172,14 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "wakes": VALUE,  # first in, first out: strands to go on and clients to be told
     "starts": VALUE,  # first in, first out: parallel branches to begin
     "chosen": VALUE,  # [strands][services] the instance that an attempt uses
-    "strand_causes": VALUE,  # [strands][CAUSES]
-    "operation_causes": VALUE,  # [operations][CAUSES]
+    "strand_causes": VALUE,  # [strands][CAUSE_COLUMNS]
+    "operation_causes": VALUE,  # [operations][CAUSE_COLUMNS]
     "inside": VALUE,  # the strands inside an instance that goes down
     "records": RECORD,
-    "record_causes": VALUE,  # [records][CAUSES]
-    "histogram": VALUE,  # [workloads][BINS]
-    "cause_sums": VALUE,  # [BINS][CAUSES]
+    "record_causes": VALUE,  # [records][CAUSE_COLUMNS]
+    "histogram": VALUE,  # [workloads][BINS], and a bin that counts for nothing
+    "cause_sums": VALUE,  # [BINS + 1][CAUSE_COLUMNS]: the last row counts for nothing
+    "last_causes": VALUE,  # [CAUSE_COLUMNS] of the operation that is to be added next
 }
 
 _SCALARS: Final = (
@@ -183,7 +187,7 @@ _SCALARS: Final = (
     "host_count station_count pause_count event_count workload_count instance_count service_count user_count "
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
-    "wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count"
+    "counted_bin summed_bin wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count"
 )
 _ROW_SCALARS: Final = [
     f"{name}_{field}"
@@ -257,6 +261,7 @@ record_at = _rows("records")
 record_cause_at = _rows("record_causes")
 histogram_at = _rows("histogram")
 cause_sum_at = _rows("cause_sums")
+last_cause_at = _rows("last_causes")
 
 quantiles_of = _array("quantiles", np.float64, 2)
 weights_of = _array("weights", np.float64)

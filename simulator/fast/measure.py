@@ -20,7 +20,9 @@ from models.records import (
     OPERATION_RECORD,
     STATION_TOTALS,
 )
+from simulator.fast.layout import CAUSE_COLUMNS
 from simulator.fast.tables import FastTables
+from simulator.histogram import BINS
 
 
 def counts(tables: FastTables) -> NDArray[np.int64]:
@@ -81,7 +83,14 @@ def records(tables: FastTables) -> NDArray[Any]:
     for name in ("kind", "attempts", "start_ns", "end_ns", "outcome", "instance"):
         result[name] = rows[name]
     result["operation"] = rows["number"]
-    result["causes_ns"] = tables.arrays["record_causes"]["value"][: len(rows) * CAUSES].reshape(-1, CAUSES)
+    causes = tables.arrays["record_causes"]["value"][: len(rows) * CAUSE_COLUMNS]
+    result["causes_ns"] = causes.reshape(-1, CAUSE_COLUMNS)[:, :CAUSES]
+    return result
+
+
+def cause_sums(tables: FastTables) -> NDArray[np.int64]:
+    """Return the sums by bin of the histogram and cause."""
+    result: NDArray[np.int64] = tables.arrays["cause_sums"]["value"].reshape(-1, CAUSE_COLUMNS)[:BINS, :CAUSES].copy()
     return result
 
 

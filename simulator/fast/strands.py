@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.records import CAUSES
 from simulator.fast.jit import inlined, kernel
-from simulator.fast.layout import NOWHERE, strand_at, strand_cause_at, wake_at
+from simulator.fast.layout import CAUSE_COLUMNS, NOWHERE, strand_at, strand_cause_at, wake_at
 
 
 @kernel
 def add_cause(sim: Any, a: int, cause: int, duration_ns: int) -> None:
     """Account a time of a strand to a cause."""
-    strand_cause_at(sim, a * CAUSES + cause).value += duration_ns
+    strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value += duration_ns
 
 
 @kernel
 def _enter(sim: Any, a: int, cause: int) -> None:
     strand = strand_at(sim, a)
-    strand_cause_at(sim, a * CAUSES + strand.cause).value += sim.now - strand.since_ns
+    strand_cause_at(sim, a * CAUSE_COLUMNS + strand.cause).value += sim.now - strand.since_ns
     strand.since_ns = sim.now
     strand.cause = cause
 

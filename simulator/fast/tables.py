@@ -17,9 +17,10 @@ from models.draws import (
     run_key,
     sample_integer,
 )
-from models.records import CAUSES, WAITING_FOR_LOCK, WAITING_FOR_TOKEN
+from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.layout import LINE, NEVER, STATE, TABLES
+from simulator.fast.heap import TOP
+from simulator.fast.layout import CAUSE_COLUMNS, LINE, NEVER, STATE, TABLES
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
@@ -255,10 +256,13 @@ class FastTables:
 
     def _measures(self, *, recording: bool, summing: bool) -> None:
         """Make the histogram, and the sums and records that were asked for."""
-        self.zeros("histogram", len(self.compiled.workloads) * BINS)
-        self.zeros("cause_sums", BINS * CAUSES if summing else 1)
+        bins = len(self.compiled.workloads) * BINS
+        self.zeros("histogram", bins + 1)
+        self.zeros("cause_sums", (BINS + 1) * CAUSE_COLUMNS if summing else 1)
+        self.zeros("last_causes", CAUSE_COLUMNS)
+        self.set(counted_bin=bins, summed_bin=BINS)
         self.zeros("records", 4096 if recording else 1)
-        self.zeros("record_causes", 4096 * CAUSES if recording else 1)
+        self.zeros("record_causes", 4096 * CAUSE_COLUMNS if recording else 1)
 
     # --- rows that come and go -------------------------------------------------------------------------------
 
@@ -271,13 +275,12 @@ class FastTables:
         self.margins = {"operation": 4, "strand": forks + 4, "holding": rows + 8, "task": rows + 8, "batch": 4}
         first = len(compiled.batchers)
         self.set(first_dynamic_queue=self.queues)
-        capacity = 2 * min(users, 4096) + _SPARE + forks
+        capacity = 2 * min(users, 4096) + max(0, users - 4096) + _SPARE + forks  # rows cost memory when first used
         for name in self.margins:
             tasks = compiled.instances["workers"].clip(0).sum() + first if name == "task" else 0
             self.set(**{f"{name}_free": -1, f"{name}_top": first if name == "strand" else 0})
             self._resize(name, capacity + self.margins[name] + int(tasks) + first)
         self.set(strand_used=first)
-        self.arrays["strands"]["serial"] = -1
         self._resize_heap()
         self._set_record_margin()
 
@@ -287,17 +290,17 @@ class FastTables:
         self._enlarge(table, capacity)
         self.set(**{f"{name}_margin_at": capacity - self.margins[name]})
         if name == "operation":
-            self._enlarge("operation_causes", capacity * CAUSES if self.get("tracking") else 1)
+            self._enlarge("operation_causes", capacity * CAUSE_COLUMNS if self.get("tracking") else 1)
         elif name == "strand":
             self._enlarge("chosen", capacity * len(self.compiled.services))
-            self._enlarge("strand_causes", capacity * CAUSES if self.get("tracking") else 1)
+            self._enlarge("strand_causes", capacity * CAUSE_COLUMNS if self.get("tracking") else 1)
             self._enlarge("inside", capacity * (1 + self.get("service_count")))
             self._resize_ring("wakes", "wake", 2 * capacity)
             self._resize_ring("starts", "start", capacity)
             self._resize_heap()
         elif name in ("task", "batch"):
             both = max(len(self.arrays.get("tasks", ())), len(self.arrays.get("batches", ())))
-            self._enlarge("queues", self.queues + 2 * both, fill=-1)
+            self._enlarge("queues", self.queues + 2 * both)  # those of tasks and batches are made with these
 
     def _enlarge(self, table: str, rows: int, fill: int = 0) -> None:
         """Enlarge a table; what it holds stays."""
@@ -306,9 +309,9 @@ class FastTables:
             return
         array = self.zeros(table, rows, fill)
         if table == "queues":
-            array["count"] = 0
+            array["head"][: self.queues] = array["tail"][: self.queues] = -1
         if old is not None:
-            array[: len(old)] = old
+            array.view(np.uint8)[: old.nbytes] = old.view(np.uint8)  # not field by field
 
     def _resize_ring(self, table: str, name: str, rows: int) -> None:
         """Enlarge a first-in-first-out table, whose length is a power of two, and unroll what it holds."""
@@ -326,7 +329,9 @@ class FastTables:
         most = len(self.arrays["strands"]) + len(self.arrays["sources"]) + len(self.compiled.events) + 1024
         needed = self.get("heap_count") + most
         if len(self.arrays.get("heap", ())) < needed + most:
-            self._enlarge("heap", 2 * (needed + most), fill=NEVER)
+            self._enlarge("heap", 2 * (needed + most))
+            if self.get("heap_count") == 0:
+                self.arrays["heap"]["time"][TOP] = NEVER
         self.set(heap_margin_at=len(self.arrays["heap"]) - most)
 
     def _set_record_margin(self) -> None:
@@ -355,6 +360,8 @@ class FastTables:
         for name in ("core", "last_core", "strand", "batcher", "next_task", "visit"):
             task[name] = -1
         task["serial"], task["group"], task["station"], task["fresh"] = t, instance, station, 1
+        ready = self.arrays["queues"][self.queues + 2 * t]
+        ready["head"] = ready["tail"] = -1
         return t
 
     def grow(self) -> None:
@@ -367,6 +374,6 @@ class FastTables:
         if self.get("record_count") >= self.get("record_margin_at"):
             rows = 2 * len(self.arrays["records"])
             self._enlarge("records", rows)
-            self._enlarge("record_causes", rows * CAUSES)
+            self._enlarge("record_causes", rows * CAUSE_COLUMNS)
             self._set_record_margin()
         self.set(grow=0)

@@ -9,7 +9,6 @@ from models.draws import WHICH_LOCK, coordinate, uniform
 from models.ranks import DELAY as RANK_DELAY
 from models.records import (
     CANCELLED,
-    CAUSES,
     COMPLETED,
     DELAYED,
     FAILED,
@@ -41,6 +40,7 @@ from simulator.fast.layout import (
     ALLOCATION,
     AT_JOIN,
     BEGIN,
+    CAUSE_COLUMNS,
     DISPATCHED,
     DONE_UNDER_LOCK,
     ENDED,
@@ -347,8 +347,8 @@ def reset_strand(sim: Any, a: int) -> None:
     if sim.tracking:
         strand.cause = WORKING
         strand.since_ns = sim.now
-        for cause in range(CAUSES):
-            strand_cause_at(sim, a * CAUSES + cause).value = 0
+        for cause in range(CAUSE_COLUMNS):
+            strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value = 0
 
 
 @rare
@@ -371,9 +371,9 @@ def _end_branch(sim: Any, a: int, outcome: int) -> None:
     abandon_branch_tasks(sim, a)
     if parent.pending == 0:
         if sim.tracking:
-            for cause in range(CAUSES):
-                strand_cause_at(sim, child.parent * CAUSES + cause).value += strand_cause_at(
-                    sim, a * CAUSES + cause
+            for cause in range(CAUSE_COLUMNS):
+                strand_cause_at(sim, child.parent * CAUSE_COLUMNS + cause).value += strand_cause_at(
+                    sim, a * CAUSE_COLUMNS + cause
                 ).value
             parent.since_ns = sim.now
         wake(sim, child.parent)
@@ -477,8 +477,8 @@ def _stage(sim: Any, a: int, step: Any) -> int:
 @kernel
 def _add_causes(sim: Any, o: int, a: int) -> None:
     """Add a completed attempt's causes to its operation's."""
-    for cause in range(CAUSES):
-        operation_cause_at(sim, o * CAUSES + cause).value += strand_cause_at(sim, a * CAUSES + cause).value
+    for cause in range(CAUSE_COLUMNS):
+        operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value += strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value
 
 
 @inlined
