@@ -14,9 +14,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from models.compiled import HAVE_NUMBA
 from models.ranks import DELAY, THINK
 from simulator.fast.jit import inlined, kernel, prefetch, rare
-from simulator.fast.layout import NEVER, pending_at, source_at, strand_at, timer_at
+from simulator.fast.layout import (
+    LINE,
+    NEVER,
+    chosen_at,
+    holding_at,
+    operation_at,
+    pending_at,
+    source_at,
+    strand_at,
+    task_at,
+    timer_at,
+    user_task_at,
+)
 
 ROW_BITS: Final = 24
 RANK_AT: Final = 58  # ids have the bits between
@@ -24,7 +37,7 @@ ROWS: Final = 1 << ROW_BITS
 IDS: Final = 1 << (RANK_AT - ROW_BITS)
 
 TOP: Final = 3  # the first event; the children of position p are 4 p - 8 to 4 p - 5
-_MANY: Final = 2000  # events from which the next one's row is likely not in the cache
+_MANY: Final = 2000 if HAVE_NUMBA else NEVER  # events from which the next one's row is likely not in the cache
 
 
 @kernel
@@ -73,6 +86,9 @@ def _sift(sim: Any, end: int, time_ns: int, key: int) -> None:
     position = TOP
     child = 4
     while child < end:
+        if end > _MANY:
+            for line in range(4):
+                prefetch(pending_at(sim, 4 * child - 8), line * LINE)
         first = pending_at(sim, child)
         best, best_ns, best_key = child, first.time, first.key
         for other in range(child + 1, child + 4):
@@ -94,17 +110,38 @@ def _sift(sim: Any, end: int, time_ns: int, key: int) -> None:
     hole.key = key
 
 
-@rare
-def _prefetch_first(sim: Any) -> None:
-    """Have the row of the first event fetched while the one before it is handled."""
-    key = pending_at(sim, TOP).key
+@inlined
+def _prefetch_row(sim: Any, key: int) -> None:
+    """Have the row of an event fetched."""
     rank = key >> RANK_AT
     if rank == DELAY:
         a = key & (ROWS - 1)
-        prefetch(strand_at(sim, a), 0)
-        prefetch(strand_at(sim, a), 64)
+        for line in range(3):
+            prefetch(strand_at(sim, a), line * LINE)
+        prefetch(chosen_at(sim, a * sim.service_count), 0)
     elif rank == THINK:
-        prefetch(source_at(sim, (key >> ROW_BITS) & (IDS - 1)), 0)
+        user = (key >> ROW_BITS) & (IDS - 1)
+        prefetch(source_at(sim, user), 0)
+        prefetch(user_task_at(sim, user), 0)
+
+
+@rare
+def _prefetch_first(sim: Any) -> None:
+    """Have the rows of the next events fetched, and for the very next what its row, already there, refers to."""
+    for position in range(TOP + 1, TOP + 5):
+        _prefetch_row(sim, pending_at(sim, position).key)
+    key = pending_at(sim, TOP).key
+    rank = key >> RANK_AT
+    if rank == DELAY:
+        strand = strand_at(sim, key & (ROWS - 1))
+        prefetch(operation_at(sim, strand.operation), 0)
+        prefetch(source_at(sim, strand.source), 0)
+        prefetch(holding_at(sim, max(strand.last_holding, 0)), 0)
+        prefetch(holding_at(sim, max(strand.last_holding, 0)), LINE)
+    elif rank == THINK:
+        t = max(user_task_at(sim, (key >> ROW_BITS) & (IDS - 1)).value, 0)
+        for line in range(2):
+            prefetch(task_at(sim, t), line * LINE)
 
 
 @inlined

@@ -118,12 +118,13 @@ STRAND: Final = _dtype(
     lines=True,
 )
 HOLDING: Final = _dtype(
-    "next previous type what strand arrived_ns size_bytes pooled_bytes service entered runner is_user_task"
+    "type what service next previous strand runner entered is_user_task arrived_ns size_bytes pooled_bytes", lines=True
 )
 TASK: Final = _dtype(
-    "next previous serial group state work core last_core strand batcher demand_ns wakeup_ns ran_ns arrived_ns "
-    "attempts current station joined_ns orphan next_task visit "
-    "deadline v lag delayed executed_ns fresh active rate next_held in_held"
+    "attempts state group work core last_core strand current serial next previous batcher station demand_ns arrived_ns "
+    "executed_ns v deadline delayed lag fresh orphan in_held wakeup_ns ran_ns joined_ns next_task visit "
+    "active rate next_held",
+    lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")
 QUEUE: Final = _dtype("head tail count")
