@@ -12,10 +12,11 @@ from models.arithmetic import SPEED_BITS, transfer_ns
 from models.ranks import DELAY, LINGER, PROPAGATION, TRANSFER
 from models.records import IN_BATCH, ON_LINK, WAITING_FOR_LINK
 from simulator.fast.heap import schedule
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, prefetch
 from simulator.fast.layout import (
     GO_ON,
     IN_OPEN_BATCH,
+    LINE,
     NOWHERE,
     ON_CHANNEL,
     ON_LINK_DELAY,
@@ -224,6 +225,8 @@ def _sent(sim: Any, n: int) -> None:
     a = queue_at(sim, member_queue(sim, b)).head
     while a >= 0:
         following = strand_at(sim, a).next
+        prefetch(strand_at(sim, following), 0)
+        prefetch(strand_at(sim, following), 2 * LINE)
         depart(sim, batcher.station, strand_at(sim, a).arrived_ns)
         wake(sim, a)
         a = following

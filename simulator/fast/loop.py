@@ -45,8 +45,9 @@ from simulator.fast.heap import (
     set_timer,
 )
 from simulator.fast.integrals import bring_up_to_date
-from simulator.fast.jit import entry, inlined, rare
+from simulator.fast.jit import entry, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
+    LINE,
     NEVER,
     NOWHERE,
     ON_LINK_DELAY,
@@ -188,6 +189,15 @@ def _first_event(sim: Any) -> int:
     return -1
 
 
+@kernel
+def _prefetch_after_next(sim: Any) -> None:
+    """Have the strand fetched that goes on after the next one."""
+    code = wake_at(sim, (sim.wake_head + 1) & sim.wake_mask).value
+    if code & 1 == 0:
+        for line in range(3):
+            prefetch(strand_at(sim, code >> 1), line * LINE)
+
+
 @inlined
 def _next_of_cascade(sim: Any) -> int:
     """Take what the cascade does next; returns the strand to go on, -1 if there is none, -2 at the end of it."""
@@ -199,6 +209,8 @@ def _next_of_cascade(sim: Any) -> int:
         return -2
     code = wake_at(sim, sim.wake_head & sim.wake_mask).value
     sim.wake_head += 1
+    if sim.wake_tail - sim.wake_head > 1:
+        _prefetch_after_next(sim)
     sim.handled += 1
     if code & 1:
         return settle(sim, code >> 1)

@@ -35,7 +35,7 @@ from simulator.fast.holdings import (
     unlink_holding,
     wait_for_memory,
 )
-from simulator.fast.jit import inlined, kernel, rare
+from simulator.fast.jit import inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     ALLOCATION,
     AT_JOIN,
@@ -65,6 +65,7 @@ from simulator.fast.layout import (
     operation_cause_at,
     operation_kind_at,
     service_at,
+    source_at,
     start_at,
     step_at,
     strand_at,
@@ -214,6 +215,8 @@ def _hopped(sim: Any, a: int) -> int:
 def _leave(sim: Any, a: int, step: Any) -> int:
     """Leave an instance and hop back; with the entry visit the attempt gives everything back."""
     strand = strand_at(sim, a)
+    prefetch(operation_at(sim, strand.operation), 0)  # both will be needed soon, if this is the end
+    prefetch(source_at(sim, strand.source), 0)
     v = find_visit(sim, a, step.service)
     strand.visit = -1
     if strand.root == a and strand.first_holding == v:
