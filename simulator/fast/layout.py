@@ -111,19 +111,22 @@ OPERATION: Final = _dtype(
     "next source kind key start_ns outcome attempts instance serial number record attempt_ns live", keys="key", lines=True
 )
 STRAND: Final = _dtype(
-    "serial place due_ns row resume end_outcome parent operation settled next key attempt visit first_holding "
-    "last_holding root kind source previous place_id demand_ns size_bytes arrived_ns batch cause since_ns "
-    "first_child next_child previous_child pending join_outcome first_task",
+    "serial due_ns row end_outcome parent operation next key "
+    "place resume settled attempt kind pending visit first_holding last_holding root source "
+    "previous place_id demand_ns size_bytes arrived_ns batch cause since_ns "
+    "first_child next_child previous_child join_outcome first_task",
     keys="key",
+    halves="place resume settled attempt kind pending",
     lines=True,
 )
 HOLDING: Final = _dtype(
     "type what service next previous strand runner entered is_user_task arrived_ns size_bytes pooled_bytes", lines=True
 )
 TASK: Final = _dtype(
-    "attempts state group work core last_core strand current serial next previous batcher station demand_ns arrived_ns "
-    "executed_ns v deadline delayed lag fresh orphan in_held wakeup_ns ran_ns joined_ns next_task visit "
-    "active rate next_held",
+    "state group next previous v deadline delayed executed_ns "
+    "attempts work core last_core strand current serial lag "
+    "batcher station demand_ns arrived_ns wakeup_ns orphan in_held fresh "
+    "ran_ns joined_ns next_task visit active rate next_held",
     lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")
