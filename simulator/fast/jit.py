@@ -97,8 +97,9 @@ if HAVE_NUMBA:
         key = RowType
 
         def generic_resolve(self, row: Any, name: str) -> Any:
-            """Return the type of a field, None if there is no such field."""
-            return row.fields.get(name, (None,))[0]
+            """Return the type of a field as it is read, None if there is no such field."""
+            stored = row.fields.get(name, (None,))[0]
+            return types.int64 if stored == types.int32 else stored
 
     def _field(context: Any, builder: Any, row: Any, pointer: Any, name: str) -> tuple[Any, Any]:
         """Return the address of a field, and what tells its memory from every other field's."""
@@ -116,7 +117,7 @@ if HAVE_NUMBA:
         address, tag = _field(context, builder, row, pointer, name)
         value = builder.load(address)
         value.set_metadata("tbaa", tag)
-        return value
+        return builder.sext(value, ir.IntType(64)) if value.type == ir.IntType(32) else value
 
     @lower_setattr_generic(RowType)
     def _write_field(context: Any, builder: Any, signature: Any, arguments: Any, name: str) -> None:

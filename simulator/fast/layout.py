@@ -123,10 +123,10 @@ HOLDING: Final = _dtype(
     "type what service next previous strand runner entered is_user_task arrived_ns size_bytes pooled_bytes", lines=True
 )
 TASK: Final = _dtype(
-    "state group next previous v deadline delayed executed_ns "
-    "attempts work core last_core strand current serial lag "
-    "batcher station demand_ns arrived_ns wakeup_ns orphan in_held fresh "
-    "ran_ns joined_ns next_task visit active rate next_held",
+    "next v deadline state group delayed core previous executed_ns lag "
+    "work strand serial attempts current last_core batcher station visit demand_ns arrived_ns "
+    "wakeup_ns ran_ns joined_ns orphan in_held fresh active next_task rate next_held",
+    halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active",
     lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")
