@@ -2,9 +2,9 @@
 
 Events are ordered by (time, rank, id) (see `models.ranks`). An event is 16 bytes, its time and a key of rank, id and
 the row that its handler needs, so that four siblings are one line of the processor's cache; with a million events
-pending, the lines that are read are most of the cost. Places of the last four siblings without an event hold NEVER, which
-spares the last node a case of its own. An event that has become meaningless, as what it would have ended was broken off, remains, and is
-recognized by its time when it is first.
+pending, the lines that are read are most of the cost. Places of the last four siblings without an event hold NEVER,
+which spares the last node a case of its own. An event that has become meaningless, as what it would have ended was
+broken off, remains, and is recognized by its time when it is first.
 
 A core has one timer at most, which every change of speed sets anew; in the tree that costs a walk up, and no stale
 event remains. Among equal times the core of the lowest index wins.

@@ -31,7 +31,7 @@ if HAVE_NUMBA:
     from llvmlite import ir
     from numba import types
     from numba.core import cgutils as _cgutils
-    from numba.core.imputils import lower_getattr_generic, lower_setattr_generic
+    from numba.core import imputils as _imputils
     from numba.core.typing.templates import AttributeTemplate, infer_getattr
     from numba.extending import intrinsic, models, register_model
     from numba.np import arrayobj as _arrayobj
@@ -39,6 +39,7 @@ if HAVE_NUMBA:
     numba: Any = _numba  # its private parts have no types
     cgutils: Any = _cgutils
     arrayobj: Any = _arrayobj
+    imputils: Any = _imputils
     try:  # no reference counts: the kernel makes no object. The option is private: do without if need be.
         numba.njit(_nrt=False)
         OPTIONS["_nrt"] = False
@@ -77,7 +78,7 @@ if HAVE_NUMBA:
         made: Function = numba.njit(**OPTIONS)(function)
         return made
 
-    class RowType(types.Type):  # type: ignore[misc]
+    class RowType(types.Type):
         """A pointer to a row of a table."""
 
         def __init__(self, table: str, dtype: np.dtype[Any]) -> None:
@@ -87,16 +88,16 @@ if HAVE_NUMBA:
             super().__init__(name=f"Row({table})")
 
     @register_model(RowType)
-    class _RowModel(models.OpaqueModel):  # type: ignore[misc]
+    class _RowModel(models.OpaqueModel):
         """An address."""
 
     @infer_getattr
-    class _RowFields(AttributeTemplate):  # type: ignore[misc]
+    class _RowFields(AttributeTemplate):
         """The types of a row's fields."""
 
         key = RowType
 
-        def generic_resolve(self, row: Any, name: str) -> Any:
+        def generic_resolve(self, row: Any, name: str) -> Any:  # type: ignore[override]
             """Return the type of a field as it is read, None if there is no such field."""
             stored = row.fields.get(name, (None,))[0]
             return types.int64 if stored == types.int32 else stored
@@ -112,19 +113,20 @@ if HAVE_NUMBA:
             [node, node, zero]
         )
 
-    @lower_getattr_generic(RowType)
     def _read_field(context: Any, builder: Any, row: Any, pointer: Any, name: str) -> Any:
         address, tag = _field(context, builder, row, pointer, name)
         value = builder.load(address)
         value.set_metadata("tbaa", tag)
         return builder.sext(value, ir.IntType(64)) if value.type == ir.IntType(32) else value
 
-    @lower_setattr_generic(RowType)
     def _write_field(context: Any, builder: Any, signature: Any, arguments: Any, name: str) -> None:
         row, given = signature.args
         address, tag = _field(context, builder, row, arguments[0], name)
         value = context.cast(builder, arguments[1], given, row.fields[name][0])
         builder.store(value, address).set_metadata("tbaa", tag)
+
+    imputils.lower_getattr_generic(RowType)(_read_field)
+    imputils.lower_setattr_generic(RowType)(_write_field)
 
     def _address(builder: Any, sim: Any, offset: int) -> Any:
         """Emit the load of a table's address, which does not change while the kernel runs."""
@@ -135,7 +137,7 @@ if HAVE_NUMBA:
         return base
 
     @intrinsic
-    def bit_length(_context: Any, value: Any) -> Any:
+    def _bit_length(_context: Any, value: Any) -> Any:
         """Return the number of bits of a nonnegative number."""
 
         def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -144,8 +146,10 @@ if HAVE_NUMBA:
 
         return types.int64(types.int64), code
 
+    bit_length: Any = _bit_length
+
     @intrinsic
-    def prefetch(_context: Any, row: Any, offset: Any) -> Any:
+    def _prefetch(_context: Any, row: Any, offset: Any) -> Any:
         """Have the line of the cache fetched in which byte ``offset`` of a row lies."""
 
         def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
@@ -156,6 +160,8 @@ if HAVE_NUMBA:
             builder.call(function, [builder.gep(arguments[0], [arguments[1]]), *constants])
 
         return types.void(row, types.int64), code
+
+    prefetch: Any = _prefetch
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of the one-row array that the kernel is called with to its row."""
@@ -222,12 +228,15 @@ else:
     rare = kernel
     entry = kernel
 
-    def bit_length(value: int) -> int:
+    def _count_bits(value: int) -> int:
         """Return the number of bits of a nonnegative number."""
         return value.bit_length()
 
-    def prefetch(row: Row, offset: int) -> None:
+    def _fetch_nothing(row: Row, offset: int) -> None:
         """Do nothing."""
+
+    bit_length = _count_bits
+    prefetch = _fetch_nothing
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of what the kernel is called with to its row."""

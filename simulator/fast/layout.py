@@ -25,7 +25,7 @@ CAUSE_COLUMNS: Final = 16  # columns of the tables of causes: a power of two is 
 assert CAUSES <= CAUSE_COLUMNS
 
 
-def _dtype(  # noqa: PLR0913
+def _dtype(
     fields: str,
     *,
     base: np.dtype[Any] | None = None,
@@ -34,7 +34,7 @@ def _dtype(  # noqa: PLR0913
     halves: str = "",
     lines: bool = False,
 ) -> np.dtype[Any]:
-    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, unsigned (keys of draws), int32.
+    """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, unsigned (keys) or int32.
 
     With ``lines`` a row fills whole lines of the processor's cache; the fields that are used most stand first.
     """
@@ -46,15 +46,14 @@ def _dtype(  # noqa: PLR0913
     if not lines:
         return made
     assert made.fields is not None
-    return np.dtype(
-        {
-            "names": made.names,
-            "formats": [made.fields[name][0] for name in made.names or ()],
-            "offsets": [made.fields[name][1] for name in made.names or ()],
-            "itemsize": -(-made.itemsize // LINE) * LINE,
-        },
-        align=True,
-    )
+    names = made.names or ()
+    padded: Any = {
+        "names": list(names),
+        "formats": [made.fields[name][0] for name in names],
+        "offsets": [made.fields[name][1] for name in names],
+        "itemsize": -(-made.itemsize // LINE) * LINE,
+    }
+    return np.dtype(padded, align=True)
 
 
 VALUE: Final = _dtype("value")
@@ -108,7 +107,9 @@ SOURCE: Final = _dtype(
 # --- what comes and goes ---------------------------------------------------------------------------------------------
 
 OPERATION: Final = _dtype(
-    "next source kind key start_ns outcome attempts instance serial number record attempt_ns live", keys="key", lines=True
+    "next source kind key start_ns outcome attempts instance serial number record attempt_ns live",
+    keys="key",
+    lines=True,
 )
 STRAND: Final = _dtype(
     "serial due_ns row end_outcome parent operation next key "
@@ -191,7 +192,8 @@ _SCALARS: Final = (
     "host_count station_count pause_count event_count workload_count instance_count service_count user_count "
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
-    "counted_bin summed_bin wake_head wake_tail wake_mask start_head start_tail start_mask release_count free_core_count"
+    "counted_bin summed_bin wake_head wake_tail wake_mask start_head start_tail start_mask "
+    "release_count free_core_count"
 )
 _ROW_SCALARS: Final = [
     f"{name}_{field}"

@@ -10,7 +10,7 @@ This uses private parts of Numba. Where they are missing the kernel still compil
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,16 @@ def _closure(library: Any) -> list[Any]:
             if getattr(other, "_is_part", False):
                 waiting.extend(other._linking_libraries)
     return list(found.values())
+
+
+def _make_private(module: Any, parts: Iterable[tuple[str, bool]]) -> None:
+    """Let nothing else call these functions; those that are seldom called stay out of their callers."""
+    for name, seldom in parts:
+        function = module.get_function(name)
+        function.linkage = "internal"
+        if seldom:
+            function.add_function_attribute("noinline")
+            function.add_function_attribute("cold")
 
 
 @contextmanager
@@ -67,12 +77,7 @@ def whole_program(names: set[str], rare: set[str], entries: set[str]) -> Iterato
         finalize(self)
 
     def optimize_whole(self: Any) -> None:
-        for name, seldom in getattr(self, "_parts", ()):
-            function = self._final_module.get_function(name)
-            function.linkage = "internal"
-            if seldom:
-                function.add_function_attribute("noinline")
-                function.add_function_attribute("cold")
+        _make_private(self._final_module, getattr(self, "_parts", ()))
         if not hasattr(self, "_parts"):
             optimize(self)
             return

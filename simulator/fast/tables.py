@@ -17,9 +17,10 @@ from models.draws import (
     run_key,
     sample_integer,
 )
+from models.errors import FieldProblem, ScenarioError
 from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.heap import TOP
+from simulator.fast.heap import ROWS, TOP
 from simulator.fast.layout import CAUSE_COLUMNS, LINE, NEVER, STATE, TABLES
 from simulator.histogram import BINS
 
@@ -287,6 +288,10 @@ class FastTables:
     def _resize(self, name: str, capacity: int) -> None:
         """Give a table of rows that come and go, and all that goes with it, a capacity."""
         table = {"batch": "batches"}.get(name, f"{name}s")
+        if len(self.arrays.get(table, ())) >= ROWS:  # events have no more bits for them
+            problem = FieldProblem(("workloads",), f"{ROWS} operations at once", "fewer: a queue_limit bounds them")
+            raise ScenarioError("the run", [problem])
+        capacity = min(capacity, ROWS)
         self._enlarge(table, capacity)
         self.set(**{f"{name}_margin_at": capacity - self.margins[name]})
         if name == "operation":

@@ -481,7 +481,9 @@ def _stage(sim: Any, a: int, step: Any) -> int:
 def _add_causes(sim: Any, o: int, a: int) -> None:
     """Add a completed attempt's causes to its operation's."""
     for cause in range(CAUSE_COLUMNS):
-        operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value += strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value
+        operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value += strand_cause_at(
+            sim, a * CAUSE_COLUMNS + cause
+        ).value
 
 
 @inlined
