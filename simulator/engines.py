@@ -80,17 +80,25 @@ def choose(name: str) -> tuple[Engine, list[str]]:
         raise ValueError(f"engine: found {name!r}; accepted: {', '.join(NAMES)}")
     if name == "reference":
         return _reference(), []
-    if not HAVE_NUMBA:
-        reason = "the fast engine needs Numba, which is not at hand; the reference engine was used"
-        return _reference(), [reason]
-    cache = import_module("simulator.fast.cache")
-    if name == "fast" or cache.is_ready():
+    missing = "" if HAVE_NUMBA else "which is not at hand"
+    if not missing:
+        cache = import_module("simulator.fast.cache")
+        try:
+            if cache.is_ready():
+                return _fast(), [cache.note()] if cache.note() else []
+            import_module("numba")
+        except (ImportError, OSError) as problem:
+            missing = f"which does not load ({problem})"
+    if missing:
+        return _reference(), [f"the fast engine needs Numba, {missing}; the reference engine was used"]
+    if name == "fast":
+        cache.kernel()
         return _fast(), [cache.note()] if cache.note() else []
-    if cache.directory() is None:
+    if cache.kernel_file() is None:
         return _reference(), [f"{cache.note()}; the reference engine was used"]
     cache.compile_beside()
     reason = "the fast engine is being compiled for this machine, once; the reference engine began this run"
-    return _beginner(), [reason]
+    return _beginner(), [f"{cache.note()}; {reason}" if cache.note() else reason]
 
 
 def _reference() -> Engine:

@@ -13,18 +13,20 @@ from models.records import COMPLETED
 from models.units import NS_PER_S
 from simulator.engines import Engine
 from simulator.output import EngineOutput
-from simulator.statistics import Floats, mser, mser5
+from simulator.statistics import Floats, mser, mser5, percentile
 
 PILOT_REPLICATION: Final = 0  # counted replications are numbered from 1
 
 FIRST_SLICE_NS: Final = 1_000_000  # where nothing is known of the rate; cheap anywhere
 FIRST_OPERATIONS: Final = 200  # enough to extrapolate a rate within some 15 %
 GROWTH: Final = 8  # of the slice while the rate is unknown: few reruns, and no slice much too long
-FIRST_SHARE: Final = 0.05  # of the budget, for the first pilot that is judged
+FIRST_JUDGED: Final = 15_000  # operations in the first pilot that is judged: a transient of some thousands shows
+FIRST_SHARE: Final = 0.05  # of the budget, where that is less
 MOST_OPERATIONS: Final = 500_000  # in a pilot, because it keeps the records of all: some 100 MB
 LARGEST_SHARE: Final = 0.3  # of the budget, for the longest: the answer's own replications need the rest
 COARSE_BATCHES: Final = 100
 CYCLES: Final = 1.5  # of a closed workload's users: before that, the pilot knows them from their first thinking
+RESPONSES: Final = 5  # times p99, after the cut: what leaves together must not look like a varying throughput
 LONGEST_NS: Final = 1000 * 86_400 * NS_PER_S  # where nothing ends for so long, there is no pilot
 
 
@@ -81,7 +83,8 @@ def explore(
     users: of the closed workloads, 0 if there are none.
     """
     largest = min(LARGEST_SHARE, MOST_OPERATIONS / engine.operations)
-    wanted = max(FIRST_SHARE * largest / LARGEST_SHARE, FIRST_OPERATIONS / engine.operations)
+    share = min(FIRST_SHARE * largest / LARGEST_SHARE, FIRST_JUDGED / engine.operations)
+    wanted = max(share, FIRST_OPERATIONS / engine.operations)
     end_ns, spent = first_slice_ns, 0.0
     while True:
         output = simulate(end_ns)
@@ -92,7 +95,9 @@ def explore(
             cut_ns, found = _cut(responses_ns, ends_ns, all_ends_ns, end_ns)
         else:
             cut_ns, found = warmup_ns, True
-        covered_ns = max(2 * cut_ns, int(CYCLES * users * end_ns / max(len(all_ends_ns), 1)))
+        tail_ns = percentile(responses_ns, 99.0) if len(responses_ns) else 0.0
+        cycles_ns = CYCLES * users * end_ns / max(len(all_ends_ns), 1)
+        covered_ns = int(max(2 * cut_ns, cut_ns + RESPONSES * tail_ns, cycles_ns))
         if cost >= largest or end_ns >= LONGEST_NS or output.interrupted:
             break
         if cost >= wanted * 0.7:
@@ -100,11 +105,10 @@ def explore(
                 break
             end_ns = int(end_ns * min(max(2.0, covered_ns / end_ns), max(1.05 * largest / cost, 1.1)))
             continue
-        reach = 1.05 * wanted / cost if len(all_ends_ns) >= FIRST_OPERATIONS else GROWTH
+        known = len(all_ends_ns) >= FIRST_OPERATIONS
+        reach = max(1.05 * wanted / cost, min(1.05 * covered_ns / end_ns, largest / cost)) if known else GROWTH
         end_ns = int(end_ns * min(max(reach, 2), GROWTH))
-    return Pilot(
-        responses_ns, ends_ns, all_ends_ns, end_ns, spent, cost / end_ns, cut_ns, found and len(ends_ns) > 0
-    )
+    return Pilot(responses_ns, ends_ns, all_ends_ns, end_ns, spent, cost / end_ns, cut_ns, found and len(ends_ns) > 0)
 
 
 def drain(simulate: Callable[[int], EngineOutput], last_arrival_ns: int) -> tuple[int, bool]:

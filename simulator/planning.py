@@ -11,8 +11,10 @@ import numpy as np
 from models.units import NS_PER_S
 from simulator.pilot import Pilot, round_up
 from simulator.statistics import (
+    BATCHES,
     Floats,
     observations_needed,
+    percentile,
     percentile_variance_constant,
     variance_constant,
 )
@@ -22,8 +24,9 @@ PLANNED_REPLICATIONS: Final = 10  # measured coverage of the 95 % interval with 
 MOST_REPLICATIONS: Final = 40  # beyond that, longer windows serve better: each replication pays its warm-up
 TAIL_OBSERVATIONS: Final = 100  # operations beyond p99 in all, or the tail is a few accidents
 FEWEST_OPERATIONS: Final = 200  # in a window, whatever the budget
-RESPONSES_PER_WINDOW: Final = 20  # times p99: what the edges of a window cut off must not show in the throughput
-LEAST_SHARE: Final = 0.1  # of the budget, for all windows: a second or two, whatever a calm pilot promises
+RESPONSES_PER_WINDOW: Final = 5  # times p99: a window shorter than its operations shows pieces of them
+LEAST_OPERATIONS: Final = 30_000  # in all windows, whatever a calm pilot promises; less where the engine is slow
+LEAST_SHARE: Final = 0.1  # of the budget, where that is less
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,7 @@ def window_operations(pilot: Pilot, precision: float, replications: int) -> floa
     responses = pilot.responses_ns[after]
     if len(responses) < FEWEST_OPERATIONS:
         return math.inf
-    mean = observations_needed(
-        float(responses.mean()), variance_constant(responses), precision, replications
-    )
+    mean = observations_needed(float(responses.mean()), variance_constant(responses), precision, replications)
     value, constant = percentile_variance_constant(responses, 99.0)
     tail = observations_needed(value, constant, precision, replications)
     counting = observations_needed(1.0, _dispersion(pilot), precision, replications)
@@ -85,9 +86,16 @@ def window_operations(pilot: Pilot, precision: float, replications: int) -> floa
 
 
 def _dispersion(pilot: Pilot) -> float:
-    """Return variance over mean of the number of ends in stretches of time: 1 for a Poisson stream."""
+    """Return variance over mean of the number of ends in stretches of time: 1 for a Poisson stream.
+
+    The largest of several numbers of stretches, of which one must not be much shorter than a response: what leaves
+    together, such as a batch, would seem to make the throughput vary.
+    """
     largest = 0.0
-    for stretches in (10, 20, 40):
+    most = 2 * RESPONSES_PER_WINDOW * (pilot.end_ns - pilot.warmup_ns) / max(_responses_ns(pilot), 1.0)
+    for stretches in BATCHES:
+        if stretches > max(most, BATCHES[0]):
+            continue
         edges = np.linspace(pilot.warmup_ns, pilot.end_ns, stretches + 1)
         counts: Floats = np.histogram(pilot.all_ends_ns, bins=edges)[0].astype(np.float64)
         if counts.mean() > 0:
@@ -115,13 +123,12 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
     rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
     # Whatever the budget: a window much shorter than its warm-up would still show how the run began.
-    floor_ns = max(
-        FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), pilot.warmup_ns / 2
-    )
+    floor_ns = max(FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), pilot.warmup_ns / 2)
     needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
     needed_ns = max(needed_ns, _responses_ns(pilot))
-    if pilot.cost_per_ns > 0:
-        needed_ns = max(needed_ns, LEAST_SHARE / count / pilot.cost_per_ns)
+    if pilot.cost_per_ns > 0 and rate_per_ns > 0:
+        least_ns = min(LEAST_SHARE / pilot.cost_per_ns, LEAST_OPERATIONS / rate_per_ns)
+        needed_ns = max(needed_ns, least_ns / count)
     duration_ns = max(min(needed_ns, affordable_ns / count - pilot.warmup_ns), floor_ns)
     duration_ns = max(duration_ns, scripted_end_ns(scenario) - pilot.warmup_ns)
     if math.isinf(duration_ns):
@@ -133,7 +140,7 @@ def _responses_ns(pilot: Pilot) -> float:
     """Return the length of a window that is long against the response times [ns]."""
     if len(pilot.responses_ns) == 0:
         return 0.0
-    return RESPONSES_PER_WINDOW * float(np.quantile(pilot.responses_ns, 0.99))
+    return RESPONSES_PER_WINDOW * percentile(pilot.responses_ns, 99.0)
 
 
 def _most(wanted: int | str, first: int) -> int:

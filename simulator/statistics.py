@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
+from simulator import student
 from simulator.histogram import rank_of
 
 CONFIDENCE: Final = 0.95
@@ -54,7 +54,7 @@ def quotient(numerator: Estimate, denominator: Estimate) -> Estimate:
 
 def student_t(confidence: float, degrees: int) -> float:
     """Return the quantile of Student's t for a two-sided interval."""
-    return float(stdtrit(degrees, 0.5 + confidence / 2))
+    return student.quantile(degrees, 0.5 + confidence / 2)
 
 
 def interval(values: Iterable[float], confidence: float = CONFIDENCE) -> Estimate:
@@ -94,7 +94,7 @@ def probability_below(limit: float, values: Sequence[float]) -> float | None:
     distance = limit - float(defined.mean())
     if error == 0:
         return 1.0 if distance > 0 else 0.0
-    return float(stdtr(len(defined) - 1, distance / error))
+    return student.cumulative(len(defined) - 1, distance / error)
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,12 @@ def variance_constant(series: Floats) -> float:
         means = series[: batches * size].reshape(batches, size).mean(axis=1)
         constant = max(constant, size * float(np.var(means, ddof=1)))
     return constant
+
+
+def percentile(series: Floats, percent: float) -> float:
+    """Return the smallest value with at least that share of the series at or below it. series: not empty."""
+    at = min(int(rank_of(percent, len(series))), len(series)) - 1
+    return float(np.partition(series, at)[at])
 
 
 def percentile_variance_constant(series: Floats, percent: float) -> tuple[float, float]:

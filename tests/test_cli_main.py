@@ -1,13 +1,17 @@
 """What becomes of errors that no input explains: one line, an exit code, a traceback only when asked for."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 
 from simulator.cli import scenario
+from simulator.cli.application import COMMANDS, GROUPS
 from simulator.cli.main import main
 
 
@@ -38,6 +42,48 @@ def test_an_interruption_is_exit_130(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr(scenario, "scenario_schema", failing(KeyboardInterrupt()))
     assert main(["scenario", "schema"]) == 130
     assert capsys.readouterr().err == "sim: interrupted\n"
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    for name, line in COMMANDS.items():
+        described = getattr(import_module(f"simulator.cli.{name}"), name).__doc__
+        assert described.partition("\n")[0] == line
+    for name, line in GROUPS.items():
+        assert import_module(f"simulator.cli.{name}").app.info.help == line
+
+
+def test_help_loads_no_command() -> None:
+    program = "import sys; from simulator.cli.main import main; code = main(['--help'])"
+    heavy = "['numpy', 'scipy', 'numba', 'pydantic', 'simpy', 'matplotlib', 'jinja2', 'aiohttp']"
+    check = f"{program}; print([name for name in {heavy} if name in sys.modules], file=sys.stderr); sys.exit(code)"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert "calibrate" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+def test_a_run_loads_no_compiler_and_no_scipy() -> None:
+    """What a warm run must not wait for: they take longer to load than it takes to simulate."""
+    program = "import sys; import simulator.cli.run, simulator.fast"
+    heavy = "['scipy', 'numba', 'simpy', 'matplotlib', 'jinja2', 'aiohttp', 'rich', 'calibration']"
+    check = f"{program}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise elsewhere")
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.3, 0.6])
+def test_ctrl_c_at_any_moment_ends_without_a_traceback(delay_s: float) -> None:
+    program = "print('up', flush=True); import sys; from simulator.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "run", "--engine", "reference", "--precision", "0.0001"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        assert "Traceback" not in error
+        assert "interrupted" in error
+        assert process.returncode == 130
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:

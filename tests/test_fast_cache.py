@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,11 +17,15 @@ from simulator.fast import cache
 pytestmark = pytest.mark.skipif(not HAVE_NUMBA, reason="nothing is compiled without Numba")
 
 
+CODE = b"the machine code of a kernel"
+
+
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Begin and end as a process that has loaded no kernel."""
     monkeypatch.setattr(cache, "_kernel", None)
     monkeypatch.setattr(cache, "_beside", None)
+    monkeypatch.setattr(cache, "_problems", [])
     cache._writable.cache_clear()
     yield
     cache._writable.cache_clear()
@@ -27,25 +33,26 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Count compilations instead of waiting for them; what is compiled is one file."""
+    """Count compilations instead of waiting for them."""
     made: list[str] = []
 
-    def dispatcher(place: Path | None) -> Any:
-        stored = place is not None and any(path.read_bytes() == b"kernel" for path in place.rglob("*.nbi"))
-        return SimpleNamespace(place=place, stats=SimpleNamespace(cache_hits={"": int(stored)}))
-
-    def compile_it(one: Any) -> None:
-        if one.stats.cache_hits[""]:
-            return
-        if one.place is not None and any(one.place.rglob("*.nbi")):
-            raise ValueError("a broken file")
+    def compiled() -> tuple[bytes, str]:
         made.append("compiled")
-        if one.place is not None:
-            (one.place / "run.nbi").write_bytes(b"kernel")
+        return CODE, "kernel"
 
-    monkeypatch.setattr(cache, "_dispatcher", dispatcher)
-    monkeypatch.setattr(cache, "_compile", compile_it)
+    def loaded(code: bytes, symbol: str) -> Any:
+        assert (code, symbol) == (CODE, "kernel")
+        return lambda address: address
+
+    monkeypatch.setattr(cache.machine_code, "compiled", compiled)
+    monkeypatch.setattr(cache.machine_code, "loaded", loaded)
+    monkeypatch.setattr(cache, "_can_be_loaded", lambda path, symbol: path.read_bytes() == CODE)
     return made
+
+
+def kept(tmp_path: Path) -> list[str]:
+    """Return what is kept beside locks."""
+    return [path.name for path in (tmp_path / "capacity-simulator").iterdir() if path.suffix != ".lock"]
 
 
 def test_compiled_once_then_loaded(tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,20 +63,116 @@ def test_compiled_once_then_loaded(tmp_path: Path, compilations: list[str], monk
     assert cache.is_ready()
     assert cache.kernel().from_disk
     assert compilations == ["compiled"]
-    assert [path.name for path in (tmp_path / "capacity-simulator").iterdir()] == [f"kernel-{cache.source_hash()}"]
+    assert kept(tmp_path) == [f"kernel-{cache.source_hash()}.bin"]
+    assert cache.note() == ""
 
 
-def test_a_broken_kernel_is_compiled_anew(
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-1] + b"!",
+        lambda whole: b"garbage" * 1000,
+        lambda whole: whole[:40] + b"\xff\n\n" + whole[43:],
+    ],
+)
+def test_a_broken_kernel_is_compiled_anew_and_said_to_be(
+    damage: Any, tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    cache.kernel()
+    path = cache.kernel_file()
+    assert path is not None
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    monkeypatch.setattr(cache, "_kernel", None)
+    assert not cache.is_ready()
+    assert not cache.kernel().from_disk
+    assert compilations == ["compiled", "compiled"]
+    assert path.read_bytes() == whole
+    assert "made anew" in cache.note()
+
+
+def test_what_a_killed_compilation_left_is_removed_when_it_is_old(
     tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
-    place = cache.directory()
-    assert place is not None
-    place.mkdir(parents=True)
-    (place / "run.nbi").write_bytes(b"half a ker")
+    directory = tmp_path / "capacity-simulator"
+    directory.mkdir()
+    old, recent = directory / "kernel-0-old", directory / "kernel-0-recent"
+    for path in (old, recent):
+        path.write_bytes(b"half a ker")
+    os.utime(old, (0, 0))
+    cache.kernel()
+    assert not old.exists()
+    assert recent.exists()
+
+
+def test_a_full_disk_keeps_nothing_and_the_kernel_serves_this_process(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+
+    def full(_path: Path, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert not cache.kernel().from_disk
-    assert compilations == ["compiled"]
-    assert (place / "run.nbi").read_bytes() == b"kernel"
+    assert kept(tmp_path) == []
+    assert "No space left on device" in cache.note()
+
+
+def test_a_full_disk_is_noticed_before_a_compilation_that_could_not_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache.tempfile, "TemporaryFile", lambda dir: open("/dev/full", "wb", buffering=0))  # noqa: SIM115
+    started: list[Any] = []
+    monkeypatch.setattr(cache.subprocess, "Popen", lambda *_, **__: started.append(1))
+    engine, reasons = engines.choose("auto")
+    assert engine.name == "reference"
+    assert "No space left on device" in reasons[0]
+    assert "reference engine was used" in reasons[0]
+    assert started == []
+
+
+def test_code_that_this_machine_cannot_load_is_not_kept(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "_can_be_loaded", lambda path, symbol: False)
+    cache.kernel()
+    assert kept(tmp_path) == []
+    assert "cannot be kept" in cache.note()
+
+
+def test_machine_code_is_tried_in_a_process_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "code").write_bytes(b"no machine code")
+    assert not cache._can_be_loaded(tmp_path / "code", "kernel")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files are locked otherwise elsewhere")
+def test_a_second_process_waits_for_the_first_and_takes_its_kernel(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    path = cache.kernel_file()
+    assert path is not None
+    with path.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def other_process_ends(_seconds: float) -> None:
+            path.write_bytes(cache._packed(CODE, "kernel"))
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(cache.time, "sleep", other_process_ends)
+        assert cache.kernel().from_disk
+    assert compilations == []
 
 
 def test_a_directory_that_cannot_be_made_is_replaced_by_a_temporary_one(
@@ -79,10 +182,23 @@ def test_a_directory_that_cannot_be_made_is_replaced_by_a_temporary_one(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
     monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    place = cache.directory()
-    assert place is not None
-    assert tmp_path / "temporary" in place.parents
+    path = cache.kernel_file()
+    assert path is not None
+    assert tmp_path / "temporary" in path.parents
     assert str(tmp_path / "file") in cache.note()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="access is granted otherwise elsewhere")
+def test_a_temporary_directory_that_others_may_write_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    open_to_all = tmp_path / f"capacity-simulator-{os.getuid()}"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert cache.kernel_file() is None
 
 
 def test_without_any_disk_the_kernel_serves_one_process_and_auto_takes_the_reference(
@@ -91,7 +207,7 @@ def test_without_any_disk_the_kernel_serves_one_process_and_auto_takes_the_refer
     (tmp_path / "file").write_text("no directory")
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
     monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
-    assert cache.directory() is None
+    assert cache.kernel_file() is None
     engine, reasons = engines.choose("auto")
     assert engine.name == "reference"
     assert "cannot be kept" in reasons[0]
@@ -109,6 +225,14 @@ def test_auto_begins_on_the_reference_while_the_kernel_is_compiled_beside(
     assert engine.name == "reference"
     assert "being compiled" in reasons[0]
     assert len(started) == 1
+
+
+def test_a_numba_that_does_not_load_leaves_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "numba", None)
+    engine, reasons = engines.choose("auto")
+    assert engine.name == "reference"
+    assert "does not load" in reasons[0]
 
 
 def test_a_name_that_is_hashed_changes_with_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:

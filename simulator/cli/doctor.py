@@ -35,16 +35,15 @@ def doctor(
         made = cache.kernel()
         how = "loaded" if made.from_disk else "compiled"
         typer.echo(f"fast engine       {how} in {made.seconds:.2f} s")
-    typer.echo(f"compiled kernel   {_place(cache.directory())}")
+    typer.echo(f"compiled kernel   {_place(cache.kernel_file())}")
     if cache.note():
         typer.echo(cache.note(), err=True)
 
 
-def _place(directory: Path | None) -> str:
+def _place(path: Path | None) -> str:
     """Return where the kernel is kept and how large it is."""
-    if directory is None:
+    if path is None:
         return "kept nowhere"
-    if not directory.is_dir():
-        return f"{directory} (nothing yet)"
-    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    return f"{directory} ({size / 1e6:.1f} MB)"
+    if not path.is_file():
+        return f"{path} (not there)"
+    return f"{path} ({path.stat().st_size / 1e3:.0f} kB)"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Final
 
 from simulator.replications import Progress as Reached
 from simulator.replications import Report
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_NOT_YET_S: Final = 0.5
 _SAID = {
     "pilot": "finding warm-up and duration",
     "replications": "replication",
@@ -28,24 +32,54 @@ def watched(quiet: bool) -> Iterator[Report]:
     """Give what a run is to tell its progress to.
 
     The first Ctrl-C makes it answer False, so that the run ends with what there is; the second one raises
-    KeyboardInterrupt. A bar is shown while the block runs, unless it is to be quiet or there is no terminal.
+    KeyboardInterrupt. A bar is shown once the block has run for a while, unless it is to be quiet or there is no
+    terminal.
     """
-    console = Console(stderr=True)
     with _stopped_by_ctrl_c() as stopped:
-        if quiet or not console.is_terminal:
+        if quiet or not sys.stderr.isatty():
             yield lambda _: not stopped.is_set()
             return
-        with _bar(console) as bar:
-            stages: dict[str, TaskID] = {}
+        bar = _LateBar()
 
-            def tell(reached: Reached) -> bool:
-                _show(bar, stages, reached)
-                return not stopped.is_set()
+        def tell(reached: Reached) -> bool:
+            bar.show(reached)
+            return not stopped.is_set()
 
+        try:
             yield tell
+        finally:
+            bar.stop()
 
 
-def _bar(console: Console) -> Progress:
+class _LateBar:
+    """A bar that appears when there is something to wait for; a short run does not even load what draws it."""
+
+    def __init__(self) -> None:
+        self._begins_s = time.monotonic() + _NOT_YET_S
+        self._bar: Progress | None = None
+        self._stages: dict[str, TaskID] = {}
+        self._lock = threading.Lock()  # replications report from their threads
+
+    def show(self, reached: Reached) -> None:
+        """Show how far a run is, once it has taken a while."""
+        if time.monotonic() < self._begins_s:
+            return
+        with self._lock:
+            if self._bar is None:
+                self._bar = _bar()
+                self._bar.start()
+            _show(self._bar, self._stages, reached)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -53,7 +87,7 @@ def _bar(console: Console) -> Progress:
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
         transient=True,
     )
 

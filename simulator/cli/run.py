@@ -8,9 +8,9 @@ from simulator.cli import calibrated, options
 from simulator.cli.answer import Destinations
 from simulator.cli.progress import watched
 from simulator.overrides import PLACES, collect
-from simulator.prediction import Budget, predict
 from simulator.run import run as simulate
 from simulator.scenario_source import prepare
+from simulator.standing import add_standing
 from simulator.verdict import verdict
 
 
@@ -76,9 +76,8 @@ def run(
                 progress=report,
                 base_directory=prepared.directory,
             )
-            predict(result.data, prepared, uncertainty, Budget(engine.value, report=report))
+            add_standing(result.data, prepared, uncertainty, engine.value, report)
         result.data["provenance"].update(prepared.provenance())
         destinations.write(outputs, result)
     destinations.show(result, color, quiet)
     return verdict(result.data).exit_code
-

@@ -11,8 +11,7 @@ from models.compiled import HAVE_NUMBA
 from models.records import COUNT_IN_FLIGHT, STATION_TOTALS
 from simulator.compile import Compiled
 from simulator.fast import cache, measure
-from simulator.fast.jit import PythonState
-from simulator.fast.loop import GROW, PAUSED, run
+from simulator.fast.layout import GROW, PAUSED
 from simulator.fast.tables import FastTables
 from simulator.histogram import BINS
 from simulator.output import EngineOutput
@@ -62,8 +61,11 @@ def simulate(
 def run_kernel(tables: FastTables) -> int:
     """Call the kernel; returns why it stopped."""
     if not HAVE_NUMBA:
+        from simulator.fast.jit import PythonState
+        from simulator.fast.loop import run
+
         return int(run([PythonState(tables.state[0], tables.arrays)]))
-    return int(cache.kernel().run(tables.state))
+    return cache.kernel().run(tables.state.ctypes.data)
 
 
 def _advance(tables: FastTables, until_ns: int, progress: Callable[[int], bool] | None) -> int:

@@ -20,6 +20,9 @@ from simulator.fast.jit import inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     LINE,
     NEVER,
+    ROW_BITS,
+    ROWS,
+    TOP,
     chosen_at,
     holding_at,
     operation_at,
@@ -31,12 +34,9 @@ from simulator.fast.layout import (
     user_task_at,
 )
 
-ROW_BITS: Final = 24
 RANK_AT: Final = 58  # ids have the bits between
-ROWS: Final = 1 << ROW_BITS
 IDS: Final = 1 << (RANK_AT - ROW_BITS)
 
-TOP: Final = 3  # the first event; the children of position p are 4 p - 8 to 4 p - 5
 _MANY: Final = 2000 if HAVE_NUMBA else NEVER  # events from which the next one's row is likely not in the cache
 
 

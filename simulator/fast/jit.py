@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from models.compiled import HAVE_NUMBA
+from models.compiled import HAVE_NUMBA, prepare_compiler
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 PARTS: set[str] = set()  # names of the kernel's functions
 RARE: set[str] = set()  # names of those that most scenarios seldom call
-ENTRIES: set[str] = set()  # names of those that Python calls
+ENTRIES: set[str] = set()  # names of those that are called from outside
 
 if HAVE_NUMBA:
     import numba as _numba
@@ -40,6 +40,7 @@ if HAVE_NUMBA:
     cgutils: Any = _cgutils
     arrayobj: Any = _arrayobj
     imputils: Any = _imputils
+    prepare_compiler()
     try:  # no reference counts: the kernel makes no object. The option is private: do without if need be.
         numba.njit(_nrt=False)
         OPTIONS["_nrt"] = False
@@ -73,9 +74,9 @@ if HAVE_NUMBA:
         return kernel(function)
 
     def entry(function: Function) -> Function:
-        """Compile a function that Python calls, which includes all that it calls, and keep it on disk."""
+        """Compile a function that is called from outside by its address, with all that it calls."""
         ENTRIES.add(function.__qualname__)
-        made: Function = numba.njit(**OPTIONS)(function)
+        made: Function = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
         return made
 
     class RowType(types.Type):
@@ -164,16 +165,15 @@ if HAVE_NUMBA:
     prefetch: Any = _prefetch
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
-        """Return a function of the one-row array that the kernel is called with to its row."""
+        """Return a function of the address that the kernel is called with to the row that lies there."""
         row = RowType("state", dtype)
 
         @intrinsic
-        def state_of(_context: Any, state: Any) -> Any:
-            def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-                array = arrayobj.make_array(signature.args[0])(context, builder, arguments[0])
-                return builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        def state_of(_context: Any, address: Any) -> Any:
+            def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+                return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
 
-            return row(state), code
+            return row(types.int64), code
 
         return state_of
 

@@ -36,9 +36,6 @@ from simulator.fast.faults import change_pause, happen, schedule_pause
 from simulator.fast.heap import (
     IDS,
     RANK_AT,
-    ROW_BITS,
-    ROWS,
-    TOP,
     first_timer,
     remove_first,
     schedule,
@@ -47,11 +44,17 @@ from simulator.fast.heap import (
 from simulator.fast.integrals import bring_up_to_date
 from simulator.fast.jit import entry, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
+    GROW,
     LINE,
     NEVER,
     NOWHERE,
     ON_LINK_DELAY,
+    PAUSED,
     PAUSING,
+    REACHED,
+    ROW_BITS,
+    ROWS,
+    TOP,
     batch_at,
     batcher_at,
     core_at,
@@ -72,10 +75,6 @@ from simulator.fast.processor import expire, release, start_period
 from simulator.fast.runners import burst_done
 from simulator.fast.ticks import balance, tick
 from simulator.fast.walk import walk
-
-REACHED = 0  # `until_ns`
-GROW = 1  # a table is nearly full
-PAUSED = 2  # `handled_limit`
 
 
 @rare

@@ -20,8 +20,7 @@ from models.draws import (
 from models.errors import FieldProblem, ScenarioError
 from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.heap import ROWS, TOP
-from simulator.fast.layout import CAUSE_COLUMNS, LINE, NEVER, STATE, TABLES
+from simulator.fast.layout import CAUSE_COLUMNS, LINE, NEVER, ROWS, STATE, TABLES, TOP
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
