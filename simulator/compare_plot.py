@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from simulator.compare_text import MAIN, headline
 from simulator.plot import COLOURS, SETTINGS, say
+from simulator.quantity_text import reach_of
 
 Data = Mapping[str, Any]
 
@@ -48,10 +49,11 @@ def _draw(axes: Axes, data: Data, name: str) -> None:
         say(axes, "nothing to be relative to")
         return
     for place, (_, metric) in enumerate(rows):
-        value, reach = metric["relative"]["value"], metric["relative"]["half_width"] or 0.0
+        value, reach = metric["relative"]["value"], reach_of(metric["relative"])
         if value is not None:
             colour = COLOURS[0] if metric["more_than_noise"] else "#999999"
-            axes.errorbar([100 * value], [place], xerr=[100 * reach], color=colour, marker="o", capsize=3)
+            ends = [[100 * reach[0]], [100 * reach[1]]]
+            axes.errorbar([100 * value], [place], xerr=ends, color=colour, marker="o", capsize=3)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.axvline(0, color="#999999", linewidth=1)

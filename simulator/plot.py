@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from simulator.quantity_text import TIME, estimate_text, fitting_unit, half_width_of, value_of
+from simulator.quantity_text import TIME, estimate_text, fitting_unit, reach_of, value_of
 from simulator.summary import cause_columns, headline, station_rows
 from simulator.verdict import OK, verdict
 
@@ -69,7 +69,8 @@ def _draw_percentiles(axes: Axes, data: Data) -> None:
     """Draw response time against percentile, on an axis on which each nine takes the same room."""
     times = data.get("response_time_s") or {}
     points = [(percent, times[key]) for key, percent in PERCENTS if value_of(times.get(key)) is not None]
-    axes.set_title("Response time, with 95 % intervals")
+    of = "90 % prediction" if data.get("uncertainty") else "95 %"
+    axes.set_title(f"Response time, with {of} intervals")
     if not points:
         say(axes, "no operation completed")
         return
@@ -77,11 +78,11 @@ def _draw_percentiles(axes: Axes, data: Data) -> None:
     size, unit = fitting_unit(max(values), TIME)
     places = [-math.log10(1.0 - percent / 100.0) for percent, _ in points]
     scaled = [value / size for value in values]
-    errors = [(half_width_of(estimate) or 0.0) / size for _, estimate in points]
+    errors = [[reach / size for reach in side] for side in zip(*(reach_of(one) for _, one in points), strict=True)]
     if min(scaled) > 0 and max(scaled) > 20 * min(scaled):
         axes.set_yscale("log")
     else:
-        axes.set_ylim(0, max(s + e for s, e in zip(scaled, errors, strict=True)) * 1.18)
+        axes.set_ylim(0, max(s + e for s, e in zip(scaled, errors[1], strict=True)) * 1.18)
     axes.errorbar(places, scaled, yerr=errors, color=COLOURS[0], marker="o", capsize=3, linewidth=1.6)
     for place, value, height in zip(places, values, scaled, strict=True):
         axes.annotate(
@@ -150,7 +151,8 @@ def _draw_utilization(axes: Axes, data: Data) -> None:
         return
     rows = rows[:STATION_BARS][::-1]
     values = [100.0 * (value_of(station["utilization"]) or 0.0) for _, station in rows]
-    errors = [100.0 * (half_width_of(station["utilization"]) or 0.0) for _, station in rows]
+    reaches = [reach_of(station["utilization"]) for _, station in rows]
+    errors = [[100.0 * reach for reach in side] for side in zip(*reaches, strict=True)]
     colours = [COLOURS[3] if value >= 90 else COLOURS[1] if value >= 70 else COLOURS[0] for value in values]
     labels = [label for label, _ in rows]
     axes.barh(labels, values, xerr=errors, color=colours, height=0.65, error_kw={"capsize": 2})

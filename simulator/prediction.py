@@ -36,6 +36,8 @@ METHOD: Final = (
 )
 OUTCOMES: Final = ("success_rate", "error_rate")
 UNBOUNDED: Final = ("timeout_rate", "retry_rate")  # per operation: there may be several
+TAILS: Final = {"p95": 1.5, "p99": 2.0, "p999": 2.0}
+"""How much further a model is off in a tail of the response times than in their mean: an assumption."""
 TIMES: Final = ("response_time", "residence", "queue", "mean_number")
 
 
@@ -137,6 +139,7 @@ def add_prediction(data: dict[str, Any], measured: DrawnMeasures, draws: Draws) 
 def model_error(name: str, discrepancy: Discrepancy, wider: float) -> float:
     """Return the relative standard deviation of the model's own error in a measure. wider: beyond what was measured."""
     own = discrepancy.time if any(part in name for part in TIMES) else discrepancy.rate
+    own *= next((factor for tail, factor in TAILS.items() if name.endswith(tail)), 1.0)
     return math.hypot(own, wider)
 
 

@@ -99,6 +99,15 @@ def half_width_of(estimate: Any) -> float | None:
     return None if found is None or not math.isfinite(found) else float(found)
 
 
+def reach_of(estimate: Any) -> tuple[float, float]:
+    """Return how far an estimate's interval reaches below and above it: the prediction's where there is one."""
+    value, half_width = value_of(estimate), half_width_of(estimate) or 0.0
+    if value is None or not isinstance(estimate, Mapping) or "prediction" not in estimate:
+        return half_width, half_width
+    low, high = estimate["prediction"] or (value, value)
+    return max(value - low, 0.0), max(high - value, 0.0)
+
+
 def _digits(value: float, digits: int) -> str:
     """Print a number to some digits, but whole numbers of more digits whole and in groups of three."""
     if value == 0:

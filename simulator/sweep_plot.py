@@ -19,7 +19,7 @@ from simulator.quantity_text import (
     SIZE,
     TIME,
     fitting_unit,
-    half_width_of,
+    reach_of,
     value_of,
 )
 from simulator.summary import estimate_at
@@ -84,11 +84,11 @@ def _draw(axes: Axes, data: Data, path: str, family: str) -> None:
         colour = COLOURS[position % len(COLOURS)]
         # What is undefined leaves a gap.
         heights = [_scaled(value_of(estimate_at(point, path)), size) for point in points]
-        reach = [(half_width_of(estimate_at(point, path)) or 0.0) / size for point in points]
+        reach = [reach_of(estimate_at(point, path)) for point in points]
         label = setting_text(curve["setting"], short) or "simulated"
         axes.plot(places, heights, color=colour, marker="o" if len(points) <= 20 else "", label=label, linewidth=1.6)
-        low = [height - half for height, half in zip(heights, reach, strict=True)]
-        high = [height + half for height, half in zip(heights, reach, strict=True)]
+        low = [height - below / size for height, (below, _) in zip(heights, reach, strict=True)]
+        high = [height + above / size for height, (_, above) in zip(heights, reach, strict=True)]
         axes.fill_between(places, low, high, color=colour, alpha=0.2, linewidth=0)
         bounds = _bounds(path, points)
         if bounds:

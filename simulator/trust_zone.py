@@ -18,7 +18,7 @@ from simulator.scenario_base import Calibration
 
 MARKED_BEYOND: Final[Mapping[str, float]] = {"concurrency": 50.0, "rate": 50.0, "cores": 8.0, "instances": 8.0}
 """Fifty times the concurrency is what the simulator is made for; cores and instances change what binds."""
-NOT_CALIBRATED: Final = "not calibrated: nothing was measured, the answer is as true as the scenario's own numbers"
+NOT_CALIBRATED: Final = "not calibrated: nothing was measured, so it is as true as the scenario's own numbers"
 TOLERANCE: Final = 1.001
 
 _BEYOND: Final[Mapping[str, str]] = {
@@ -130,8 +130,8 @@ def trust_zone(scenario: Scenario, calibration: Calibration | None) -> dict[str,
         return {"calibrated": False, "marked": True, "distances": [], "widening": 0.0, "line": NOT_CALIBRATED}
     if not calibration.workload:
         line = (
-            f"not calibrated: profile {calibration.profile} measured the machine and no operation, the answer is as "
-            "true as the scenario's own numbers"
+            f"not calibrated: profile {calibration.profile} measured the machine and no operation, so it is as true "
+            "as the scenario's own numbers"
         )
         return {"calibrated": False, "marked": True, "distances": [], "widening": 0.0, "line": line}
     found = distances(scenario, calibration)

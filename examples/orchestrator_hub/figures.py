@@ -1,0 +1,70 @@
+"""The report's figures, and the bounds within which a simulation is said to agree with them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+FIGURES: Final = HERE / "figures"
+FITTED: Final = (1, 5, 10, 20)
+PREDICTED: Final = 50
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One column of the report beside one value of a result.
+
+    column: in load_levels.csv. path: of the result. scale: result's unit to the column's. bound: agreement is within
+    so much, a share of the reported value, or points if `points`.
+    """
+
+    name: str
+    column: str
+    path: str
+    scale: float
+    bound: float
+    points: bool = False
+
+    def simulated(self, result: Mapping[str, Any]) -> float:
+        """Return what a result says, in the report's unit."""
+        found = result[self.path]
+        return float(found) * self.scale
+
+    def error(self, simulated: float, reported: float) -> float:
+        """Return the error: points, or a share of the reported value."""
+        return simulated - reported if self.points else simulated / reported - 1.0
+
+
+FIGURES_OF_A_LEVEL: Final = (
+    Figure("throughput /s", "throughput_per_s", "throughput_per_s", 1.0, 0.02),
+    Figure("p50 ms", "p50_ms", "response_time_s.p50", 1e3, 0.10),
+    Figure("p95 ms", "p95_ms", "response_time_s.p95", 1e3, 0.10),
+    Figure("p99 ms", "p99_ms", "response_time_s.p99", 1e3, 0.10),
+    Figure("cpu %", "cpu_pct", "cpu_utilization", 1e2, 4.0, points=True),
+    Figure("memory MB", "memory_mb", "memory_bytes.mean", 1e-6, 0.05),
+    Figure("network MB/s", "network_mb_per_s", "network_bytes_per_s", 1e-6, 0.10),
+    Figure("disk MB/s", "disk_mb_per_s", "disk_bytes_per_s", 1e-6, 0.10),
+    Figure("success %", "success_pct", "success_rate", 1e2, 0.5, points=True),
+    Figure("errors %", "error_pct", "error_rate", 1e2, 0.5, points=True),
+    Figure("timeouts %", "timeout_pct", "timeout_rate", 1e2, 0.5, points=True),
+    Figure("retries %", "retry_pct", "retry_rate", 1e2, 0.5, points=True),
+)
+PREDICTED_THROUGHPUT_BOUND: Final = 0.05
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table of the report by its file's name."""
+    text = (FIGURES / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def levels() -> dict[int, dict[str, float]]:
+    """Return the figures of each level by its number of processes and its column."""
+    return {
+        int(row["procs"]): {name: float(value) for name, value in row.items() if name != "level"}
+        for row in rows("load_levels.csv")
+    }
