@@ -27,7 +27,8 @@ COMMANDS: Final = {
     "compare": "Compare two scenarios, or one with and without changes, under the same random numbers.",
     "report": "Print saved results, or write them as one HTML page that needs nothing else.",
     "audit": "Hold a load-test report against the operational laws, bounds and statistics that no system escapes.",
-    "validate": "Predict levels that were not measured, write that down, then measure them and print how far off it was.",
+    "validate": "Predict levels that were not measured, write that down, then measure them and print how far off it "
+    "was.",
     "doctor": "Compile the fast engine ahead, and say what is kept where.",
 }
 """Each a function of that name in a module of that name; the line is the first of its description."""
