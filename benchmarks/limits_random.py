@@ -34,7 +34,7 @@ WANTED: Final = {"kept": 0.95, "broken": 0.90}
 
 
 def more(load: float, axis: Axis) -> float:
-    """Return max(5 %, one process) more; between two numbers of processes the lower, which is the harder one to break."""
+    """Return max(5 %, one process) more; of two numbers of processes the lower, which is harder to break."""
     return float(math.floor(load + max(0.05 * load, 1))) if axis.whole else 1.05 * load
 
 

@@ -22,7 +22,7 @@ from calibration.fitting.blueprint import Free, Load
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
-from calibration.fitting.targets import Target, targets_of
+from calibration.fitting.targets import Target, disk_targets, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
 from calibration.profile import Profile, Quantity, profile_versions
@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 DRAWS: Final = 40
 LEAST_WEIGHT: Final = 0.02
 """A structure that is less likely than this is not played."""
+TAILS: Final = {"p95": 1.5, "p99": 2.0}
+"""How much further the model is off in a tail than in the mean."""
 CONFOUNDED: Final = 0.9
 
 
@@ -63,6 +65,14 @@ class LiveFit:
     def best(self) -> Fitted:
         """Return the likeliest structure."""
         return self.structures[0].fitted
+
+    @property
+    def discrepancy(self) -> Discrepancy:
+        """Return how far the model is off with the right numbers: more where it misses the fitted levels already."""
+        known, more = Discrepancy(), max(self.best.misfit, 1.0)
+        return Discrepancy(
+            rate=min(known.rate * more, 1.0), time=min(known.time * more, 1.0), per_doubling=known.per_doubling * more
+        )
 
     def scenario(
         self, load: Load | None = None, draw: int | None = None, run: dict[str, Any] | None = None
@@ -140,8 +150,8 @@ class LiveFit:
         return top.throughput_per_s * math.sqrt(math.sqrt(more))
 
     def _interval(self, name: str, middle: float, drawn: Sequence[float], load: Load) -> tuple[float, float, float]:
-        known = Discrepancy()
-        own = known.rate if name in ("throughput", "cpu") else known.time
+        known = self.discrepancy
+        own = known.rate if name in ("throughput", "cpu") else known.time * TAILS.get(name, 1.0)
         seen = max(target.load.in_flight for target in self.targets)
         doublings = max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
         spread = float(np.std(np.log(drawn), ddof=1)) if len(drawn) > 1 else 0.0
@@ -169,6 +179,7 @@ class LiveFit:
                 cores=(cores, cores),
             ),
             warnings=[*base.warnings, *self.warnings()],
+            discrepancy=self.discrepancy,
             scenario=scenario.model_dump(mode="json", exclude_none=True),
             scenario_samples=scenario_samples(scenario, drawn),
         )
@@ -223,7 +234,10 @@ def fit_live(
     targets = [*targets_of(measurement.table.levels, measurement.pacing.think_kind)]
     if not targets:
         raise ValueError("a measurement without levels")
-    every = [fit_blueprint(one, [*targets, *extra]) for one in live_blueprints(measurement, host)]
+    every = [
+        fit_blueprint(one, [*targets, *disk_targets(measurement, host, targets), *extra])
+        for one in live_blueprints(measurement, host)
+    ]
     weights = _weights([one.score for one in every])
     generator = np.random.default_rng([seed, 3])
     structures = sorted((Weighed(*pair) for pair in zip(every, weights, strict=True)), key=lambda one: -one.weight)

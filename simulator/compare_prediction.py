@@ -35,9 +35,9 @@ def predict_comparison(data: dict[str, Any], arms: Sequence[Arm], wanted: bool |
     zones = [trust_zone(arm.prepared.scenario, one) for arm, one in zip(arms, calibrations, strict=True)]
     data["trust"] = farthest(zones)
     data["uncertainty"] = None
-    draws = [None if wanted is False else draws_of(arm.prepared, budget.most_draws) for arm in arms]
+    draws = [draws_of(arm.prepared, budget.most_draws, wanted) for arm in arms]
     if any(one is None for one in draws):
-        if any(base is not None for base in bases):
+        if any(one is not None and one.workload for one in calibrations):
             data["arms"][0]["warnings"] += notes.simulation_alone(wanted is False)
         return
     engine = choose(budget.engine)[0] if isinstance(budget.engine, str) else budget.engine

@@ -38,12 +38,17 @@ class Draws:
         return [self.prepared.drawn(position) for position in self.positions]
 
 
-def draws_of(prepared: Prepared, most: int = MOST_DRAWS) -> Draws | None:
-    """Return the draws of a scenario; None where it has none, or a single one."""
-    if prepared.base is None or prepared.base.count < 2:
+def draws_of(prepared: Prepared, most: int = MOST_DRAWS, wanted: bool | None = None) -> Draws | None:
+    """Return the draws of a scenario; None where it has none, or a single one.
+
+    wanted: False: none; True: also where only the machine was measured. An interval that takes the operations as known
+    would be a confident wrong one, so that it has to be asked for.
+    """
+    base = prepared.base
+    if wanted is False or base is None or base.count < 2 or (wanted is None and not base.calibration.workload):
         return None
-    chosen = prepared.base.chosen(most)
-    return Draws(prepared, chosen, prepared.base.samples_of(chosen))
+    chosen = base.chosen(most)
+    return Draws(prepared, chosen, base.samples_of(chosen))
 
 
 @dataclass(frozen=True)

@@ -55,15 +55,15 @@ class Budget:
 def predict(data: dict[str, Any], prepared: Prepared, wanted: bool | None, budget: Budget | None = None) -> None:
     """Add the trust zone and, where its profile has draws, the prediction to the data of a run or of a point.
 
-    wanted: False: no draws; True: they must be there; None: where they are there.
+    wanted: False: no draws; True: also those of a machine alone; None: where the operations were measured.
     """
     calibration = None if prepared.base is None else prepared.base.calibration
     data["trust"] = trust_zone(prepared.scenario, calibration)
     data["uncertainty"] = None
     budget = budget or Budget()
-    draws = None if wanted is False else draws_of(prepared, budget.most_draws)
+    draws = draws_of(prepared, budget.most_draws, wanted)
     if draws is None:
-        if calibration is not None:
+        if calibration is not None and calibration.workload:
             data["warnings"] += notes.simulation_alone(wanted is False)
         return
     if data["interrupted"]:
@@ -75,6 +75,8 @@ def predict(data: dict[str, Any], prepared: Prepared, wanted: bool | None, budge
         data["warnings"] += notes.without_draws()
         return
     add_prediction(data, measured, draws)
+    if calibration is not None and not calibration.workload:
+        data["warnings"] += notes.machine_alone()
 
 
 def _measured(data: Mapping[str, Any], draws: Draws, budget: Budget) -> DrawnMeasures:

@@ -246,3 +246,14 @@ def overloaded_draws(overloaded: int, draws: int) -> list[Entry]:
             "the upper ends of response times then depend on the duration: they may be far longer",
         )
     ]
+
+
+def machine_alone() -> list[Entry]:
+    """Warn that a prediction takes the operations of an uncalibrated scenario as known."""
+    return [
+        warning(
+            "machine_alone",
+            "the prediction intervals take the scenario's own numbers as known: only the machine was measured",
+            "measure the operations too: sim calibrate command, python, http or table",
+        )
+    ]

@@ -97,3 +97,31 @@ def test_bad_input_is_one_line_and_exit_code_2(sim: Sim, arguments: list[str], s
     assert out == ""
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_limits_are_exported_and_reported_again(sim: Sim) -> None:
+    files = ("--export-json", "a.json", "--export-csv", "a", "--plot", "a.svg")
+    code, out, _ = sim("limits", "open.toml", *ROUGH, "--threshold", "cpu_headroom > 30%", *files)
+    assert code == 0
+    levels = Path("a-levels.csv").read_text().splitlines()
+    assert levels[0].startswith("system,level,limit,")
+    assert [line.split(",")[1] for line in levels[1:]] == ["recommended", "safe", "tolerable"]
+    assert "cpu_headroom > 30%" in Path("a-criteria.csv").read_text()
+    assert "<svg" in Path("a.svg").read_text()
+    assert sim("report", "a.json")[1] == out
+    assert sim("report", "a.json", "--output", "a.html")[0] == 0
+    page = Path("a.html").read_text()
+    assert "cpu_headroom &gt; 30%" in page
+    assert "<svg" in page
+
+
+def test_a_plan_is_exported_and_reported_again(sim: Sim) -> None:
+    choice = ("--rate", "900/s", "--cores", "1..4", "--instances", "1,2", "--engine", "reference")
+    files = ("--export-json", "p.json", "--export-csv", "p", "--plot", "p.svg")
+    code, out, _ = sim("plan", "open.toml", *choice, "--no-defaults", "--threshold", "cpu_headroom > 30%", *files)
+    assert code == 0
+    rows = Path("p-configurations.csv").read_text().splitlines()
+    assert rows[1].startswith("plan,")
+    assert any(row.startswith("smaller,") for row in rows)
+    assert "<svg" in Path("p.svg").read_text()
+    assert sim("report", "p.json")[1] == out

@@ -235,3 +235,27 @@ def test_a_trace_has_no_load_to_vary(tmp_path: Any) -> None:
     traced = Scenario.from_dict(data, directory=tmp_path)
     with pytest.raises(ScenarioError, match="--rate"):
         axis_of(traced)
+
+
+def stops_after(stage: str) -> Any:
+    return lambda progress: not progress.stage.startswith(stage)
+
+
+def test_limits_that_are_stopped_say_what_was_found_until_then() -> None:
+    engine, _ = fake_engine.engine(300_000)
+    asked = Asked(precision=0.03, spike=None)
+    data = limits(fake_engine.scenario(500), asked, engine=engine, progress=stops_after("safe: near"))
+    assert data["interrupted"]
+    assert list(data["levels"]) == ["recommended"]
+    assert limits_verdict(data).startswith("interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        limits(fake_engine.scenario(500), asked, engine=engine, progress=stops_after("looking at"))
+
+
+def test_other_workloads_that_are_too_much_alone_leave_no_limit() -> None:
+    scenario = fake_engine.scenario(500)
+    other = scenario.workloads[0].model_copy(update={"name": "other", "arrival_rate": 1_200.0})
+    crowded = scenario.model_copy(update={"workloads": [*scenario.workloads, other]})
+    engine, _ = fake_engine.engine(100_000)
+    data = limits(crowded, Asked(spike=None, watched_ns=None), engine=engine)
+    assert [row["load"] for row in data["levels"].values()] == [None, None, None]

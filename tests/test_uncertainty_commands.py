@@ -206,6 +206,24 @@ def test_a_host_fills_what_a_scenario_leaves_open() -> None:
     assert "context_switch" not in table["services"]["web"]
 
 
+def test_what_only_knows_the_machine_claims_no_prediction_unasked(here: Path) -> None:
+    host_only = a_profile(
+        scenario=None,
+        scenario_samples={},
+        quantities=[a_quantity("wakeup.cpu", 2e-5, field="wakeup")],
+        samples={"wakeup.cpu": [1e-5, 2e-5, 3e-5]},
+    )
+    (here / "host.toml").write_text(host_only.to_toml())
+    (here / "own.toml").write_text(a_scenario().to_toml().replace('wakeup = "0s"', ""))
+    data = answer("run", "own.toml", "--profile", "host.toml")
+    assert data["scenario"]["services"]["web"]["wakeup"] == "20us"
+    assert data["uncertainty"] is None
+    assert data["trust"]["calibrated"] is False
+    asked = answer("run", "own.toml", "--profile", "host.toml", "--uncertainty")
+    assert asked["uncertainty"]["draws"] == 3
+    assert "machine_alone" in [warning["code"] for warning in asked["warnings"]]
+
+
 def test_draws_that_differ_in_structure_are_kept_whole_and_read_back() -> None:
     base, other = a_scenario(), a_scenario("12ms")
     longer = other.model_dump(mode="json", exclude_none=True)

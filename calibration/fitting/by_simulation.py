@@ -23,10 +23,12 @@ from simulator.run import run
 
 Array = NDArray[np.float64]
 OPERATIONS: Final = 20_000
+FITTED_OPERATIONS: Final = 8_000
+"""In each step of a fit: common draws make steps comparable that are not precise by themselves."""
 SEED: Final = 1
 STEP: Final = 0.5
 """Of the derivative, in standard deviations of what is expected."""
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 FARTHEST: Final = 6.0
 ENOUGH: Final = 0.02
 
@@ -48,8 +50,12 @@ class Fitted:
 
     @property
     def covariance(self) -> Array:
-        """Return the covariance of the numbers' positions."""
-        return _covariance(np.concatenate(self.slopes))
+        """Return the covariance of the numbers' positions, wider where the model misses more than the levels repeat."""
+        found = _covariance(np.concatenate(self.slopes))
+        # what is expected of a number bounds its spread: positions are in its standard deviations
+        spread = np.sqrt(np.diag(found))
+        wider = np.minimum(spread * max(self.misfit, 1.0), np.maximum(spread, 1.0)) / spread
+        return np.asarray(found * np.outer(wider, wider))
 
     @property
     def misfit(self) -> float:
@@ -111,7 +117,7 @@ def figures_of(data: Mapping[str, Any], cores: float) -> dict[str, float]:
 
 
 def _residuals(blueprint: Blueprint, position: Array, target: Target) -> Array:
-    data = simulate(blueprint, position, target.load, target.throughput_per_s)
+    data = simulate(blueprint, position, target.load, target.throughput_per_s, FITTED_OPERATIONS)
     cores = sum(service.get("cores", 0) for service in blueprint.build(blueprint.values(list(position)))[0].values())
     found = figures_of(data, cores)
     return np.array(

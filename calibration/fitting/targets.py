@@ -10,11 +10,15 @@ from typing import Any, Final
 
 from calibration.fitting.blueprint import Load
 from calibration.levels import Level
+from calibration.live.measured import Measurement
+from calibration.profile import Profile
 
 LEAST: Final = {"throughput": 0.01, "cpu": 0.015, "mean": 0.02, "p50": 0.02, "p95": 0.05, "p99": 0.10}
 """Least relative deviation of each figure: of the model itself, beside that of the measurement."""
 ONCE: Final = 2.0
 """A level measured once repeats so many times worse than the least deviation, for want of knowing."""
+DISK_ERROR: Final = 0.2
+"""Relative deviation of a program's gain from that of the host's probe: other sizes, other work between the writes."""
 TAIL_OPERATIONS: Final = 20
 """Operations beyond a percentile from which it is taken for measured."""
 
@@ -55,6 +59,26 @@ def load_of(level: Level, think_kind: str = "exponential") -> Load:
     rate = (level.arrival_rate_per_s or level.throughput_per_s) if level.kind == "open" else None
     kind: Any = think_kind
     return Load(round(procs), round(concurrency), level.think_time_s or 0.0, kind, rate)
+
+
+def disk_targets(measurement: Measurement, host: Profile | None, targets: Sequence[Target]) -> list[Target]:
+    """Return what the host's disk gains with several writers, as throughputs of a program that waits for its writes.
+
+    What more writers at once gain was measured by the host's calibration; the program's few levels do not show it.
+    Empty for programs that do not write, and where the host was not calibrated.
+    """
+    workload = measurement.workload
+    alone = next((one for one in targets if one.load == Load(1)), None)
+    if host is None or alone is None or workload is None or workload.wait is None or not workload.disk_written_bytes:
+        return []
+    measured = {one.load.procs for one in targets}
+    found = []
+    for writers in (4, 8):
+        gain = host.quantity(f"disk.fsync_gain_{writers}")
+        if gain is not None and gain.value > 0 and writers not in measured:
+            rate = alone.throughput_per_s * gain.value
+            found.append(Target(Load(writers), rate, 0.0, {"throughput": (rate, DISK_ERROR)}))
+    return found
 
 
 def cpu_of_operation_s(level: Level) -> float | None:

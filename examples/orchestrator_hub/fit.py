@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -129,9 +128,9 @@ def main() -> None:
     asked = parser.parse_args()
     hubs = dict(STRUCTURES)
     if asked.refit:
-        for name in hubs:
-            hubs[name], misfit = fit(hubs[name], evaluations=asked.evaluations)
-            print(f"{name}: misfit {misfit:.2f}\n  {replace(hubs[name])}")
+        for name, start in STRUCTURES.items():
+            hubs[name], misfit = fit(start, evaluations=asked.evaluations)
+            print(f"{name}: misfit {misfit:.2f}\n  {hubs[name]}")
     if asked.write:
         for name, hub in hubs.items():
             path = HERE / f"{name}.toml"

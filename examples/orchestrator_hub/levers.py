@@ -28,7 +28,7 @@ CLAIMED: Final = {
     "balancing": "cpu_load_balancing",
 }
 COLUMNS: Final = {1: "baseline_pct", 5: "light_pct", 20: "heavy_pct", 50: "stress_pct"}
-OPERATIONS: Final = 30_000
+OPERATIONS: Final = 12_000
 
 
 def gains(scenario: Path, procs: int) -> list[tuple[tuple[str, ...], float, float]]:

@@ -1,4 +1,4 @@
-"""Where the two structures part: both beyond the report's loads and cores: `python -m examples.orchestrator_hub.parting`."""
+"""Where the two structures part, beyond the report's loads and cores: `python -m examples.orchestrator_hub.parting`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from examples.orchestrator_hub.agreement import simulate_level
 from examples.orchestrator_hub.figures import HERE
 from examples.orchestrator_hub.hubs import STRUCTURES
 
-OPERATIONS = 100_000
+OPERATIONS = 40_000
 BEYOND = ((50, 4), (100, 4), (50, 8), (100, 8))
 
 

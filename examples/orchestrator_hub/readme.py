@@ -22,6 +22,8 @@ TEMPLATE = HERE / "README.template.md"
 README = HERE / "README.md"
 BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]+)\n(?P<printed>.*?)```", re.DOTALL)
 ALLOWED = ("sim", "python")
+NOT_RUN = "(not run)\n"
+NOTE = "<!-- Made from README.template.md by `python -m examples.orchestrator_hub.readme`. -->\n"
 
 
 def commands(text: str) -> list[str]:
@@ -53,24 +55,23 @@ def rendered(template: str, only: set[int] | None = None, before: str = "") -> s
         nonlocal number
         number += 1
         command = match["command"]
-        again = only is None or number in only or command not in kept
-        print(f"{number}: {command}" if again else f"{number}: kept", file=sys.stderr, flush=True)
-        printed = printed_by(command) if again else kept[command]
+        printed = printed_by(command) if only is None or number in only else kept.get(command, NOT_RUN)
         return f"```console\n$ {command}\n{printed}```"
 
     return BLOCK.sub(block, template)
 
 
 def main() -> None:
-    """Write README.md."""
+    """Write README.md, anew after each command, so that what is interrupted is not lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="numbers of the blocks that are run again, such as 1,4")
     only = parser.parse_args().only
-    numbers = None if only is None else {int(number) for number in only.split(",") if number}
-    before = README.read_text(encoding="utf-8") if README.exists() else ""
-    text = rendered(TEMPLATE.read_text(encoding="utf-8"), numbers, before)
-    note = "<!-- Made from README.template.md by `python -m examples.orchestrator_hub.readme`. -->\n"
-    README.write_text(note + text, encoding="utf-8")
+    template = TEMPLATE.read_text(encoding="utf-8")
+    every = range(1, len(commands(template)) + 1)
+    for number in every if only is None else [int(text) for text in only.split(",")]:
+        print(f"{number}: {commands(template)[number - 1]}", file=sys.stderr, flush=True)
+        before = README.read_text(encoding="utf-8") if README.exists() else ""
+        README.write_text(NOTE + rendered(template, {number}, before), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from models.errors import FieldProblem, ScenarioError
 from models.units import RATE, TIME
 from simulator.cli import calibrated, options
-from simulator.cli.answer import is_coloured
+from simulator.cli.answer_files import AnswerFiles, unless_stopped
 from simulator.cli.progress import watched
 from simulator.limits import Asked
 from simulator.limits import limits as find_limits
@@ -18,10 +19,10 @@ from simulator.limits.criteria import LEVELS, Given
 from simulator.limits.prediction import predict_limits
 from simulator.limits.recovery import SPIKE_FACTOR, Spike
 from simulator.limits.summary import limits_text, limits_verdict
-from simulator.output_files import STANDARD_OUTPUT, Outputs
+from simulator.limits.tables import TABLES, limits_tables
 from simulator.overrides import PLACES, collect
-from simulator.saved_answer import Answer
 from simulator.scenario_source import prepare
+from simulator.verdict import EXIT_INTERRUPTED, EXIT_OK
 
 CRITERIA = "Criteria (thresholds, and slowdown, efficiency, cpu_headroom, memory_headroom)"
 QUESTIONS = "What is asked"
@@ -77,18 +78,14 @@ SpikeDuration = Annotated[
     str | None,
     options.option("--spike-duration", panel=QUESTIONS, metavar="TIME", text="Default: long for this system."),
 ]
-Alerts = Annotated[
-    bool, typer.Option("--alerts/--no-alerts", help="What to monitor.", rich_help_panel=QUESTIONS)
-]
+Alerts = Annotated[bool, typer.Option("--alerts/--no-alerts", help="What to monitor.", rich_help_panel=QUESTIONS)]
 Interval = Annotated[
     str | None,
     options.option("--interval", panel=QUESTIONS, metavar="TIME", text="Monitoring interval; default: some 5000 ends."),
 ]
 LimitPrecision = Annotated[
     float,
-    typer.Option(
-        "--precision", min=0.001, max=0.2, metavar="SHARE", help="Of a limit.", rich_help_panel=options.RUN
-    ),
+    typer.Option("--precision", min=0.001, max=0.2, metavar="SHARE", help="Of a limit.", rich_help_panel=options.RUN),
 ]
 
 
@@ -126,6 +123,8 @@ def limits(
     precision: LimitPrecision = PRECISION,
     engine: options.Engine = options.EngineName.auto,
     export_json: options.ExportJson = None,
+    export_csv: options.ExportCsv = None,
+    plot: options.Plot = None,
     quiet: options.Quiet = False,
     color: options.Color = options.Colour.auto,
 ) -> int:
@@ -133,7 +132,7 @@ def limits(
 
     The load is the number of processes of the first workload, or its rate. Limits are one-sided bounds at 95 %.
 
-    Exit codes: 0 fine, 2 bad input, 130 interrupted.
+    Exit codes: 0 fine, 2 bad input, 130 interrupted (with what was found until then).
     """
     given = {name: context.params.get(name) for name in PLACES} | {"precision": None}
     overrides = collect(
@@ -154,9 +153,8 @@ def limits(
         spike=Spike(spike, spike_ns) if recovery else None,
         watched_ns=None if not alerts else 0 if interval is None else _time_ns("--interval", interval),
     )
-    with Outputs() as outputs:
-        if export_json is not None:
-            outputs.open("--export-json", export_json)
+    files = AnswerFiles(export_json, export_csv, plot, TABLES)
+    with files.opened() as outputs:
         with watched(quiet) as report:
             data = find_limits(
                 prepared.scenario,
@@ -165,20 +163,29 @@ def limits(
                 progress=report,
                 base_directory=prepared.directory,
             )
-            predict_limits(
-                data, prepared, asked.given, uncertainty, between=asked.between, engine=engine.value, report=report
-            )
-        if strict:
+            if not data["interrupted"]:
+                with unless_stopped(data):
+                    predict_limits(
+                        data,
+                        prepared,
+                        asked.given,
+                        uncertainty,
+                        between=asked.between,
+                        engine=engine.value,
+                        report=report,
+                    )
+        if strict and not data["interrupted"]:
             calibrated.refuse_far(data["trust"])
         data["provenance"].update(prepared.provenance())
-        if export_json is not None:
-            outputs.write("--export-json", Answer(data).to_json())
-    aside = export_json == STANDARD_OUTPUT
-    if not (quiet and aside):
-        coloured = is_coloured(color, aside)
-        text = limits_verdict(data) + "\n" if quiet else limits_text(data, colour=coloured)
-        typer.echo(text, nl=False, err=aside, color=coloured)
-    return 0
+        files.write(outputs, data, limits_tables, _picture)
+    files.show(limits_verdict(data), lambda coloured: limits_text(data, colour=coloured), color, quiet)
+    return EXIT_INTERRUPTED if data["interrupted"] else EXIT_OK
+
+
+def _picture(data: Mapping[str, Any], form: str) -> bytes:
+    from simulator.limits.plot import limits_plot_bytes  # Matplotlib takes most of a second to load
+
+    return limits_plot_bytes(data, form)
 
 
 def _time_ns(origin: str, text: str) -> int:

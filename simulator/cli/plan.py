@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from simulator.cli import calibrated, options
-from simulator.cli.answer import is_coloured
+from simulator.cli.answer_files import AnswerFiles, unless_stopped
 from simulator.cli.progress import watched
 from simulator.grid import read_values
-from simulator.output_files import STANDARD_OUTPUT, Outputs
 from simulator.overrides import PLACES, collect
 from simulator.plan import Wanted
 from simulator.plan import plan as find_plan
@@ -18,8 +17,9 @@ from simulator.plan.answer import PROBABILITY
 from simulator.plan.prediction import predict_plan
 from simulator.plan.space import Prices
 from simulator.plan.summary import enough, plan_text, plan_verdict
-from simulator.saved_answer import Answer
+from simulator.plan.tables import plan_csv, plan_plot_bytes
 from simulator.scenario_source import prepare
+from simulator.verdict import EXIT_INTERRUPTED, EXIT_OK
 
 EXIT_INFEASIBLE = 3
 CHOICE = "The choice (of the first service; lists and ranges: 2,4,8 or 1..16)"
@@ -56,9 +56,7 @@ Probability = Annotated[
         "--probability", min=0.5, max=0.9999, help="That each threshold is met.", rich_help_panel=options.ANSWER
     ),
 ]
-WithoutOne = Annotated[
-    bool, typer.Option("--n-1", help="With one instance lost, too.", rich_help_panel=options.ANSWER)
-]
+WithoutOne = Annotated[bool, typer.Option("--n-1", help="With one instance lost, too.", rich_help_panel=options.ANSWER)]
 CorePrice = Annotated[float, typer.Option("--price-core", min=0.0, help="Of a core.", rich_help_panel=COST)]
 GibPrice = Annotated[float, typer.Option("--price-gib", min=0.0, help="Of a GiB of memory.", rich_help_panel=COST)]
 InstancePrice = Annotated[
@@ -93,6 +91,8 @@ def plan(
     seed: options.Seed = None,
     engine: options.Engine = options.EngineName.auto,
     export_json: options.ExportJson = None,
+    export_csv: options.ExportCsv = None,
+    plot: options.Plot = None,
     quiet: options.Quiet = False,
     color: options.Color = options.Colour.auto,
 ) -> int:
@@ -116,9 +116,8 @@ def plan(
         prices=Prices(price_core, price_gib, price_instance),
         defaults=defaults,
     )
-    with Outputs() as outputs:
-        if export_json is not None:
-            outputs.open("--export-json", export_json)
+    files = AnswerFiles(export_json, export_csv, plot, ("configurations",))
+    with files.opened() as outputs:
         with watched(quiet) as report:
             data = find_plan(
                 prepared.scenario,
@@ -127,15 +126,14 @@ def plan(
                 progress=report,
                 base_directory=prepared.directory,
             )
-            predict_plan(data, prepared, wanted, uncertainty, engine=engine.value, report=report)
-        if strict:
+            if not data["interrupted"]:
+                with unless_stopped(data):
+                    predict_plan(data, prepared, wanted, uncertainty, engine=engine.value, report=report)
+        if strict and not data["interrupted"]:
             calibrated.refuse_far(data["trust"])
         data["provenance"].update(prepared.provenance())
-        if export_json is not None:
-            outputs.write("--export-json", Answer(data).to_json())
-    aside = export_json == STANDARD_OUTPUT
-    if not (quiet and aside):
-        coloured = is_coloured(color, aside)
-        text = plan_verdict(data) + "\n" if quiet else plan_text(data, colour=coloured)
-        typer.echo(text, nl=False, err=aside, color=coloured)
-    return 0 if enough(data) else EXIT_INFEASIBLE
+        files.write(outputs, data, lambda answer: {"configurations": plan_csv(answer)}, plan_plot_bytes)
+    files.show(plan_verdict(data), lambda coloured: plan_text(data, colour=coloured), color, quiet)
+    if data["interrupted"]:
+        return EXIT_INTERRUPTED
+    return EXIT_OK if enough(data) else EXIT_INFEASIBLE

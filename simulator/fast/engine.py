@@ -77,6 +77,7 @@ def _advance(tables: FastTables, until_ns: int, progress: Callable[[int], bool] 
         if why == GROW:
             tables.grow()
         elif why == PAUSED:
+            tables.check_ids()
             if progress is not None and not progress(tables.get("now")):
                 return tables.get("now")
         else:

@@ -18,8 +18,10 @@ from models.compiled import HAVE_NUMBA
 from models.ranks import DELAY, THINK
 from simulator.fast.jit import inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
+    IDS,
     LINE,
     NEVER,
+    RANK_AT,
     ROW_BITS,
     ROWS,
     TOP,
@@ -33,9 +35,6 @@ from simulator.fast.layout import (
     timer_at,
     user_task_at,
 )
-
-RANK_AT: Final = 58  # ids have the bits between
-IDS: Final = 1 << (RANK_AT - ROW_BITS)
 
 _MANY: Final = 2000 if HAVE_NUMBA else NEVER  # events from which the next one's row is likely not in the cache
 

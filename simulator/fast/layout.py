@@ -258,5 +258,7 @@ PAUSED: Final = 2  # `handled_limit`
 
 # The heap of events.
 ROW_BITS: Final = 24
+RANK_AT: Final = 58  # ids have the bits between
 ROWS: Final = 1 << ROW_BITS
+IDS: Final = 1 << (RANK_AT - ROW_BITS)
 TOP: Final = 3  # the first event; the children of position p are 4 p - 8 to 4 p - 5

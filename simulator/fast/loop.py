@@ -34,8 +34,6 @@ from simulator.fast.clients import (
 )
 from simulator.fast.faults import change_pause, happen, schedule_pause
 from simulator.fast.heap import (
-    IDS,
-    RANK_AT,
     first_timer,
     remove_first,
     schedule,
@@ -45,12 +43,14 @@ from simulator.fast.integrals import bring_up_to_date
 from simulator.fast.jit import entry, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     GROW,
+    IDS,
     LINE,
     NEVER,
     NOWHERE,
     ON_LINK_DELAY,
     PAUSED,
     PAUSING,
+    RANK_AT,
     REACHED,
     ROW_BITS,
     ROWS,

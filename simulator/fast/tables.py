@@ -20,7 +20,7 @@ from models.draws import (
 from models.errors import FieldProblem, ScenarioError
 from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.layout import CAUSE_COLUMNS, LINE, NEVER, ROWS, STATE, TABLES, TOP
+from simulator.fast.layout import CAUSE_COLUMNS, IDS, LINE, NEVER, ROWS, STATE, TABLES, TOP
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
@@ -367,6 +367,14 @@ class FastTables:
         ready = self.arrays["queues"][self.queues + 2 * t]
         ready["head"] = ready["tail"] = -1
         return t
+
+    def check_ids(self) -> None:
+        """Raise ScenarioError before an attempt or an operation gets a number that events have no bits for."""
+        if max(self.get("next_strand_serial"), self.get("next_operation_serial")) > IDS - (1 << 22):
+            problem = FieldProblem(
+                ("run", "duration"), f"more than {IDS} attempts or branches in a run", "a shorter time"
+            )
+            raise ScenarioError("the run", [problem])
 
     def grow(self) -> None:
         """Enlarge every table that is nearly full."""

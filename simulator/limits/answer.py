@@ -103,39 +103,52 @@ class _Session:
         self._levels = levels
         self._empty = empty
         self._empty_data = result_data(empty)
+        self._curve: list[dict[str, Any]] = []
 
     def answer(self, axis: Axis) -> dict[str, Any]:
-        """Return the whole answer but for its provenance."""
-        found = self._search(axis)
-        rows = {level: self._row(limit, axis) for level, limit in found.items()}
-        lost = self._lost(axis)
-        recovery = self._recovery(axis, rows)
-        watched = self._alerts(axis, rows)
+        """Return the answer but for its provenance; where it is stopped, what was found until then.
+
+        Raises KeyboardInterrupt if that is nothing.
+        """
+        parts: dict[str, Any] = {"levels": {}, "n_minus_1": None, "recovery": None, "monitoring": None}
+        interrupted = False
+        try:
+            self._found_at(axis, parts["levels"])
+            parts["n_minus_1"] = self._lost(axis)
+            parts["recovery"] = self._recovery(axis, parts["levels"])
+            parts["monitoring"] = self._alerts(axis, parts["levels"])
+        except KeyboardInterrupt:
+            if not parts["levels"]:
+                raise
+            interrupted = True
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": "limits",
             "scenario": axis.scenario.model_dump(mode="json", exclude_none=True),
             "seed": self._laboratory.seed,
+            "interrupted": interrupted,
             "axis": axis.kind,
             "precision": self._asked.precision,
             "capacity": axis.capacity if math.isfinite(axis.capacity) else None,
             "capacity_of": axis.full,
-            "levels": rows,
-            "n_minus_1": lost,
-            "recovery": recovery,
-            "monitoring": watched,
+            **parts,
+            "curve": self._curve,
             "operations_simulated": self._laboratory.simulated,
-            "warnings": self._warnings(axis, rows),
+            "warnings": self._warnings(axis, parts["levels"]),
         }
 
-    def _search(self, axis: Axis) -> dict[str, Limit]:
+    def _found_at(self, axis: Axis, rows: dict[str, Any]) -> None:
+        """Add each level's entry to the rows as it is found."""
         operations = FINEST_SHARE * self._laboratory.engine.operations
         search = Search(self._laboratory, axis, self._empty, self._asked.precision, operations)
-        found: dict[str, Limit] = {}
-        for level, criteria in self._levels.items():
-            limit = search.limit(level, criteria)
-            found[level] = search.at_least(limit, criteria, found[max(found, key=LEVELS.index)]) if found else limit
-        return found
+        found: Limit | None = None
+        try:
+            for level, criteria in self._levels.items():
+                limit = search.limit(level, criteria)
+                found = limit if found is None else search.at_least(limit, criteria, found)
+                rows[level] = self._row(found, axis)
+        finally:
+            self._curve = self._curve or _curve(search)
 
     def _row(self, limit: Limit, axis: Axis) -> dict[str, Any]:
         """Return one level's entry."""
@@ -169,7 +182,8 @@ class _Session:
         if service not in services:
             return {"service": service, "levels": None, "why": "no instance can be lost: there is only one"}
         fewer = without_one(axis, service)
-        rows = {level: self._row(limit, fewer) for level, limit in self._search(fewer).items()}
+        rows: dict[str, Any] = {}
+        self._found_at(fewer, rows)
         return {"service": service, "levels": rows, "why": None}
 
     def _recovery(self, axis: Axis, rows: dict[str, Any]) -> dict[str, Any] | None:
@@ -184,7 +198,7 @@ class _Session:
 
     def _alerts(self, axis: Axis, rows: dict[str, Any]) -> dict[str, Any] | None:
         """Return what to watch, if all three limits are there and apart."""
-        loads = {level: rows[level]["load"] for level in LEVELS}
+        loads = {level: rows[level]["load"] for level in LEVELS if level in rows}
         bounded = all(load and not rows[level]["unlimited"] for level, load in loads.items())
         if self._asked.watched_ns is None or not bounded or not loads["recommended"] < loads["tolerable"]:
             return None
@@ -215,6 +229,15 @@ class _Session:
             message = f"the load of {first} is varied; {', '.join(others)} stays as it is in the scenario"
             found.append(warning("first_workload", message, "reorder the workloads to vary another one"))
         return found
+
+
+def _curve(search: Search) -> list[dict[str, Any]]:
+    """Return what the coarse trials of a search saw, by load."""
+    seen = []
+    for load, trial in sorted(search.coarse.trials.items()):
+        names = {"p95_s": "response_time_s.p95", "throughput_per_s": "throughput_per_s", "cpu_headroom": "cpu_headroom"}
+        seen.append({"load": load, **{key: trial.estimate(name).value for key, name in names.items()}})
+    return seen
 
 
 def _imprecise(level: str, width: float, precision: float) -> Entry:

@@ -54,7 +54,7 @@ class Axis:
 
     def empty(self) -> Scenario:
         """Return the nearly empty system: one process of each workload, or a thousandth of the rate."""
-        scale = self.capacity if math.isfinite(self.capacity) else self.start
+        scale = self.capacity if 0 < self.capacity < math.inf else self.start
         workloads = []
         for index, workload in enumerate(self.scenario.workloads):
             own = scale if index == 0 and self.kind == RATE else workload.arrival_rate
@@ -105,7 +105,8 @@ def axis_of(scenario: Scenario, bounds: tuple[float, float] | None = None) -> Ax
     kind = RATE if first.arrival_rate is not None else PROCS
     start = first.arrival_rate if first.arrival_rate is not None else float(first.procs)
     capacity, full = capacity_of(scenario, kind, start)
-    scale = capacity if kind == RATE and math.isfinite(capacity) else start
+    # The other workloads alone may be more than a station can do: then there is no capacity to start from.
+    scale = capacity if kind == RATE and 0 < capacity < math.inf else start
     least, most = (1.0, _most_procs(first)) if kind == PROCS else (LEAST * scale, MOST * max(scale, start))
     if bounds is not None:
         least, most = max(bounds[0], 1.0 if kind == PROCS else 0.0), min(bounds[1], most)

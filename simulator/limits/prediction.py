@@ -109,9 +109,9 @@ def predict_limits(
         data["levels"][level]["trust"] = zone
     data["trust"] = farthest([*zones.values()] or [trust_zone(axis.scenario, calibration)])
     data["uncertainty"] = None
-    draws = None if wanted is False else draws_of(prepared, DRAWS)
+    draws = draws_of(prepared, DRAWS, wanted)
     if draws is None or not loads or data.get("interrupted"):
-        if calibration is not None and draws is None:
+        if calibration is not None and calibration.workload and draws is None:
             data["warnings"] += notes.simulation_alone(wanted is False)
         return
     levels = by_level(given, prepared.scenario)

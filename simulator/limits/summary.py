@@ -69,7 +69,8 @@ def _breaks_at(estimate: float | None, axis: str) -> str:
 def limits_verdict(data: Data) -> str:
     """Return the answer in one sentence."""
     said = [f"{SAID[level]} {_verdict_text(row, data)}" for level, row in data["levels"].items()]
-    return "up to these loads: " + ", ".join(said)
+    stopped = "interrupted; what was found until then: " if data.get("interrupted") else ""
+    return f"{stopped}up to these loads: {', '.join(said)}"
 
 
 def _verdict_text(row: Data, data: Data) -> str:
@@ -97,8 +98,7 @@ def _predicted(data: Data) -> Iterator[str]:
         sure = probability_text(row["probability"])
         kept = load_text(row["load"], data["axis"]) if row["load"] else "none"
         yield from wrapped(
-            f"  {level}: {kept}, {low} to {high}; the limit at the estimates is kept "
-            f"with probability {sure}{beyond}",
+            f"  {level}: {kept}, {low} to {high}; the limit at the estimates is kept with probability {sure}{beyond}",
             "    ",
         )
     yield "  at the estimates of the parameters, the simulation's uncertainty alone:"
@@ -117,7 +117,7 @@ def _headline(data: Data, ink: Ink) -> Iterator[str]:
 
 
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
-    fine = all(row["load"] is not None for row in data["levels"].values())
+    fine = all(row["load"] is not None for row in data["levels"].values()) and not data.get("interrupted")
     mark, code = ("✓", _GREEN) if fine else ("!", _YELLOW)
     yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {limits_verdict(data)}", "  "))
 

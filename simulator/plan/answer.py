@@ -24,7 +24,7 @@ from simulator.limits.criteria import (
 )
 from simulator.limits.trials import REPLICATIONS, Laboratory, chosen_for_search, percents_of
 from simulator.plan.judge import Judge, Verdict, empty_axis
-from simulator.plan.search import at_equal_cost, search, smaller
+from simulator.plan.search import at_equal_cost, ranked, search, smaller
 from simulator.plan.space import Configuration, Prices, Space, space_of
 from simulator.provenance import provenance
 from simulator.replications import Report
@@ -83,8 +83,7 @@ def plan(
     number = scenario.run.seed if seed is None else seed
     laboratory = Laboratory(chosen, number, percents_of(criteria), threads, directory, progress)
     judge = Judge(laboratory, space, criteria, wanted.probability, wanted.without_one)
-    _measure_empty(judge)
-    found = search(judge, wanted.prices)
+    frontier, answer, interrupted = _found(judge, wanted.prices)
     data = {
         "schema_version": SCHEMA_VERSION,
         "kind": "plan",
@@ -97,8 +96,10 @@ def plan(
         "unit": wanted.prices.unit,
         "service": space.service,
         "configurations": space.size,
-        "feasible": found.best is not None,
-        **_answer(judge, found.frontier, wanted.prices),
+        "interrupted": interrupted,
+        "feasible": bool(frontier),
+        **answer,
+        "known": [_brief(verdict, wanted.prices) for verdict in judge.known.values()],
         "judged": len(judge.known),
         "configurations_simulated": judge.simulated,
         "operations_simulated": laboratory.simulated,
@@ -106,6 +107,21 @@ def plan(
     }
     data["provenance"] = provenance(chosen.name, scenario_hash(data["scenario"]), time.monotonic() - started)
     return data
+
+
+def _found(judge: Judge, prices: Prices) -> tuple[list[Configuration], dict[str, Any], bool]:
+    """Search; where that is stopped, take what was judged until then. Raises KeyboardInterrupt if that is nothing."""
+    try:
+        measure_empty(judge)
+        frontier = search(judge, prices).frontier
+        return frontier, _answer(judge, frontier, prices), False
+    except KeyboardInterrupt:
+        serving = [one for one, verdict in judge.known.items() if verdict.feasible]
+        if not serving:
+            raise
+        best = min(serving, key=ranked(prices))
+        rest = {"binding": None, "largest": None, "smaller": [], "runners_up": [], "equal_cost": []}
+        return [best], {"plan": _entry(judge.known[best], prices), **rest}, True
 
 
 def criteria_of(scenario: Scenario, wanted: Wanted) -> list[Criterion]:
@@ -125,7 +141,7 @@ def criteria_of(scenario: Scenario, wanted: Wanted) -> list[Criterion]:
     return [*standing, *asked]
 
 
-def _measure_empty(judge: Judge) -> None:
+def measure_empty(judge: Judge) -> None:
     """Simulate the nearly empty system of the largest configuration: what ratios and added waiting are taken of."""
     if all(workload.kind == "trace" for workload in judge.space.scenario.workloads):
         return
@@ -165,6 +181,13 @@ def _answer(judge: Judge, frontier: list[Configuration], prices: Prices) -> dict
         ],
         "equal_cost": [_entry(verdict, prices) for verdict in at_equal_cost(judge, best, EQUAL_COST)],
     }
+
+
+def _brief(verdict: Verdict, prices: Prices) -> dict[str, Any]:
+    """Return a verdict in short."""
+    one = verdict.configuration
+    counts = {"cores": one.cores, "instances": one.instances, "memory_bytes": one.memory_bytes}
+    return {**counts, "cost": prices.of(one), "feasible": verdict.feasible, "why": verdict.why}
 
 
 def _entry(verdict: Verdict, prices: Prices) -> dict[str, Any]:

@@ -172,9 +172,9 @@ def predict_plan(
     bought = _configuration(data["plan"])
     data["trust"] = trust_zone(space.at(bought or space.largest), calibration)
     data["uncertainty"] = None
-    draws = None if uncertainty is False else draws_of(prepared, DRAWS)
+    draws = draws_of(prepared, DRAWS, uncertainty)
     if draws is None or calibration is None or bought is None or data.get("interrupted"):
-        if calibration is not None and draws is None:
+        if calibration is not None and calibration.workload and draws is None:
             data["warnings"] += notes.simulation_alone(uncertainty is False)
         return
     chosen, _ = chosen_for_search(engine)

@@ -61,8 +61,9 @@ def plan_verdict(data: Data) -> str:
         also = "" if taken["text"] == best["text"] else f" (at the estimates alone {best['text']} would do)"
         sure = f"each threshold met with probability {probability_text(taken['probability'])} or more"
         return f"{taken['text']}: {_cost(taken['cost'], data['unit'])}, {sure}, calibration taken in{also}"
+    stopped = "interrupted; the cheapest that was seen to serve until then: " if data.get("interrupted") else ""
     sure = "" if best["probability"] is None else f", each threshold met with probability {_sure(best['probability'])}"
-    return f"{best['text']}: {_cost(best['cost'], data['unit'])}{sure}"
+    return f"{stopped}{best['text']}: {_cost(best['cost'], data['unit'])}{sure}"
 
 
 def _sure(probability: float) -> str:
