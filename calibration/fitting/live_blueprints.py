@@ -102,7 +102,8 @@ def _programs(known: Known) -> Iterator[Blueprint]:
         )
         if serial.middle * known.cores >= LOCK_BINDS:
             yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
-    if waits:
+    if waits and _moves_bytes(known.workload):
+        # what waits for a device or another process exchanges bytes with it; a timer is everybody's own
         yield _program(known, "wait partly one at a time", "serial")
     if waits and (known.workload.disk_written_bytes or known.workload.written_bytes):
         yield _program(known, "wait shared by those who wait together", "group")
@@ -146,6 +147,13 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
     return free
+
+
+def _moves_bytes(workload: Workload) -> bool:
+    """Return whether an operation reads, writes, sends or receives anything, or whether that is not known."""
+    moved = (workload.read_bytes, workload.written_bytes, workload.network_bytes, workload.disk_written_bytes)
+    known = [count for count in moved if count is not None]
+    return not known or max(known) >= 1.0
 
 
 def _serial(known: Known) -> Free | None:
