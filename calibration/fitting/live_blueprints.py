@@ -19,6 +19,8 @@ WAKEUP_S: Final = 10e-6
 IDLE_EXIT_S: Final = 20e-6
 TAKES_PART: Final = 0.1
 """Share of a service's CPU from which a process counts as one of its workers."""
+OTHERS: Final = 0.01
+"""Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
 LEAST_SERIAL: Final = 0.01
@@ -117,6 +119,7 @@ def _program(
 
     def build(values: Mapping[str, float]) -> Parts:
         service = known.service() | {"speed_by_busy": known.speeds(values.get("slowdown", 1.0))} | _times(values)
+        service["background_cores"] = round(min(values["background"], 0.5 * known.cores), 6)
         stages: list[dict[str, Any]] = []
         if (workload.memory_bytes or 0.0) >= MEMORY_AT_LEAST_BYTES:
             stages.append({"kind": "memory", "bytes": SIZE.print(round(workload.memory_bytes or 0.0))})
@@ -146,7 +149,22 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
         free.append(serial)
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
+    free.append(_background(known))
     return free
+
+
+def _background(known: Known) -> Free:
+    """Return what the kernel and everybody else take of busy cores: the time that copies with a core each were ready."""
+    found = [
+        one.run_delay_s / (one.cpu_s + one.run_delay_s)
+        for one in known.measurement.details
+        if one.copies == known.cores and one.cpu_s and one.run_delay_s is not None
+    ]
+    paced = known.measurement.pacing.kind != "closed" or known.workload.wait is not None
+    if not found or paced:
+        return Free("background", OTHERS * known.cores, 0.7, "assumed: a small part of the machine", unit="count")
+    share = min(max(statistics.fmean(found), 1e-3), 0.5)
+    return Free("background", share * known.cores, 0.5, "ready but not running, with a core for each", unit="count")
 
 
 def _moves_bytes(workload: Workload) -> bool:
