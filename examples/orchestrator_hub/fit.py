@@ -112,7 +112,7 @@ def predictions(hubs: dict[str, Hub], how: str) -> str:
         + " |",
     ]
     for name, hub in hubs.items():
-        found = simulate(hub, PREDICTED, 60_000)
+        found = simulate(hub, PREDICTED, 20_000)
         error = found["throughput_per_s"] / reported["throughput_per_s"] - 1
         times = " | ".join(
             f"{found[c]:.0f} ({found[c] / reported[c] - 1:+.0%})" for c in ("p50_ms", "p95_ms", "p99_ms")
