@@ -154,7 +154,7 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
 
 
 def _background(known: Known) -> Free:
-    """Return what the kernel and everybody else take of busy cores: the time that copies with a core each were ready."""
+    """Return what all else takes of busy cores: the time that copies with a core each were ready, not running."""
     found = [
         one.run_delay_s / (one.cpu_s + one.run_delay_s)
         for one in known.measurement.details
