@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Free, Load
-from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
+from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, own_cores, simulate
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import Target, disk_targets, targets_of
@@ -131,13 +131,9 @@ class LiveFit:
         throughput [1/s], cpu [s for each operation], times [s]. The value is that of the best numbers. The interval
         holds the redraws, and what the model is off by itself: more with each doubling beyond the fitted levels.
         """
-        cores = float(self.measurement.cores)
         rate = load.rate_per_s or self._rate(load)
-        value = figures_of(simulate(self.best.blueprint, self.best.position, load, rate), cores)
-        drawn = [
-            figures_of(simulate(fitted.blueprint, position, load, rate), cores)
-            for fitted, position in self.redraws[:draws]
-        ]
+        value = _figures(self.best, self.best.position, load, rate)
+        drawn = [_figures(fitted, position, load, rate) for fitted, position in self.redraws[:draws]]
         return {
             name: self._interval(name, middle, [one[name] for one in drawn if name in one], load)
             for name, middle in value.items()
@@ -247,6 +243,12 @@ def fit_live(
         redraws += [(one.fitted, position) for position in one.fitted.redraws(generator, count)]
     order = generator.permutation(len(redraws))
     return LiveFit(measurement, host, targets, structures, [redraws[index] for index in order])
+
+
+def _figures(fitted: Fitted, position: Array, load: Load, rate_per_s: float) -> dict[str, float]:
+    """Return the figures of a structure with its numbers at a position, under a load."""
+    data = simulate(fitted.blueprint, position, load, rate_per_s)
+    return figures_of(data, own_cores(fitted.blueprint, position))
 
 
 def _weights(scores: Sequence[float]) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def base_of(profile: Profile, path: Path, scenario: Path | None = None) -> Base:
         table=table,
         calibration=calibration_of(profile, path, workload=True),
         count=profile.draws if profile.scenario_samples else 0,
-        samples=_named(profile) if profile.scenario_samples else {},
+        samples={**_named(profile), **_structures(profile, fitted)} if profile.scenario_samples else {},
     )
 
 
@@ -91,6 +92,26 @@ def _named(profile: Profile) -> dict[str, list[float]]:
         for place, values in fields.items()
         if None not in values
     }
+
+
+def _structures(profile: Profile, fitted: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return for each structure among the draws but the commonest which draws have it: 1, else 0.
+
+    A structure is told from another by the stages of its operations, so that what it leaves open has a share, too.
+    """
+    found = [_stages(drawn_table(fitted, profile.scenario_samples, draw)) for draw in range(profile.draws)]
+    kinds = sorted(set(found), key=lambda kind: (-found.count(kind), kind))
+    return {f"structure ({kind})": [float(one == kind) for one in found] for kind in kinds[1:]}
+
+
+def _stages(table: Mapping[str, Any]) -> str:
+    stages = [stage for operation in table.get("operations", ()) for stage in operation.get("stages", ())]
+    return ", ".join(f"{stage.get('kind')}{_where(stage)}" for stage in stages)
+
+
+def _where(stage: Mapping[str, Any]) -> str:
+    place = stage.get("lock") or stage.get("link") or stage.get("pool") or stage.get("batcher") or stage.get("service")
+    return f" {place}" if place else ""
 
 
 def _number(value: Any) -> float | None:

@@ -8,6 +8,7 @@ import pytest
 from calibration.fit_live import fit_live, only
 from calibration.fitting.blueprint import Blueprint, Free, Load
 from calibration.fitting.by_simulation import fit_blueprint, simulate
+from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import targets_of
 from calibration.levels import Level, LevelTable
 from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
@@ -106,6 +107,18 @@ def test_a_wait_that_all_share_is_told_from_one_of_each() -> None:
     demand = next(one for one in fit.parameters() if one.name == "demand")
     assert demand.identified
     assert demand.low < DEMAND_S < demand.high
+
+
+def test_a_wait_without_a_byte_is_everybodys_own() -> None:
+    measured = _measurement((1, 2))
+    asleep = measured.workload.model_copy(update={"read_bytes": 0.0, "written_bytes": 0.0})
+    writing = measured.workload.model_copy(update={"read_bytes": 0.0, "written_bytes": 4096.0})
+    labels = [
+        [one.label for one in live_blueprints(measured.model_copy(update={"workload": workload}), None)]
+        for workload in (asleep, writing)
+    ]
+    assert labels[0] == ["pure wait"]
+    assert len(labels[1]) == 3
 
 
 def test_profile_of_a_fit_plays_its_redraws() -> None:

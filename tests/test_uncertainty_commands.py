@@ -233,6 +233,10 @@ def test_draws_that_differ_in_structure_are_kept_whole_and_read_back() -> None:
     assert list(samples) == ["operations[0].stages"]
     table = base.model_dump(mode="json", exclude_none=True)
     assert [Scenario.from_dict(drawn_table(table, samples, draw)) for draw in (0, 1)] == drawn
+    profile = a_profile(samples={}, scenario_samples=samples)
+    columns = base_of(profile, Path("p.toml")).samples
+    assert list(columns.values()) == [[0.0, 1.0]]
+    assert list(columns) == ["structure (cpu, delay, delay)"]
     assert place_text(("services", "a b", "linux", "tick")) == 'services."a b".linux.tick'
 
 

@@ -116,10 +116,15 @@ def figures_of(data: Mapping[str, Any], cores: float) -> dict[str, float]:
     return {name: value for name, value in found.items() if value > 0.0}
 
 
+def own_cores(blueprint: Blueprint, position: Array) -> float:
+    """Return the cores of all services, without what else runs on them: what their CPU is a share of."""
+    services = blueprint.build(blueprint.values(list(position)))[0].values()
+    return float(sum(one.get("cores", 0) - one.get("background_cores", 0.0) for one in services))
+
+
 def _residuals(blueprint: Blueprint, position: Array, target: Target) -> Array:
     data = simulate(blueprint, position, target.load, target.throughput_per_s, FITTED_OPERATIONS)
-    cores = sum(service.get("cores", 0) for service in blueprint.build(blueprint.values(list(position)))[0].values())
-    found = figures_of(data, cores)
+    found = figures_of(data, own_cores(blueprint, position))
     return np.array(
         [
             math.log(found[name] / value) / deviation if name in found else 10.0

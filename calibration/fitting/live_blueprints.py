@@ -19,6 +19,8 @@ WAKEUP_S: Final = 10e-6
 IDLE_EXIT_S: Final = 20e-6
 TAKES_PART: Final = 0.1
 """Share of a service's CPU from which a process counts as one of its workers."""
+OTHERS: Final = 0.01
+"""Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
 LEAST_SERIAL: Final = 0.01
@@ -102,7 +104,8 @@ def _programs(known: Known) -> Iterator[Blueprint]:
         )
         if serial.middle * known.cores >= LOCK_BINDS:
             yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
-    if waits:
+    if waits and _moves_bytes(known.workload):
+        # what waits for a device or another process exchanges bytes with it; a timer is everybody's own
         yield _program(known, "wait partly one at a time", "serial")
     if waits and (known.workload.disk_written_bytes or known.workload.written_bytes):
         yield _program(known, "wait shared by those who wait together", "group")
@@ -116,6 +119,7 @@ def _program(
 
     def build(values: Mapping[str, float]) -> Parts:
         service = known.service() | {"speed_by_busy": known.speeds(values.get("slowdown", 1.0))} | _times(values)
+        service["background_cores"] = round(min(values["background"], 0.5 * known.cores), 6)
         stages: list[dict[str, Any]] = []
         if (workload.memory_bytes or 0.0) >= MEMORY_AT_LEAST_BYTES:
             stages.append({"kind": "memory", "bytes": SIZE.print(round(workload.memory_bytes or 0.0))})
@@ -145,7 +149,29 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
         free.append(serial)
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
+    free.append(_background(known))
     return free
+
+
+def _background(known: Known) -> Free:
+    """Return what all else takes of busy cores: the time that copies with a core each were ready, not running."""
+    found = [
+        one.run_delay_s / (one.cpu_s + one.run_delay_s)
+        for one in known.measurement.details
+        if one.copies == known.cores and one.cpu_s and one.run_delay_s is not None
+    ]
+    paced = known.measurement.pacing.kind != "closed" or known.workload.wait is not None
+    if not found or paced:
+        return Free("background", OTHERS * known.cores, 0.7, "assumed: a small part of the machine", unit="count")
+    share = min(max(statistics.fmean(found), 1e-3), 0.5)
+    return Free("background", share * known.cores, 0.5, "ready but not running, with a core for each", unit="count")
+
+
+def _moves_bytes(workload: Workload) -> bool:
+    """Return whether an operation reads, writes, sends or receives anything, or whether that is not known."""
+    moved = (workload.read_bytes, workload.written_bytes, workload.network_bytes, workload.disk_written_bytes)
+    known = [count for count in moved if count is not None]
+    return not known or max(known) >= 1.0
 
 
 def _serial(known: Known) -> Free | None:

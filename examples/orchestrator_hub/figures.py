@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from simulator import Result
 
 HERE: Final = Path(__file__).parent
-FIGURES: Final = HERE / "figures"
+REPORT: Final = HERE / "report"
 FITTED: Final = (1, 5, 10, 20)
 PREDICTED: Final = 50
 
@@ -29,10 +30,9 @@ class Figure:
     bound: float
     points: bool = False
 
-    def simulated(self, result: Mapping[str, Any]) -> float:
+    def simulated(self, result: Result) -> float:
         """Return what a result says, in the report's unit."""
-        found = result[self.path]
-        return float(found) * self.scale
+        return result[self.path] * self.scale
 
     def error(self, simulated: float, reported: float) -> float:
         """Return the error: points, or a share of the reported value."""
@@ -58,7 +58,7 @@ PREDICTED_THROUGHPUT_BOUND: Final = 0.05
 
 def rows(name: str) -> list[dict[str, str]]:
     """Return the rows of a table of the report by its file's name."""
-    text = (FIGURES / name).read_text(encoding="utf-8")
+    text = (REPORT / name).read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 

@@ -68,7 +68,7 @@ class Hub:
         ]
 
     def _rounds(self, number: int) -> list[Stage]:
-        round_ = [
+        round_: list[Stage] = [
             {"kind": "delay", "time": _lognormal(self.agent_ms, self.agent_cv)},
             {"kind": "choice", "branches": self._connections()},
             {"kind": "cpu", "demand": _lognormal(self.demand_ms, 0.5)},

@@ -198,7 +198,7 @@ class _Session:
 
     def _alerts(self, axis: Axis, rows: dict[str, Any]) -> dict[str, Any] | None:
         """Return what to watch, if all three limits are there and apart."""
-        loads = {level: rows[level]["load"] for level in LEVELS if level in rows}
+        loads: dict[str, Any] = {level: rows[level]["load"] for level in LEVELS if level in rows}
         bounded = all(load and not rows[level]["unlimited"] for level, load in loads.items())
         if self._asked.watched_ns is None or not bounded or not loads["recommended"] < loads["tolerable"]:
             return None

@@ -120,7 +120,7 @@ def _found(judge: Judge, prices: Prices) -> tuple[list[Configuration], dict[str,
         if not serving:
             raise
         best = min(serving, key=ranked(prices))
-        rest = {"binding": None, "largest": None, "smaller": [], "runners_up": [], "equal_cost": []}
+        rest: dict[str, Any] = {"binding": None, "largest": None, "smaller": [], "runners_up": [], "equal_cost": []}
         return [best], {"plan": _entry(judge.known[best], prices), **rest}, True
 
 

@@ -64,7 +64,7 @@ def plan_plot_bytes(data: Data, form: str) -> bytes:
             )
         if data["plan"] is not None:
             best = data["plan"]
-            ring = {"s": 220, "facecolors": "none", "edgecolors": "black", "label": "the plan"}
+            ring: dict[str, Any] = {"s": 220, "facecolors": "none", "edgecolors": "black", "label": "the plan"}
             axes.scatter(best["cores"], best["instances"], **ring)
         axes.set_xlabel(f"cores of an instance of {data['service']}")
         axes.set_ylabel("instances")
