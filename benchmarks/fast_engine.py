@@ -6,6 +6,10 @@ Each scenario is simulated by both engines for times of its own (the reference f
 repeats; printed are medians of the time of an operation. A ratio of two rows of one run can be compared between
 machines, a number of operations per second cannot. The last rows are ratios of the fast engine to itself: many
 tasks on many cores, causes on, pending events, two threads.
+
+    python -m benchmarks.fast_engine --memory 100000000
+
+prints the peak memory of a process that simulates a million operations of the M/M/1, and of one that simulates so many.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +126,7 @@ def runs() -> dict[str, Callable[[], int]]:
         "500 processes on 8 cores, round robin, fast": runner(simulate_fast, closed(500, 8, "round_robin"), 100.0),
         "500 processes on 64 cores, round robin, fast": runner(simulate_fast, closed(500, 64, "round_robin"), 12.0),
         "100 pending events, fast": runner(simulate_fast, pending(100), 0.1),
-        "1000000 pending events, fast": runner(simulate_fast, pending(1_000_000), 0.3),
+        "1000000 pending events, fast": runner(simulate_fast, pending(1_000_000), 1.0),
     }
 
 
@@ -151,11 +157,32 @@ RATIOS = (
 )
 
 
+_PEAK = """
+import resource, sys
+from benchmarks.fast_engine import MM1, Scenario, compile_scenario, runner, simulate_fast
+mm1 = compile_scenario(Scenario.parse(MM1, "benchmark"))
+print(runner(simulate_fast, mm1, int(sys.argv[1]) / 700)(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def print_memory(operations: int) -> None:
+    """Print the peak memory of two processes."""
+    for count in (1_000_000, operations):
+        given = [sys.executable, "-c", _PEAK, str(count)]
+        done, peak_kib = subprocess.run(given, check=True, capture_output=True, text=True).stdout.split()
+        print(f"{int(done):,} operations: {int(peak_kib) / 1024:.1f} MiB at most")
+
+
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--memory", type=int, metavar="OPERATIONS", help="print the peak memory instead")
+    arguments = parser.parse_args()
+    if arguments.memory:
+        print_memory(arguments.memory)
+        return
+    repeats = arguments.repeats
     timed = runs()
     times_ns: dict[str, list[float]] = {name: [] for name in timed}
     for repeat in range(repeats + 1):
