@@ -11,7 +11,7 @@ from models.scenario import Scenario
 from simulator.cli.main import main
 from tests.live_recordings import QuietSource
 
-SHORT = ["--procs", "1", "--repeats", "1", "--retries", "0", "--duration", "200ms", "--warmup", "20ms"]
+SHORT = ["--no-fit", "--procs", "1", "--repeats", "1", "--retries", "0", "--duration", "200ms", "--warmup", "20ms"]
 PYTHON = ["calibrate", "python", "tests.live_targets:work", *SHORT]
 
 

@@ -9,11 +9,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Final
 
 import psutil
+
+from calibration.live.usage import with_descendants
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -62,6 +64,25 @@ def end_group(pid: int, polite: bool = True) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     end_processes(found)
+
+
+def end_groups(leaders: Sequence[int]) -> None:
+    """Kill the process groups that processes lead, and what they started elsewhere; bounded in time.
+
+    The processes of the machine are listed once for all of them: there may be many.
+    """
+    doomed = with_descendants(leaders)
+    for leader in leaders:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) not in leaders:
+                os.kill(pid, signal.SIGKILL)
+    give_up = time.monotonic() + TERMINATE_WITHIN_S
+    for pid in doomed:
+        with contextlib.suppress(psutil.Error):
+            psutil.Process(pid).wait(timeout=max(0.0, give_up - time.monotonic()))
 
 
 def end_processes(found: Iterable[psutil.Process]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.live import names, protocol
-from calibration.live.cleanup import die_with_parent, end_group
+from calibration.live.cleanup import die_with_parent, end_groups
 from calibration.live.errors import LiveError
 
 POLL_S: Final = 0.01
@@ -108,9 +108,8 @@ class Copy:
         lines = [line.strip() for line in tail.splitlines() if line.strip()]
         return lines[-1][-_STDERR_SHOWN_CHARACTERS:] if lines else ""
 
-    def end(self, polite: bool) -> None:
-        """End the copy and all that it started. polite: SIGTERM before SIGKILL."""
-        end_group(self.process.pid, polite)
+    def close(self) -> None:
+        """Let go of a copy that was ended."""
         self.process.poll()
         self._close()
 
@@ -146,8 +145,9 @@ class Copies:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        end_groups(self.pids)
         for copy in self.copies:
-            copy.end(polite=False)
+            copy.close()
         if self._directory is not None:
             self._directory.cleanup()
 

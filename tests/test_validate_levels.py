@@ -1,0 +1,172 @@
+"""`sim validate --procs | --rate`: the prediction stands before the measurement, and the errors are what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibration.levels import Level, LevelTable
+from calibration.live import level_run, program_measurement
+from calibration.live.measured import Measurement, Paced
+from calibration.validate import compare
+from calibration.validate_prediction import Expected, PredictedLevel, Prediction
+from calibration.validate_text import validation_csv, validation_json, validation_text
+from simulator.cli import live_options
+from simulator.cli.main import main
+from tests.live_recordings import QuietSource
+
+QUICK = ["--repeats", "1", "--retries", "0", "--duration", "200ms", "--warmup", "20ms"]
+
+
+def level(procs, rate, zone="past", repeat=1, p99=0.02):
+    return Level(
+        kind="closed",
+        procs=procs,
+        concurrency=1,
+        run=str(repeat),
+        throughput_per_s=rate,
+        mean_s=procs / rate,
+        percentiles_s={50.0: procs / rate, 99.0: p99},
+        cpu_busy_cores=2.0,
+    )
+
+
+def measurement(levels, **changes):
+    fields = {
+        "kind": "python",
+        "subject": "somewhere:something",
+        "command": ["somewhere:something"],
+        "pacing": Paced(kind="closed"),
+        "cores": 2,
+        "warmup_s": 0.1,
+        "duration_s": 1.0,
+        "seed": 1,
+        "provenance": {},
+        "table": LevelTable(source="x", tool="x", levels=levels, leaves_out_late_starts=False),
+        "details": [],
+        "workload": None,
+    }
+    return Measurement(**{**fields, **changes})
+
+
+def predicted(procs, rate, zone, spread=0.1):
+    ends = Expected(value=rate, low=rate * (1 - spread), high=rate * (1 + spread))
+    return PredictedLevel(
+        procs=procs, zone=zone, figures={"throughput": ends}, rivals={"USL": Expected(value=rate * 2, low=1, high=2)}
+    )
+
+
+def prediction(*levels):
+    return Prediction(
+        subject="somewhere:something",
+        date="2026-01-01",
+        fitted=[1, 2],
+        think_time_s=0.0,
+        knee=2.0,
+        capacity_per_s=1000.0,
+        structures={"work": 1.0},
+        parameters={"demand": {"value": 0.001, "low": 0.0009, "high": 0.0011, "identified": False}},
+        limitations=["not identified by these levels: demand"],
+        levels=list(levels),
+    )
+
+
+def test_errors_are_relative_to_the_median_of_the_repeats_and_kept_apart_by_zone():
+    said = prediction(predicted(1, 550.0, "below"), predicted(8, 900.0, "past"))
+    found = compare(said, measurement([level(1, 500.0), level(8, 1000.0), level(8, 1020.0), level(8, 700.0)]))
+    assert found.summary("throughput", "below").error == pytest.approx(0.1)
+    assert found.summary("throughput", "past").bias == pytest.approx(-0.1)
+    assert found.summary("throughput", "at") is None
+    below, past = found.pairs("throughput")
+    assert below.repeatability is None
+    assert past.repeatability == pytest.approx(0.179, abs=0.001)
+    assert past.within(0.05), "an error below the repeatability is not asked for"
+    assert not below.within(0.05)
+    assert found.rival_errors["USL"] == pytest.approx((1.2 + 0.8) / 2)
+    assert found.coverage == 0.5
+    text = validation_text(found)
+    assert "below the knee" in text
+    assert "past the knee" in text
+    assert "at the knee" not in text
+    assert "not identified" in text
+    assert validation_json(found)["errors"]["all"]["throughput"]["count"] == 2
+    assert len(validation_csv(found).splitlines()) == 3
+
+
+def test_a_level_that_was_never_quiet_is_named_and_not_compared():
+    said = prediction(predicted(1, 500.0, "below"), predicted(8, 900.0, "past"))
+    found = compare(said, measurement([level(1, 500.0), level(8, 300.0)], never_quiet=["8 copies"]))
+    assert [one.level.procs for one in found.levels] == [1]
+    assert found.never_quiet == ["8"]
+    assert "never undisturbed, so not compared: 8" in validation_text(found)
+
+
+def test_intervals_that_miss_show():
+    found = compare(prediction(predicted(8, 500.0, "past", 0.01)), measurement([level(8, 1000.0)]))
+    assert found.coverage == 0.0
+    assert found.grade == "E"
+    assert "outside" in validation_text(found)
+
+
+@pytest.fixture
+def calibrated(monkeypatch, tmp_path, capsys):
+    """A calibrated program in a directory of the test, on a machine that is always quiet."""
+    monkeypatch.setattr("calibration.live.settings.ProcSource", lambda **options: QuietSource())
+    monkeypatch.chdir(tmp_path)
+    calibrate = ["calibrate", "python", "tests.live_targets:work", "--procs", "1,2", *QUICK]
+    assert main(calibrate) == 0
+    return capsys.readouterr().out
+
+
+def test_calibrate_fits_and_validate_predicts_before_it_measures(calibrated, capsys, monkeypatch):
+    assert "Fitted: work" in calibrated
+    assert Path("sim-profile.toml").is_file()
+    seen = []
+
+    def look(*arguments):
+        seen.append(Path("sim-prediction.json").read_text())
+        return level_run.run_level(*arguments)
+
+    monkeypatch.setattr(program_measurement, "run_level", look)
+    files = ["--export-json", "v.json", "--export-csv", "v.csv", "--plot", "v.png"]
+    assert main(["validate", "--procs", "4", *QUICK, *files]) == 0
+    assert {level["procs"] for level in json.loads(seen[0])["levels"]} == {4}
+    assert Path("sim-prediction.json").read_text() == seen[0]
+    data = json.loads(Path("v.json").read_text())
+    assert data["levels"][0]["level"]["zone"] == "at" or data["prediction"]["knee"] < 2
+    assert data["prediction"]["levels"][0]["rivals"].keys() == {"Amdahl", "USL", "MVA"}
+    assert Path("v.csv").read_text().startswith("procs,rate_per_s,zone,figure")
+    assert Path("v.png").read_bytes().startswith(b"\x89PNG")
+    stopped = []
+
+    def stop(*arguments):
+        stopped.append(1)
+        if len(stopped) > 2:
+            raise KeyboardInterrupt
+        return level_run.run_level(*arguments)
+
+    monkeypatch.setattr(program_measurement, "run_level", stop)
+    assert main(["validate", "--rate", "50%,80%", "--copies", "4", *QUICK, "--repeats", "2"]) == 130
+    assert "Stopped early" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--procs", "4", "--measurement", "none.json"], "none.json"),
+        (["--procs", "4", "--table", "x.csv"], "--table"),
+        (["--procs", "none"], "sim-measurement.json"),
+        (["--procs", "4", "--plot", "x.bmp"], ".png"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["validate", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_rates_and_shares_of_the_capacity():
+    assert live_options.rates("500/s,70%") == ([500.0], [0.7])
+    for text in ("0%", "x%", "500"):
+        with pytest.raises(Exception, match="--rate"):
+            live_options.rates(text)
