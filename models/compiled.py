@@ -50,6 +50,15 @@ class Shared:
         return self._call(*arguments)
 
     @cached_property
+    def part(self) -> Any:
+        """The function for calls from compiled ones.
+
+        It is not taken from Numba's cache on disk, whose code counts references and asks for Numba's runtime.
+        """
+        numba: Any = _prepared_numba()
+        return numba.njit(self._signature, nogil=True)(self.py_func)
+
+    @cached_property
     def compiled(self) -> Any:
         """The compiled function. Raises ImportError if Numba does not load."""
         numba: Any = _prepared_numba()
@@ -68,7 +77,7 @@ def _prepared_numba() -> Any:
 
     @typeof_impl.register(Shared)
     def type_of_shared(value: Shared, _context: Any) -> Any:
-        return numba.types.Dispatcher(value.compiled)
+        return numba.types.Dispatcher(value.part)
 
     overload(to_uint64)(lambda value: lambda value: np.uint64(value))  # noqa: PLW0108 - Numba compiles the inner one
     return numba

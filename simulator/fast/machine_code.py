@@ -22,6 +22,8 @@ Run = Callable[[int], int]
 _SIGNATURE = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64
 )
+_OF_THE_RUNTIME = (b"NRT_", b"numba_", b"PyErr_")
+"""Beginnings of what only a process that has loaded Numba can call; the linker would leave the calls empty."""
 _engines: list[Any] = []  # own the loaded code, for as long as the process lives
 
 
@@ -37,6 +39,9 @@ def compiled() -> tuple[bytes, str]:
         entry.compile((types.int64,))
     result = entry.overloads[types.int64,]
     code: bytes = result.library.serialize_using_object_code()[2][0]
+    needed = [name.decode() for name in _OF_THE_RUNTIME if name in code]
+    if needed:
+        raise RuntimeError(f"the kernel was compiled to code that calls {', '.join(needed)}")
     return code, result.fndesc.mangled_name
 
 
