@@ -13,10 +13,11 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from audit_reports import Report, plant, report  # noqa: E402
 
+from benchmarks.simulated_reports import FINAL, simulated_rows  # noqa: E402
 from calibration.audit import audit  # noqa: E402
 from calibration.tables import read_content  # noqa: E402
 from calibration.tables.content import Content  # noqa: E402
@@ -56,7 +57,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=200)
     parser.add_argument("--first-seed", type=int, default=10_000)
+    parser.add_argument("--simulated", action="store_true", help="reports of services that are simulated now, alone")
+    parser.add_argument("--final", action="store_true", help="simulated: seeds that nothing was developed on")
     arguments = parser.parse_args()
+    if arguments.simulated:
+        start = FINAL if arguments.final else 0
+        seeds = range(start, start + arguments.reports)
+        made = [Report(f"service {seed}", rows, []) for seed in seeds if len(rows := simulated_rows(seed)) > 2]
+        score("services", made, 1)
+        return
     first = arguments.first_seed
     score("theory", [report(seed) for seed in range(first, first + arguments.reports)], 1)
     score("simulated", simulated(), 3)
