@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,22 +76,25 @@ def redis(directory: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def postgres(directory: Path, scale: int = PGBENCH_SCALE) -> Iterator[Server]:
-    """Start PostgreSQL with the tables of pgbench. The data stay in the directory, which must be empty."""
+    """Start PostgreSQL with the tables of pgbench.
+
+    Its data lie in a directory of their own, as its user may not enter one of root's; `directory` has the log.
+    """
     folders = sorted(Path(POSTGRES_FOLDERS).glob("*/bin"), reverse=True)
     initdb, program, pgbench = (_found(name, [*map(str, folders)]) for name in ("initdb", "postgres", "pgbench"))
     user = _postgres_user()
-    data = directory / "data"
-    if user is not None:
-        shutil.chown(directory, user)
-    os.chmod(directory, 0o755)
-    _done([initdb, "-D", str(data), "-A", "trust", "-U", "bench", "--no-sync"], user)
-    port = free_port()
-    settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={directory}", "shared_buffers=256MB")
-    settings += ("max_connections=150", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=8GB")
-    options = [part for setting in settings for part in ("-c", setting)]
-    with _started([program, "-D", str(data), "-p", str(port), *options], port, directory, user) as server:
-        _done([*pgbench_command(port), "-i", "-q", "-s", str(scale)], user, pgbench)
-        yield server
+    with tempfile.TemporaryDirectory(prefix="sim-postgres-") as own:
+        if user is not None:
+            shutil.chown(own, user)
+        data = f"{own}/data"
+        _done([initdb, "-D", data, "-A", "trust", "-U", "bench", "--no-sync"], user)
+        port = free_port()
+        settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={own}", "shared_buffers=256MB")
+        settings += ("max_connections=150", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=8GB")
+        options = [part for setting in settings for part in ("-c", setting)]
+        with _started([program, "-D", data, "-p", str(port), *options], port, directory, user) as server:
+            _done([*pgbench_command(port), "-i", "-q", "-s", str(scale)], user, pgbench)
+            yield server
 
 
 @contextlib.contextmanager
