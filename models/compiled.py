@@ -31,6 +31,16 @@ def to_uint64(value: int) -> int:
     return int(value) & MASK64
 
 
+_make_part: Callable[..., Any] | None = None
+_patient = True
+
+
+def hurry() -> None:
+    """Stay in Python in this process, which is to answer before anything could be compiled."""
+    global _patient  # noqa: PLW0603 - of the process
+    _patient = False
+
+
 class Shared:
     """A numeric function that runs as Python when it is called seldom and compiled when it is called often."""
 
@@ -44,19 +54,19 @@ class Shared:
     def __call__(self, *arguments: Any) -> Any:
         """Return the function's value; the same one, compiled or not."""
         self._calls += 1
-        if self._calls == OFTEN:
+        if self._calls == OFTEN and _patient:
             with suppress(ImportError):  # Numba is there and does not load; Python serves
                 self._call = self.compiled
         return self._call(*arguments)
 
     @cached_property
     def part(self) -> Any:
-        """The function for calls from compiled ones.
+        """The function for calls from compiled ones, as they want it.
 
         It is not taken from Numba's cache on disk, whose code counts references and asks for Numba's runtime.
         """
-        numba: Any = _prepared_numba()
-        return numba.njit(self._signature, nogil=True)(self.py_func)
+        make = _prepared_numba().njit if _make_part is None else _make_part
+        return make(self._signature, nogil=True)(self.py_func)
 
     @cached_property
     def compiled(self) -> Any:
@@ -83,9 +93,14 @@ def _prepared_numba() -> Any:
     return numba
 
 
-def prepare_compiler() -> None:
-    """Let functions that are compiled call shared ones. Raises ImportError if Numba does not load."""
+def prepare_compiler(make_part: Callable[..., Any]) -> None:
+    """Let functions that are compiled call shared ones. Raises ImportError if Numba does not load.
+
+    make_part: as `numba.njit`, compiles a shared function so that these can call it.
+    """
+    global _make_part  # noqa: PLW0603 - there is one kernel
     _prepared_numba()
+    _make_part = make_part
 
 
 def shared(signature: str) -> Callable[[Function], Function]:

@@ -5,6 +5,7 @@ Only the subcommand that is asked for is loaded: the help of `sim` needs no more
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -90,7 +91,11 @@ def perform(arguments: Sequence[str]) -> int:
     try:
         completing = "_SIM_COMPLETE" in os.environ
         wanted = next((one for one in arguments if not one.startswith("-")), "")
-        app = application(None if completing else wanted)
+        gc.disable()  # modules make many objects and little waste
+        try:
+            app = application(None if completing else wanted)
+        finally:
+            gc.enable()
         code = app(args=list(arguments), prog_name="sim", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0

@@ -40,12 +40,24 @@ if HAVE_NUMBA:
     cgutils: Any = _cgutils
     arrayobj: Any = _arrayobj
     imputils: Any = _imputils
-    prepare_compiler()
     try:  # no reference counts: the kernel makes no object. The option is private: do without if need be.
         numba.njit(_nrt=False)
         OPTIONS["_nrt"] = False
     except (KeyError, TypeError, ValueError):
         pass
+
+    def _shared_part(signature: str, **options: Any) -> Callable[[Any], Any]:
+        """Compile a function that both engines share as a part of the kernel."""
+
+        def compile_function(function: Any) -> Any:
+            PARTS.add(function.__qualname__)
+            return numba.njit(signature, no_cpython_wrapper=True, no_cfunc_wrapper=True, **(OPTIONS | options))(
+                function
+            )
+
+        return compile_function
+
+    prepare_compiler(_shared_part)
 
     def _part(function: Any, *, forceinline: bool) -> Any:
         """Compile a function when the kernel is compiled, once for all values of its arguments."""
