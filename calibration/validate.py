@@ -127,12 +127,18 @@ class Validation(_Plain):
 
     @property
     def grade(self) -> str:
-        """A letter by the median error that is the largest relative to its bound (or to the repeatability)."""
+        """A letter by the median error that is the largest relative to its bound.
+
+        Half of what was measured is as wrong as twice of it. A measurement that hardly repeats excuses little: up to
+        twice the bound.
+        """
         worst = 0.0
         for name, bound in BOUNDS.items():
             found = self.summary(name)
             if found is not None:
-                worst = max(worst, found.error / max(bound, found.repeatability or 0.0))
+                ratios = [one.expected.value / one.measured for one in self.pairs(name)]
+                error = statistics.median(max(ratio, 1.0 / ratio) - 1.0 for ratio in ratios)
+                worst = max(worst, error / max(bound, min(found.repeatability or 0.0, 2.0 * bound)))
         return next((letter for limit, letter in GRADES if worst <= limit), "E")
 
 

@@ -72,7 +72,8 @@ def _row(one: ComparedLevel, name: str) -> str:
     repeats = "-" if pair.repeatability is None else f"±{pair.repeatability:.1%}"
     mark = "" if pair.inside else "  outside"
     title = "CPU of one" if name == "cpu" else name
-    level = one.level.name if name == next(iter(one.figures)) else ""
+    first = next(known for known in FIGURES if known in one.figures)
+    level = one.level.name if name == first else ""
     return (
         f"  {level:>8} {title:>10} {measured:>11} {repeats:>8} {predicted:>11} {low + ' to ' + high:>25}"
         f" {pair.error:>+8.1%}{mark}"

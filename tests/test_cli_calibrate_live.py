@@ -105,9 +105,7 @@ def test_ctrl_c_before_anything_leaves_no_file(capsys, monkeypatch, tmp_path):
         (["http", "http://127.0.0.1:9/", "--server-stop", "x"], "--server-stop", "a --server that it stops"),
     ],
 )
-def test_a_wrong_option_is_named_on_one_line_with_what_is_accepted(
-    arguments, named, accepted, capsys, tmp_path
-):
+def test_a_wrong_option_is_named_on_one_line_with_what_is_accepted(arguments, named, accepted, capsys, tmp_path):
     assert main(["calibrate", *arguments]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
