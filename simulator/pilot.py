@@ -20,6 +20,7 @@ PILOT_REPLICATION: Final = 0  # counted replications are numbered from 1
 FIRST_SLICE_NS: Final = 1_000_000  # where nothing is known of the rate; cheap anywhere
 FIRST_OPERATIONS: Final = 200  # enough to extrapolate a rate within some 15 %
 GROWTH: Final = 8  # of the slice while the rate is unknown: few reruns, and no slice much too long
+LEAST_GROWTH: Final = 1.3  # less would show nothing new, and is a whole replication more
 FIRST_JUDGED: Final = 15_000  # operations in the first pilot that is judged: a transient of some thousands shows
 FIRST_SHARE: Final = 0.05  # of the budget, where that is less
 MOST_OPERATIONS: Final = 500_000  # in a pilot, because it keeps the records of all: some 100 MB
@@ -101,9 +102,10 @@ def explore(
         if cost >= largest or end_ns >= LONGEST_NS or output.interrupted:
             break
         if cost >= wanted * 0.7:
-            if found and end_ns >= covered_ns:
+            growth = min(max(2.0, covered_ns / end_ns), 1.05 * largest / cost)
+            if (found and end_ns >= covered_ns) or growth < LEAST_GROWTH:
                 break
-            end_ns = int(end_ns * min(max(2.0, covered_ns / end_ns), max(1.05 * largest / cost, 1.1)))
+            end_ns = int(end_ns * growth)
             continue
         known = len(all_ends_ns) >= FIRST_OPERATIONS
         reach = max(1.05 * wanted / cost, min(1.05 * covered_ns / end_ns, largest / cost)) if known else GROWTH
