@@ -19,20 +19,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     arguments: without the program's name; None: those of the process, which then ends.
     """
-    own = arguments is None and threading.current_thread() is threading.main_thread()
+    if arguments is not None or threading.current_thread() is not threading.main_thread():
+        return _performed(sys.argv[1:] if arguments is None else arguments)
+    before = signal.signal(signal.SIGINT, _leave)
     try:
-        before = signal.signal(signal.SIGINT, _leave) if own else None
+        import simulator.cli.application  # noqa: F401 - loaded while Ctrl-C ends the process
+
+        signal.signal(signal.SIGINT, before)
+        code = _performed(sys.argv[1:])
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is out
+    if sys.gettrace() is None and sys.getprofile() is None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # taking all modules apart would be a tenth of the time of a short run
+    return code
+
+
+def _performed(arguments: Sequence[str]) -> int:
+    try:
         from simulator.cli.application import perform
 
-        if own:
-            signal.signal(signal.SIGINT, before)
-        return perform(sys.argv[1:] if arguments is None else arguments)
+        return perform(arguments)
     except KeyboardInterrupt:
         print("sim: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    finally:
-        if own:  # the answer is out
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
