@@ -125,6 +125,9 @@ def _explained(error: Exception) -> tuple[str, int]:
     expected = tuple(getattr(sys.modules[module], name) for module, name in _INPUT_ERRORS if module in sys.modules)
     if isinstance(error, expected):
         return str(error), EXIT_INPUT
+    if isinstance(error, MemoryError):
+        advice = "less at once (procs, concurrency, arrival_rate), fewer replications or a shorter duration"
+        return f"found too little memory for this ({error}); accepted: {advice}", EXIT_INPUT
     if isinstance(error, _UsageError):
         message: str = error.format_message()
         if type(error).__name__ == "NoArgsIsHelpError":

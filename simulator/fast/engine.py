@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import HAVE_NUMBA
+from models.errors import FieldProblem, ScenarioError
 from models.records import COUNT_IN_FLIGHT, STATION_TOTALS
 from simulator.compile import Compiled
 from simulator.fast import cache, measure
@@ -35,8 +36,36 @@ def simulate(
 
     ``records`` keeps a row for each operation, ``causes`` sums the causes by histogram bin, ``check`` adds the laws
     that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops
-    the run.
+    the run. Raises ScenarioError where a table outgrows the memory.
     """
+    given = {"seed": seed, "replication": replication, "warmup_ns": warmup_ns, "end_ns": end_ns}
+    try:
+        return _simulate(compiled, records=records, causes=causes, check=check, progress=progress, **given)
+    except MemoryError as problem:
+        found = f"more than the memory holds ({problem})" if str(problem) else "more than the memory holds"
+        raise ScenarioError("the run", [_too_much(found, records or check)]) from problem
+
+
+def _too_much(found: str, recording: bool) -> FieldProblem:
+    """Name the fields that make tables grow: operations that are there at once, and a record of each."""
+    accepted = "fewer operations at once: a queue_limit or a lower arrival_rate, less procs or concurrency"
+    if recording:
+        accepted += "; or a shorter run.duration, as a record of each operation is kept"
+    return FieldProblem(("workloads",), found, accepted)
+
+
+def _simulate(
+    compiled: Compiled,
+    *,
+    seed: int,
+    replication: int,
+    warmup_ns: int,
+    end_ns: int,
+    records: bool,
+    causes: bool,
+    check: bool,
+    progress: Callable[[int], bool] | None,
+) -> EngineOutput:
     recording = records or check
     tables = FastTables(
         compiled,
