@@ -32,7 +32,7 @@ SECTIONS: Final = {
 def read(path: Path) -> dict[str, str]:
     """Return the sections of a page by heading, empty without a page."""
     parts = path.read_text(encoding="utf-8").split("\n## ")[1:] if path.exists() else []
-    return {heading: text.strip() for heading, _, text in (part.partition("\n") for part in parts)}
+    return {heading: text.strip("\n") for heading, _, text in (part.partition("\n") for part in parts)}
 
 
 def run(module: list[str]) -> str:

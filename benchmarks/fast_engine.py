@@ -15,6 +15,7 @@ prints the peak memory of a process that simulates a million operations of the M
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import platform
 import statistics
@@ -187,6 +188,7 @@ def main() -> None:
     times_ns: dict[str, list[float]] = {name: [] for name in timed}
     for repeat in range(repeats + 1):
         for name, once in timed.items():
+            gc.collect()  # or one run would pay for what the one before it left
             begin = time.perf_counter()
             operations = once()
             if repeat:  # the first round warms up
