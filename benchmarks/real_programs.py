@@ -1,18 +1,21 @@
 """Real programs: calibrated at low levels, predicted in a file, then measured where they were held out.
 
     python -m benchmarks.real_programs [--only NAME,...] [--seconds S] [--repeats R] [--profile FILE] [--list]
+                                       [--steps calibrate,predict,measure,compare]
 
 Own programs are fitted at 1 and 2 copies, servers at 1, 4 and 8 connections. The section of each program in the report
-is replaced, the others stay. Exit codes: 0 fine, 2 unknown name, 4 a level was never undisturbed.
+is replaced, the others stay. Each step leaves a file in the directory --work that the next one reads, so that only
+calibrate and measure need a quiet machine. Exit codes: 0 fine, 2 unknown name, 4 a level was never undisturbed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,11 +31,12 @@ from calibration.live.pacing import Pacing
 from calibration.live.settings import Settings
 from calibration.profile import DEFAULT_FILE, Profile
 from calibration.validate import Validation, compare
-from calibration.validate_prediction import Asked, predict_levels
+from calibration.validate_prediction import Asked, Prediction, predict_levels
 
 WARMUP_S: Final = 0.5
 RETRIES: Final = 4
 HELD_SEED: Final = 2
+STEPS: Final = ("calibrate", "predict", "measure", "compare")
 OPEN_CONNECTIONS: Final = 64
 
 
@@ -47,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"--only: found {unknown[0]}; accepted: {', '.join(PROGRAMS)}", file=sys.stderr)
         return 2
     host = Profile.load(asked.profile) if Path(asked.profile).is_file() else None
-    how = How(asked.seconds, asked.repeats, Path(asked.work))
+    steps = asked.steps.split(",")
+    if unknown := [step for step in steps if step not in STEPS]:
+        print(f"--steps: found {unknown[0]}; accepted: {', '.join(STEPS)}", file=sys.stderr)
+        return 2
+    how = How(asked.seconds, asked.repeats, Path(asked.work), steps)
     disturbed = False
     for name in names:
         program = PROGRAMS[name]
@@ -55,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             validation = validated(name, program, host, how)
         except (NotHere, LiveError) as reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
+            continue
+        if validation is None:
             continue
         text = report.section(name, program, validation, asked.seconds, asked.repeats)
         print(text)
@@ -65,36 +75,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class How:
-    """How it is measured. seconds: of each repeat. work: where measurements and predictions are written."""
+    """How it is measured.
+
+    seconds: of each repeat. work: where measurements and predictions are written. steps: of `STEPS`, those to do now.
+    """
 
     seconds: float
     repeats: int
     work: Path
+    steps: Sequence[str] = STEPS
 
 
-def validated(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation:
-    """Calibrate a program, write the prediction down, and measure what was held out."""
-    work = how.work
-    work.mkdir(parents=True, exist_ok=True)
+def validated(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation | None:
+    """Calibrate a program, write the prediction down, measure what was held out, and compare, as far as asked for.
+
+    Steps that are left out were done before: their files are read. None without the last step.
+    """
+    how.work.mkdir(parents=True, exist_ok=True)
+    low, predicted, held = (how.work / f"{name}-{one}.json" for one in ("measurement", "prediction", "held-out"))
     with (
         guarded(),
         tempfile.TemporaryDirectory(prefix="sim-real-") as directory,
-        program.opened(Path(directory)) as run,
+        program.opened(Path(directory)) if {"calibrate", "measure"} & {*how.steps} else _closed() as run,
     ):
-        low = run(_settings(program, how, program.fitted, 1), _tell)
-        (work / f"{name}-measurement.json").write_text(low.to_json())
-        began = time.monotonic()
-        fit = fit_live(low, host)
-        _tell(f"{name}: fitted in {time.monotonic() - began:.1f} s")
-        prediction = predict_levels(fit, Asked(program.held, (), program.shares, OPEN_CONNECTIONS))
-        if low.never_quiet:
-            texts = [*prediction.limitations, f"fitted levels never undisturbed: {', '.join(low.never_quiet)}"]
-            prediction = prediction.model_copy(update={"limitations": texts})
-        (work / f"{name}-prediction.json").write_text(prediction.to_json())
-        rates = [level.rate_per_s for level in prediction.levels if level.rate_per_s is not None]
-        held = _measured(program, run, rates, how)
-    (work / f"{name}-held-out.json").write_text(held.to_json())
-    return compare(prediction, held)
+        if "calibrate" in how.steps:
+            low.write_text(run(_settings(program, how, program.fitted, 1), _tell).to_json())
+        if "predict" in how.steps:
+            predicted.write_text(_prediction(name, program, Measurement.load(low), host).to_json())
+        if "measure" in how.steps:
+            said = Prediction.model_validate_json(predicted.read_text())
+            rates = [level.rate_per_s for level in said.levels if level.rate_per_s is not None]
+            held.write_text(_measured(program, run, rates, how).to_json())
+    if "compare" not in how.steps:
+        return None
+    return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held))
+
+
+@contextlib.contextmanager
+def _closed() -> Iterator[Measure]:
+    """Stand for a program that is not needed."""
+
+    def run(settings: Settings, tell: Callable[[str], None]) -> Measurement:
+        raise LiveError("the program", "a measurement", "a step that measures")
+
+    yield run
+
+
+def _prediction(name: str, program: RealProgram, low: Measurement, host: Profile | None) -> Prediction:
+    """Fit the low levels and predict those that are held out."""
+    began = time.monotonic()
+    fit = fit_live(low, host)
+    _tell(f"{name}: fitted in {time.monotonic() - began:.1f} s")
+    prediction = predict_levels(fit, Asked(program.held, (), program.shares, OPEN_CONNECTIONS))
+    _tell(f"{name}: predicted after {time.monotonic() - began:.1f} s")
+    if not low.never_quiet:
+        return prediction
+    texts = [*prediction.limitations, f"fitted levels never undisturbed: {', '.join(low.never_quiet)}"]
+    return prediction.model_copy(update={"limitations": texts})
 
 
 def _measured(program: RealProgram, run: Measure, rates: Sequence[float], how: How) -> Measurement:
@@ -129,6 +166,7 @@ def _tell(line: str) -> None:
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="NAME,...", help="only these programs")
+    parser.add_argument("--steps", default=",".join(STEPS), metavar="STEP,...", help="do only these steps")
     parser.add_argument("--list", action="store_true", help="print the programs")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of each repeat of a level")
     parser.add_argument("--repeats", type=int, default=3, help="repeats of each level, interleaved")
