@@ -56,7 +56,8 @@ class Detail(_Plain):
     them. loopback_bytes: of the whole machine.
     base_bytes: resident memory of all processes before the first operation. own_bytes: of it, not shared.
     peak_bytes: resident memory of all processes at its peak.
-    generator_cpu_s: CPU of the load generator. overhead_s: recorder's time within each operation, taken off.
+    generator_cpu_s: CPU of the load generator. generator_switches, generator_run_delay_s: of it, as of the service.
+    overhead_s: recorder's time within each operation, taken off.
     service_quantiles_s, response_quantiles_s: from the real and from the intended start.
     process_cpu_cores: cores' worth of CPU of each process of a service, the busiest first.
     others_share, steal_share: of the machine, that other processes and the hypervisor took meanwhile.
@@ -82,6 +83,8 @@ class Detail(_Plain):
     own_bytes: NotNegative | None = None
     peak_bytes: NotNegative | None = None
     generator_cpu_s: NotNegative | None = None
+    generator_switches: NotNegative | None = None
+    generator_run_delay_s: NotNegative | None = None
     overhead_s: NotNegative = 0.0
     service_quantiles_s: Quantiles
     response_quantiles_s: Quantiles

@@ -93,7 +93,12 @@ def service_detail_of(recording: Recording, run: int) -> Detail:
     """Return what each operation of one repeat used of the service, and of the generator."""
     detail = detail_of(recording, run)
     done = recording.done or 1.0
-    of_generator = {"generator_cpu_s": recording.used.cpu_ns / done / 1e9, "asleep_s": None}
+    of_generator = {
+        "generator_cpu_s": recording.used.cpu_ns / done / 1e9,
+        "generator_switches": detail.voluntary_switches,
+        "generator_run_delay_s": detail.run_delay_s,
+        "asleep_s": None,
+    }
     served = recording.served
     if served is None:
         unknown = dict.fromkeys([*_PER_OPERATION.values(), "cpu_s", "run_delay_s", "base_bytes"])
