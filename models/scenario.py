@@ -14,6 +14,7 @@ from models.scenario_text import explain, parse_toml, read_text, write_toml
 from models.service import (
     Balancer,
     Batcher,
+    Interruptions,
     Link,
     LinuxScheduler,
     Lock,
@@ -52,6 +53,7 @@ __all__ = [
     "Distribution",
     "Event",
     "FailureStage",
+    "Interruptions",
     "Link",
     "LinkStage",
     "LinuxScheduler",

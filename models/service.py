@@ -16,6 +16,7 @@ from models.fields import (
     PositiveSizeBytes,
     PositiveTimeNs,
     Probability,
+    RatePerS,
     SizeBytes,
     TimeNs,
     Weight,
@@ -42,6 +43,7 @@ HOST_FIELDS = (
     "context_switch",
     "idle_exit",
     "pauses",
+    "interruptions",
 )
 """Fields that belong to the cores, so not to a service that runs on those of another."""
 
@@ -182,6 +184,24 @@ class Link(Table):
     parallel: Count = 1
 
 
+class Interruptions(Table):
+    """Short bursts of everything else that runs on the cores: threads of the kernel, daemons.
+
+    rate: Poisson, for each core [per s]. duration: CPU of a burst [ns].
+    """
+
+    rate: RatePerS
+    duration: TimeDistribution
+
+    def problems(self) -> Iterator[FieldProblem]:
+        """Reject bursts of nothing, and those that fill the cores."""
+        if self.duration.mean <= 0:
+            yield FieldProblem(("duration",), shown_field(self, "duration"), 'a time above 0, such as "150us"')
+        elif self.rate * self.duration.mean >= 1e9:
+            accepted = f"less than 1 / {shown_field(self, 'duration')}"
+            yield FieldProblem(("rate",), shown_field(self, "rate"), accepted)
+
+
 class Pool(Table):
     """size tokens, such as connections to a database."""
 
@@ -197,7 +217,8 @@ class Service(Table):
     threads_per_core: 2 where CPUs 2k and 2k+1 are hyperthreads of one physical core.
     smt_speedup: work rate of a physical core with both threads busy, relative to one.
     speed_by_busy: speed of each busy core when 1, 2, 3, ... are busy; the last value holds on.
-    background_cores: CPU that everything else on the machine takes [cores].
+    background_cores: CPU that everything else on the machine takes, evenly [cores]. interruptions: the same as
+        bursts that take their turns on the cores.
     context_switch: CPU paid when a core takes another task than the one it ran last [ns].
     wakeup: CPU paid when a sleeping task is made to run [ns].
     idle_exit: time (not work) that an idle core takes to start a woken task [ns].
@@ -232,6 +253,7 @@ class Service(Table):
     memory_pool: MemoryPool | None = None
     balancer: Balancer = Balancer()
     pauses: list[Pause] = Field(default_factory=list)
+    interruptions: Interruptions | None = None
     batchers: dict[Name, Batcher] = Field(default_factory=dict)
     locks: dict[Name, Lock] = Field(default_factory=dict)
     links: dict[Name, Link] = Field(default_factory=dict)

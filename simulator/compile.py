@@ -19,6 +19,7 @@ from models.distributions import Distribution
 from models.draws import CONSTANT, KIND_CODES
 from models.scenario import Scenario
 from models.service import Service
+from simulator.interruptions import answered, with_interruptions
 from simulator.program import BRANCH, PROGRAM, ProgramCompiler
 
 FIFO: Final = 0
@@ -151,6 +152,7 @@ class Compiled:
     total_cores: int
     total_users: int
     total_sources: int
+    whole: Compiled | None = None  # what engines play, where the names here are fewer: see simulator.interruptions
 
     @property
     def instances_by_service(self) -> dict[str, list[int]]:
@@ -162,8 +164,16 @@ class Compiled:
 
 
 def compile_scenario(scenario: Scenario, base_directory: Path | None = None) -> Compiled:
-    """Compile a checked scenario; trace files are read relative to ``base_directory``."""
-    return _Compiler(scenario, base_directory).compiled()
+    """Compile a checked scenario; trace files are read relative to ``base_directory``.
+
+    The workloads and services that stand for interruptions are in it, after all others.
+    """
+    return _Compiler(with_interruptions(scenario), base_directory).compiled()
+
+
+def compile_to_answer(scenario: Scenario, base_directory: Path | None = None) -> Compiled:
+    """Compile a checked scenario by the names that an answer holds."""
+    return answered(compile_scenario(scenario, base_directory), scenario)
 
 
 class _Compiler:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from models.compiled import HAVE_NUMBA, hurry
+from simulator.interruptions import answer_of
 from simulator.output import EngineOutput
 
 NAMES: Final = ("auto", "fast", "reference")
@@ -104,19 +105,36 @@ def choose(name: str) -> tuple[Engine, list[str]]:
 def _reference() -> Engine:
     compiling = import_module("simulator.compile")
     reference = import_module("simulator.reference")
-    return Engine("reference", compiling.compile_scenario, reference.simulate, REFERENCE_OPERATIONS, REFERENCE_EVENTS)
+    return Engine(
+        "reference", compiling.compile_to_answer, _answering(reference.simulate), REFERENCE_OPERATIONS, REFERENCE_EVENTS
+    )
 
 
 def _fast() -> Engine:
     fast = import_module("simulator.fast")
     compiling = import_module("simulator.compile")
-    return Engine("fast", compiling.compile_scenario, fast.simulate, FAST_OPERATIONS, FAST_EVENTS, threads=True)
+    return Engine(
+        "fast", compiling.compile_to_answer, _answering(fast.simulate), FAST_OPERATIONS, FAST_EVENTS, threads=True
+    )
+
+
+def _answering(simulate: Simulate) -> Simulate:
+    """Return an engine's function that plays what stands for interruptions, and leaves it out of what it returns."""
+
+    def answering(compiled: Any, **options: Any) -> EngineOutput:
+        if getattr(compiled, "whole", None) is None:
+            return simulate(compiled, **options)
+        return answer_of(simulate(compiled.whole, **options), compiled)
+
+    return answering
 
 
 def _beginner() -> Engine:
     hurry()
     compiling = import_module("simulator.compile")
-    return Engine("reference", compiling.compile_scenario, _simulate_soonest, FIRST_OPERATIONS, FIRST_EVENTS)
+    return Engine(
+        "reference", compiling.compile_to_answer, _answering(_simulate_soonest), FIRST_OPERATIONS, FIRST_EVENTS
+    )
 
 
 def _simulate_soonest(compiled: Any, *, progress: Callable[[int], bool] | None = None, **options: Any) -> EngineOutput:

@@ -295,6 +295,8 @@ class Generator:
             table["speed_by_busy"] = [self.pick((0.5, 0.75, 0.97, 1.0, 2.0)) for _ in range(self.integer(1, 4))]
         if self.chance(20):
             table["background_cores"] = self.pick((0.25, 0.5, 0.3))
+        if self.chance(15):
+            table["interruptions"] = {"rate": f"{self.integer(20, 200)}/s", "duration": self.time(1, 4)}
         if self.chance(20):
             table["pauses"] = [
                 {"every": self.time(5, 40), "duration": self.time(1, 6)} for _ in range(self.pick((1, 1, 2)))

@@ -77,6 +77,7 @@ BASE: dict[str, Any] = {
             "smt_speedup": 1.3,
             "speed_by_busy": [1.0, 0.9],
             "background_cores": 0.2,
+            "interruptions": {"rate": "40/s", "duration": "200us"},
             "discipline": "linux",
             "linux": {
                 "base_slice": "300us",
@@ -223,6 +224,9 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Service.memory_pool": ((*S, "memory_pool"), GONE),
     "Service.balancer": ((*S, "balancer"), GONE),
     "Service.pauses": ((*S, "pauses"), []),
+    "Service.interruptions": ((*S, "interruptions"), GONE),
+    "Interruptions.rate": ((*S, "interruptions", "rate"), "900/s"),
+    "Interruptions.duration": ((*S, "interruptions", "duration"), "900us"),
     "Service.batchers": ((*S, "batchers", "b", "max_size"), 2),
     "Service.locks": ((*S, "locks", "k", "count"), 2),
     "Service.links": ((*S, "links", "l", "delay"), "400us"),
