@@ -33,7 +33,6 @@ from calibration.profile import DEFAULT_FILE, Profile
 from calibration.validate import Validation, compare
 from calibration.validate_prediction import Asked, Prediction, predict_levels
 
-WARMUP_S: Final = 0.5
 RETRIES: Final = 4
 HELD_SEED: Final = 2
 STEPS: Final = ("calibrate", "predict", "measure", "compare")
@@ -154,7 +153,7 @@ def _settings(
         repeats=how.repeats,
         retries=RETRIES,
         duration_ns=round(max(how.seconds, program.least_seconds) * 1e9),
-        warmup_ns=round(WARMUP_S * 1e9),
+        warmup_ns=round(program.warmup_s * 1e9),
         seed=seed,
     )
 

@@ -25,6 +25,9 @@ Measure = Callable[[Settings, Tell], Measurement]
 OWN: Final = (4, 8, 16, 30, 50)
 SERVED: Final = (16, 32, 64)
 HTTP: Final = (16, 32, 64)
+OPEN_SHARES: Final = (0.5, 0.7, 0.85, 0.95)
+NEW_CONNECTIONS_S: Final = 2.5
+"""Until the connections of a new pgbench have mapped what they share, and have worked off what gathered meanwhile."""
 REDIS_GET: Final = r"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
 
 
@@ -34,6 +37,7 @@ class RealProgram:
 
     opened: a block in which the program can be measured. fitted, held: copies or connections. shares: of the capacity,
     open levels. rate_bound, time_bound: errors that are asked for. think_s: mean pause. least_seconds: of a repeat.
+    warmup_s: before it.
     """
 
     title: str
@@ -45,6 +49,7 @@ class RealProgram:
     shares: Sequence[float] = ()
     think_s: float = 0.0
     least_seconds: float = 0.0
+    warmup_s: float = 0.5
 
 
 def _own(name: str, cores: int | None = None) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
@@ -146,9 +151,17 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
         0.25,
         (1, 4, 8),
         SERVED,
-        (0.5, 0.7, 0.85, 0.95),
+        OPEN_SHARES,
+        warmup_s=NEW_CONNECTIONS_S,
     ),
     "pgbench-update": RealProgram(
-        "PostgreSQL, pgbench simple-update", _pgbench("simple-update"), 0.08, 0.25, (1, 4, 8), SERVED
+        "PostgreSQL, pgbench simple-update",
+        _pgbench("simple-update"),
+        0.08,
+        0.25,
+        (1, 4, 8),
+        SERVED,
+        OPEN_SHARES,
+        warmup_s=NEW_CONNECTIONS_S,
     ),
 }
