@@ -27,7 +27,7 @@ from calibration.live.served import RunningServer
 START_TIMEOUT_S: Final = 20.0
 POSTGRES_FOLDERS: Final = "/usr/lib/postgresql"
 PGBENCH_SCALE: Final = 1
-"""Each new connection maps the shared buffers piece by piece, a fault each: with larger tables that goes on for minutes."""
+"""Each new connection maps the shared buffers by page faults: with larger tables that goes on for minutes."""
 
 
 class NotHere(RuntimeError):  # noqa: N818 - says what is the case
