@@ -30,7 +30,7 @@ class Free:
     width: float
     how: str
     scale: Scale = "log"
-    unit: Literal["s", "share", "ratio", "count"] = "s"
+    unit: Literal["s", "1/s", "share", "ratio", "count"] = "s"
 
     def value(self, free: float) -> float:
         """Return the number that lies so many standard deviations from what is expected."""
@@ -77,12 +77,19 @@ class Blueprint:
     """A structure: which numbers are open, and the scenario that they make.
 
     label: what people call it. build: turns the numbers by name into services and stages. notes: what it leaves out.
+    arriving: changes services and stages for operations that arrive at a rate; None: nothing changes.
+    crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
+    structure leaves more open there than the profile's discrepancy has.
+    exits_counted: share of the exits from idling that the processes are charged with as CPU.
     """
 
     label: str
     free: Sequence[Free]
     build: Callable[[Mapping[str, float]], Parts]
     notes: Sequence[str] = ()
+    arriving: Callable[[Mapping[str, float], Load, Parts], Parts] | None = None
+    crowding: float = 0.0
+    exits_counted: float = 0.0
 
     def values(self, position: Sequence[float]) -> dict[str, float]:
         """Return the numbers by name. position: of each, in standard deviations from what is expected."""
@@ -91,6 +98,8 @@ class Blueprint:
     def scenario(self, position: Sequence[float], load: Load, run: dict[str, Any] | None = None) -> Scenario:
         """Return the scenario with these numbers under a load. run: its `run`."""
         services, stages = self.build(self.values(position))
+        if load.rate_per_s is not None and self.arriving is not None:
+            services, stages = self.arriving(self.values(position), load, (services, stages))
         table: dict[str, Any] = {
             "name": "fitted",
             "workloads": [load.workload()],

@@ -1,0 +1,256 @@
+"""The structures that a server under the load of a generator on the same cores may have.
+
+What an operation costs is not one number there: at one connection server and generator take turns, each on a core
+that has just idled, and the interrupt that wakes it, the way out of the idle state and cold caches cost several times
+what the work itself takes; with all cores at work that ceases. So the CPU of the busiest level is the work, and what
+the lowest level takes more makes work slower while one core is busy alone.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
+from calibration.fitting.targets import Target
+from calibration.live.measured import Detail, Measurement, Workload
+from models.units import TIME
+
+TAKES_PART: Final = 0.2
+"""Share of the busiest process's CPU from which a process counts as one of the workers."""
+REAL_WAIT: Final = 2.0
+"""A response has a pure wait if so many times the CPU of the idle wake-ups is not explained otherwise."""
+LEAST_WAIT_S: Final = 20e-6
+"""Of each sleep; less is what it takes to leave the idle state."""
+LEAST_WAKE_S: Final = 1e-6
+LEAST_IDLE_S: Final = 3e-6
+LEAST_SHARE: Final = 0.01
+SPREAD: Final = 0.3
+"""Standard deviation of the work of an operation, relative to its mean, before the fit."""
+CHANCE: Final = 0.5
+"""That an idle core is found, or looks for work, where the host was not calibrated."""
+LATE_S: Final = 40e-6
+"""How late a timer wakes a generator that is idle: the kernel's slack of 50 us, and less where events come earlier."""
+EACH: Final = 0.8
+"""Processes more for each connection more, from which each connection is said to have its own."""
+SLEEPS_OF_ITS_OWN: Final = 0.5
+OWN_MEMORY: Final = 0.25
+"""What a doubling of processes or threads beyond the fitted ones may cost: each has caches to fill of its own."""
+CROWDED: Final = "what more connections than fitted cost each other (caches, memory of each) does not show at few"
+MANY: Final = 100_000
+FLUSH_BYTES: Final = "1B"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the levels say of an operation before the fit, in seconds.
+
+    server, generator: CPU where nobody sleeps, as far as was seen. alone: how much more CPU it takes, relative to
+    that, where one core works while the others idle. generator_wake: what a sleep of the generator takes beside that.
+    idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
+    """
+
+    server: float
+    generator: float
+    alone: float
+    generator_wake: float
+    idle: float
+    wait: float
+
+
+@dataclass(frozen=True)
+class Served:
+    """What all structures share. machine: returns the fields of the cores. processes: that take part in the work."""
+
+    costs: Costs
+    machine: Callable[[], dict[str, Any]]
+    cores: int
+    processes: int
+
+    def chance(self, name: str) -> float:
+        """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
+        return min(max(float(self.machine().get("linux", {}).get(name, CHANCE)), 0.05), 0.95)
+
+
+def costs_of(measurement: Measurement, workload: Workload) -> Costs:
+    """Return the costs of an operation by the CPU and the sleeps of the lowest and of the busiest level."""
+    by_level = {
+        copies: [one for one in measurement.details if one.copies == copies and one.cpu_s is not None]
+        for copies in sorted({one.copies for one in measurement.details})
+    }
+    by_level = {copies: found for copies, found in by_level.items() if found}
+    lowest = by_level[min(by_level)]
+    server = max(min(_middle(found, "cpu_s") for found in by_level.values()), LEAST_S)
+    generator = min(_middle(found, "generator_cpu_s") for found in by_level.values())
+    sleeps = _middle(lowest, "voluntary_switches") + (_middle(lowest, "generator_switches") or 1.0)
+    more = max(_middle(lowest, "cpu_s") - server, 0.0)
+    generator_more = max(_middle(lowest, "generator_cpu_s") - generator, 0.0)
+    times = [level.mean_s for level in measurement.table.levels if level.procs == min(by_level) and level.mean_s]
+    charged = server + more + generator + generator_more
+    left = max((statistics.fmean(times) if times else charged) - charged, 0.0)
+    waits = left > max(REAL_WAIT * (more + generator_more), LEAST_WAIT_S * sleeps) or bool(workload.disk_written_bytes)
+    alone = more / server
+    return Costs(
+        server=server,
+        generator=generator,
+        alone=max(alone, LEAST_SHARE),
+        generator_wake=max(generator_more - alone * generator, LEAST_WAKE_S),
+        idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
+        wait=left if waits else 0.0,
+    )
+
+
+def _middle(details: Sequence[Detail], name: str) -> float:
+    known = [value for one in details if (value := getattr(one, name)) is not None]
+    return statistics.median(known) if known else 0.0
+
+
+def weighed(targets: Sequence[Target]) -> list[Target]:
+    """Return the levels of a server with more room for the model the further they lie below the highest of them.
+
+    What is asked for lies above it, and what idling costs at the lowest level is the roughest part of the structures.
+    """
+    most = max((one.load.in_flight for one in targets), default=1)
+    found = []
+    for one in targets:
+        room = 1.0 + math.log2(most / one.load.in_flight)
+        measured = {name: (value, deviation * room) for name, (value, deviation) in one.measured.items()}
+        found.append(replace(one, measured=measured))
+    return found
+
+
+def served_blueprints(
+    measurement: Measurement, workload: Workload, machine: Callable[[], dict[str, Any]]
+) -> Iterator[Blueprint]:
+    """Yield the structures of a server: who in it does the work, and what it waits for.
+
+    machine: returns the fields of its cores.
+    """
+    known = Served(costs_of(measurement, workload), machine, measurement.cores, busy_processes(measurement))
+    own, shared = a_process_each(measurement), sleeps_when_busy(measurement) < SLEEPS_OF_ITS_OWN
+    if own or not shared:
+        waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
+        for wait in waits:
+            end = ", waits ended together" if wait == "group" else ""
+            yield _server(known, f"a thread or process for each request{end}", {}, wait)
+    if own:
+        return
+    loops = {"workers": known.processes, "worker_kind": "event_loop"}
+    yield _server(known, f"event loops ({known.processes})", loops, "delay")
+    if known.processes == 1:
+        yield _server(known, "an event loop that answers at the end of each turn", {}, "turns")
+    if known.costs.wait and not shared:
+        blocking = {"workers": known.processes, "worker_kind": "blocking"}
+        yield _server(known, f"workers that wait themselves ({known.processes})", blocking, "delay")
+
+
+def a_process_each(measurement: Measurement) -> bool:
+    """Return whether the service has a process more for each connection more."""
+    counts = {one.copies: len(one.process_cpu_cores) for one in measurement.details}
+    least, most = min(counts, default=0), max(counts, default=0)
+    return most > least and counts[most] - counts[least] >= EACH * (most - least)
+
+
+def sleeps_when_busy(measurement: Measurement) -> float:
+    """Return how often the service sleeps for an operation at its highest level; 1 where that is not counted.
+
+    Whoever serves one request alone sleeps once for each; a loop that serves many seldom does.
+    """
+    most = max((one.copies for one in measurement.details), default=1)
+    known = [one.voluntary_switches for one in measurement.details if one.copies == most]
+    return statistics.median([1.0 if one is None else one for one in known] or [1.0])
+
+
+def busy_processes(measurement: Measurement) -> int:
+    """Return how many processes of the service take part in its work, at the highest level; at least one."""
+    most = max((detail.copies for detail in measurement.details), default=1)
+    found = [
+        sum(cores >= TAKES_PART * max(detail.process_cpu_cores) for cores in detail.process_cpu_cores)
+        for detail in measurement.details
+        if detail.copies == most and sum(detail.process_cpu_cores) > 0
+    ]
+    return max([*found, 1])
+
+
+def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Blueprint:
+    def build(values: Mapping[str, float]) -> Parts:
+        alone = 1.0 / (1.0 + values["alone"])
+        speeds = [round(alone + (1.0 - alone) * index / max(known.cores - 1, 1), 6) for index in range(known.cores)]
+        server = known.machine() | workers | {"idle_exit": _time(values["idle_exit"]), "speed_by_busy": speeds}
+        chances = {name: round(values[name], 6) for name in ("idle_search", "idle_steal")}
+        server["linux"] = server.get("linux", {}) | chances
+        services: dict[str, Any] = {"server": server}
+        stages = _stages(server, values, wait)
+        if "generator" in values:
+            services["generator"] = {"cores_of": "server", "workers": 1, "wakeup": _time(values["generator_wakeup"])}
+            own = {"kind": "cpu", "service": "generator", "demand": _time(values["generator"] / 2)}
+            stages = [own, *stages, own]
+        return services, stages
+
+    if workers:
+        return Blueprint(label, _free(known, wait), build, arriving=_arriving)
+    return Blueprint(label, _free(known, wait), build, [CROWDED], _arriving, OWN_MEMORY)
+
+
+def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
+    """Return the same for requests that a generator sends at a rate: its timers are late, its connections limited."""
+    services, stages = parts
+    last = list(services)[-1]
+    connections = {"pools": {"connections": {"size": load.procs}}}
+    late = {"kind": "delay", "time": {"distribution": "exponential", "mean": _time(values["late"])}}
+    held = {"kind": "pool", "pool": "connections", "service": last, "stages": stages}
+    return services | {last: services[last] | connections}, [late, held]
+
+
+def _free(known: Served, wait: str) -> list[Free]:
+    """Return the numbers that are open, with what the levels say of each by themselves."""
+    costs = known.costs
+    free = [
+        Free("demand", costs.server, 0.15, "CPU of the server for each operation at its busiest level"),
+        Free("spread", SPREAD, 0.5, "assumed", unit="ratio"),
+        Free("alone", costs.alone, 0.3, "how much more CPU the lowest level takes", unit="ratio"),
+        Free("idle_exit", costs.idle, 0.5, "what nothing else explains of the lowest level, for each sleep"),
+        Free("late", LATE_S, 0.7, "assumed: timers of the kernel; of open loads alone"),
+    ]
+    for name in ("idle_search", "idle_steal"):
+        how = "the host's calibration, if any; it is another for every length of pauses"
+        free.append(Free(name, known.chance(name), 1.0, how, "logit", "share"))
+    if costs.generator > LEAST_S:
+        free.append(Free("generator", costs.generator, 0.15, "CPU of the load generator, as of the server"))
+        free.append(Free("generator_wakeup", costs.generator_wake, 0.7, "what the lowest level takes more"))
+    if costs.wait:
+        free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))
+    if wait == "group":
+        free.append(Free("grouped", 0.7, 1.5, "assumed: any share of the wait", "logit", "share"))
+    if wait == "turns":
+        free.append(Free("each_turn", 0.2, 1.0, "assumed: share of the work once a turn", "logit", "share"))
+    return free
+
+
+def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> list[dict[str, Any]]:
+    """Return the work and the wait of an operation, and put what they pass through into the server."""
+    total, grouped = values.get("wait", 0.0), values.get("grouped", 0.0)
+    pause = {"kind": "delay", "service": "server", "time": _time(total * (1.0 - grouped))}
+    pauses = [pause] if total >= LEAST_S else []
+    if wait == "turns":
+        # with a pause an operation is taken up twice, and comes on only when the turn is over
+        once, each = values["demand"] * values["each_turn"], values["demand"] * (1.0 - values["each_turn"])
+        visits = 2 if pauses else 1
+        turn = {"max_size": MANY, "fixed": _time(once / visits), "per_item": _time(each / visits)}
+        server["batchers"] = {"turn": turn}
+        visit = {"kind": "batch", "service": "server", "batcher": "turn"}
+        return [visit, pause, visit] if pauses else [visit]
+    demand = {"distribution": "lognormal", "mean": _time(values["demand"]), "cv": min(values["spread"], 10.0)}
+    stages: list[dict[str, Any]] = [{"kind": "cpu", "service": "server", "demand": demand}, *pauses]
+    if wait == "group":
+        server["links"] = {"disk": {"bandwidth": "1TB/s", "delay": _time(total * grouped)}}
+        server["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
+        stages.append({"kind": "batch", "service": "server", "batcher": "commit", "bytes": FLUSH_BYTES})
+    return stages
+
+
+def _time(seconds: float) -> str:
+    return TIME.print(max(round(seconds * 1e9), 1))
