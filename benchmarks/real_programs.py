@@ -36,7 +36,8 @@ from calibration.validate_prediction import Asked, Prediction, predict_levels
 RETRIES: Final = 4
 HELD_SEED: Final = 2
 STEPS: Final = ("calibrate", "predict", "measure", "compare")
-OPEN_CONNECTIONS: Final = 64
+OPEN_CONNECTIONS: Final = 8
+"""For arrivals at a rate: as many as were fitted, as a pool of connections is sized."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -95,7 +95,8 @@ class Asked:
 def predict_levels(fit: LiveFit, asked: Asked) -> Prediction:
     """Predict levels by simulation of the fit, with what Amdahl's law, the USL and MVA would say of the closed ones."""
     paced = fit.measurement.pacing
-    capacity = _throughput(fit, Load(CROWD))
+    # the connections of a service are all that arrivals have; copies of a program are started as they come
+    capacity = _throughput(fit, Load(asked.open_procs if fit.measurement.kind == "http" else CROWD))
     alone = _throughput(fit, Load(1, 1, paced.think_mean_s, paced.think_kind))
     knee = max(capacity / alone, 1.0)
     closed = [Load(count, 1, paced.think_mean_s, paced.think_kind) for count in sorted(set(asked.procs))]
