@@ -68,9 +68,11 @@ def _own(name: str, cores: int | None = None) -> Callable[[Path], contextlib.Abs
     return opened
 
 
-def _http(
+def served_over_http(
     server: Callable[[Path], contextlib.AbstractContextManager[real_servers.Server]],
 ) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
+    """Return what measures a server by requests. server: starts it in a directory."""
+
     @contextlib.contextmanager
     def opened(directory: Path) -> Iterator[Measure]:
         with server(directory) as there:
@@ -128,7 +130,7 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
     "fsync": RealProgram("write + fsync", _own("write_and_sync"), 0.10, 0.20),
     "http-blocking": RealProgram(
         "Python HTTP, 8 blocking workers",
-        _http(lambda directory: real_servers.python_service("blocking", 8, directory)),
+        served_over_http(lambda directory: real_servers.python_service("blocking", 8, directory)),
         0.05,
         0.15,
         (1, 4, 8),
@@ -136,13 +138,15 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
     ),
     "http-event-loop": RealProgram(
         "Python HTTP, one event loop",
-        _http(lambda directory: real_servers.python_service("event_loop", 1, directory)),
+        served_over_http(lambda directory: real_servers.python_service("event_loop", 1, directory)),
         0.05,
         0.15,
         (1, 4, 8),
         HTTP,
     ),
-    "nginx": RealProgram("nginx, 1 kB file, 2 workers", _http(real_servers.nginx), 0.08, 0.25, (1, 4, 8), SERVED),
+    "nginx": RealProgram(
+        "nginx, 1 kB file, 2 workers", served_over_http(real_servers.nginx), 0.08, 0.25, (1, 4, 8), SERVED
+    ),
     "redis": RealProgram("Redis GET", _redis, 0.08, 0.25, (1, 4, 8), SERVED),
     "pgbench-select": RealProgram(
         "PostgreSQL, pgbench select-only",
