@@ -90,12 +90,8 @@ def postgres(directory: Path, scale: int = PGBENCH_SCALE) -> Iterator[Server]:
         data = f"{own}/data"
         _done([initdb, "-D", data, "-A", "trust", "-U", "bench", "--no-sync"], user)
         port = free_port()
-        settings: tuple[str, ...] = (
-            "listen_addresses=127.0.0.1",
-            f"unix_socket_directories={own}",
-            "shared_buffers=256MB",
-        )
-        settings += ("max_connections=150", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=8GB"]
+        settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={own}", "shared_buffers=256MB"]
+        settings += ["max_connections=150", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=8GB"]
         options = [part for setting in settings for part in ("-c", setting)]
         with _started([program, "-D", data, "-p", str(port), *options], port, directory, user) as server:
             _done([*pgbench_command(port), "-i", "-q", "-s", str(scale)], user, pgbench)
