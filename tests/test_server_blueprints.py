@@ -1,0 +1,155 @@
+"""What the levels of a server say of its structure and of the costs of an operation, from measurements made up."""
+
+import pytest
+
+from benchmarks.pgbench_load import transactions
+from calibration.fitting.blueprint import Load
+from calibration.fitting.by_simulation import simulate
+from calibration.fitting.server_blueprints import (
+    a_process_each,
+    busy_processes,
+    costs_of,
+    served_blueprints,
+    weighed,
+)
+from calibration.fitting.targets import targets_of
+from calibration.levels import Level, LevelTable
+from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
+
+US = 1e-6
+
+
+def measurement(levels, **workload):
+    """Return a measurement. levels: (connections, server CPU us, generator CPU us, mean us, sleeps, processes)."""
+    details = [
+        Detail(
+            copies=copies,
+            run=1,
+            cpu_s=server * US,
+            generator_cpu_s=generator * US,
+            generator_switches=sleeps,
+            voluntary_switches=sleeps,
+            start_delay_s=0.0,
+            service_quantiles_s=[],
+            response_quantiles_s=[],
+            process_cpu_cores=processes,
+        )
+        for copies, server, generator, _, sleeps, processes in levels
+    ]
+    rows = [
+        Level(
+            kind="closed",
+            procs=copies,
+            concurrency=1,
+            throughput_per_s=copies / (mean * US),
+            mean_s=mean * US,
+            cpu_busy_cores=copies / mean * server,
+            generator_cpu_cores=copies / mean * generator,
+            operations=10_000,
+        )
+        for copies, server, generator, mean, _, _ in levels
+    ]
+    first = Spread(mean_s=Figure(value=levels[0][1] * US), cv=0.0, count=1, quantiles_s=[(0.0, 0.0), (1.0, 0.0)])
+    return Measurement(
+        kind="http",
+        subject="made up",
+        command=["made up"],
+        pacing=Paced(kind="closed"),
+        cores=2,
+        warmup_s=1.0,
+        duration_s=1.0,
+        seed=1,
+        provenance={},
+        table=LevelTable(source="made up", tool="made up", levels=rows),
+        details=details,
+        workload=Workload(demand=first, shape="response", demand_by_copies_s={}, **workload),
+    )
+
+
+LOOP = measurement([(1, 40, 40, 90, 1.0, [0.4]), (4, 10, 10, 40, 0.1, [0.8]), (8, 8, 8, 70, 0.02, [0.9])])
+FORKS = measurement(
+    [(1, 60, 35, 105, 1.0, [0.5] + [0.0] * 5), (8, 26, 11, 190, 1.0, [0.1] * 8 + [0.0] * 5)],
+)
+PREFORK = measurement(
+    [(1, 1400, 700, 7500, 2.7, [0.1] * 8), (8, 1250, 600, 9500, 2.8, [0.13] * 8)],
+)
+
+
+def labels(made_up):
+    return [one.label for one in served_blueprints(made_up, made_up.workload, lambda: {"cores": 2})]
+
+
+def test_what_the_lowest_level_takes_more_is_slowness_while_alone():
+    costs = costs_of(LOOP, LOOP.workload)
+    assert costs.server == pytest.approx(8 * US)
+    assert costs.alone == pytest.approx(4.0)
+    assert costs.wait == 0.0
+    # 90 us of response with 80 us of CPU: 5 us of each of the two wake-ups belong to nobody
+    assert costs.idle == pytest.approx(5 * US)
+
+
+def test_a_response_that_cpu_does_not_explain_is_a_wait():
+    assert costs_of(PREFORK, PREFORK.workload).wait == pytest.approx(5400 * US)
+
+
+def test_who_serves_is_told_by_processes_and_sleeps():
+    assert a_process_each(FORKS)
+    assert labels(FORKS) == ["a thread or process for each request"]
+    assert not any("each request" in one for one in labels(LOOP))
+    assert busy_processes(PREFORK) == 8
+    assert labels(PREFORK) == ["event loops (8)", "workers that wait themselves (8)"]
+
+
+def test_more_workers_than_ten_take_part_too():
+    many = measurement([(1, 1400, 700, 7500, 2.7, [0.05] * 16), (8, 1250, 600, 9500, 2.8, [0.06] * 16)])
+    assert busy_processes(many) == 16
+
+
+def test_commits_of_a_database_are_tried_as_ended_together():
+    writes = measurement(
+        [(1, 90, 35, 900, 2.0, [0.5] + [0.0] * 5), (8, 60, 11, 1500, 2.0, [0.1] * 8 + [0.0] * 5)],
+        disk_written_bytes=8000.0,
+    )
+    assert labels(writes)[0].endswith("waits ended together")
+
+
+def test_the_lowest_level_weighs_least():
+    levels = weighed(targets_of(LOOP.table.levels))
+    plain = targets_of(LOOP.table.levels)
+    room = [one.measured["mean"][1] / other.measured["mean"][1] for one, other in zip(levels, plain, strict=True)]
+    assert room == pytest.approx([4.0, 2.0, 1.0])
+
+
+def test_a_loop_alone_is_slow_and_both_cores_together_are_not():
+    blueprint = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    alone = simulate(blueprint, position, Load(1), 1e4, 2_000)
+    together = simulate(blueprint, position, Load(16), 1e5, 5_000)
+    assert alone["response_time_s"]["mean"]["value"] == pytest.approx(90 * US, rel=0.1)
+    assert together["throughput_per_s"]["value"] == pytest.approx(1 / (8 * US), rel=0.15)
+
+
+def test_arrivals_wait_for_a_connection():
+    blueprint = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    scenario = blueprint.scenario(position, Load(8, rate_per_s=50_000.0))
+    assert scenario.workloads[0].kind == "open"
+    assert [stage.kind for stage in scenario.operations[0].stages] == ["delay", "pool"]
+    one = simulate(blueprint, position, Load(1, rate_per_s=9_000.0), 9_000.0, 3_000)
+    eight = simulate(blueprint, position, Load(8, rate_per_s=9_000.0), 9_000.0, 3_000)
+    assert one["response_time_s"]["p95"]["value"] > 1.3 * eight["response_time_s"]["p95"]["value"]
+
+
+def test_a_client_of_pgbench_waits_from_the_end_of_its_last_transaction():
+    log = "0 1 100 0 10 1000\n1 1 100 0 10 1050\n0 2 100 0 10 1300\nnot a line\n"
+    begun_and_ended = [tuple(int(word) for word in line.split()[1:]) for line in transactions(log, False)]
+    at = 10 * 10**9
+    assert begun_and_ended == [
+        (at + 900_000, at + 1_000_000),
+        (at + 950_000, at + 1_050_000),
+        (at + 1_000_000, at + 1_300_000),
+    ]
+
+
+def test_at_a_rate_the_intended_start_is_that_of_the_schedule():
+    assert list(transactions("0 1 100 0 10 1000 40\n", True)) == ["op 10000900000 10000940000 10001000000\n"]
