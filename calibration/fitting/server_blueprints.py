@@ -131,7 +131,7 @@ def served_blueprints(
     """
     known = Served(costs_of(measurement, workload), machine, measurement.cores, busy_processes(measurement))
     own, shared = a_process_each(measurement), sleeps_when_busy(measurement) < SLEEPS_OF_ITS_OWN
-    if own or not shared:
+    if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
         for wait in waits:
             end = ", waits ended together" if wait == "group" else ""
@@ -140,8 +140,6 @@ def served_blueprints(
         return
     loops = {"workers": known.processes, "worker_kind": "event_loop"}
     yield _server(known, f"event loops ({known.processes})", loops, "delay")
-    if known.processes == 1:
-        yield _server(known, "an event loop that answers at the end of each turn", {}, "turns")
     if known.costs.wait and not shared:
         blocking = {"workers": known.processes, "worker_kind": "blocking"}
         yield _server(known, f"workers that wait themselves ({known.processes})", blocking, "delay")
@@ -225,8 +223,6 @@ def _free(known: Served, wait: str) -> list[Free]:
         free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))
     if wait == "group":
         free.append(Free("grouped", 0.7, 1.5, "assumed: any share of the wait", "logit", "share"))
-    if wait == "turns":
-        free.append(Free("each_turn", 0.2, 1.0, "assumed: share of the work once a turn", "logit", "share"))
     return free
 
 
@@ -235,14 +231,6 @@ def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> l
     total, grouped = values.get("wait", 0.0), values.get("grouped", 0.0)
     pause = {"kind": "delay", "service": "server", "time": _time(total * (1.0 - grouped))}
     pauses = [pause] if total >= LEAST_S else []
-    if wait == "turns":
-        # with a pause an operation is taken up twice, and comes on only when the turn is over
-        once, each = values["demand"] * values["each_turn"], values["demand"] * (1.0 - values["each_turn"])
-        visits = 2 if pauses else 1
-        turn = {"max_size": MANY, "fixed": _time(once / visits), "per_item": _time(each / visits)}
-        server["batchers"] = {"turn": turn}
-        visit = {"kind": "batch", "service": "server", "batcher": "turn"}
-        return [visit, pause, visit] if pauses else [visit]
     demand = {"distribution": "lognormal", "mean": _time(values["demand"]), "cv": min(values["spread"], 10.0)}
     stages: list[dict[str, Any]] = [{"kind": "cpu", "service": "server", "demand": demand}, *pauses]
     if wait == "group":
