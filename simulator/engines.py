@@ -65,8 +65,8 @@ FAST_EVENTS: Final = 200_000_000
 
 
 # Less where the fast engine is being compiled beside the run, and Python draws: an answer within 10 s.
-FIRST_OPERATIONS: Final = 60_000
-FIRST_EVENTS: Final = 900_000
+FIRST_OPERATIONS: Final = 25_000
+FIRST_EVENTS: Final = 250_000
 _LOOK_FOR_KERNEL_S: Final = 0.2
 
 

@@ -55,12 +55,17 @@ from simulator.histogram import BINS, SUB_BITS
 
 @rare
 def _draw_kind(sim: Any, w: int, key: int) -> int:
-    """Draw which operation it is."""
+    """Draw which operation of several it is; returns its position among the workload's."""
     workload = workload_at(sim, w)
-    position = 0
-    if workload.kinds > 1:
-        share = uniform(key, coordinate(0, STAGE_OPERATION_KIND, 0))
-        position = pick_by_weight(weights_of(sim), workload.first_kind, workload.kinds, share)
+    share = uniform(key, coordinate(0, STAGE_OPERATION_KIND, 0))
+    return pick_by_weight(weights_of(sim), workload.first_kind, workload.kinds, share)
+
+
+@inlined
+def _kind_of(sim: Any, w: int, key: int) -> int:
+    """Return which operation of the workload's it is."""
+    workload = workload_at(sim, w)
+    position = _draw_kind(sim, w, key) if workload.kinds > 1 else 0
     return kind_weight_at(sim, workload.first_kind + position).value
 
 
@@ -75,7 +80,7 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
     sim.next_operation_serial += 1
     operation.source = source_id
     operation.key = chain(source.key, source.operations)
-    operation.kind = kind if kind >= 0 else _draw_kind(sim, source.workload, operation.key)
+    operation.kind = kind if kind >= 0 else _kind_of(sim, source.workload, operation.key)
     operation.number = source.operations
     operation.start_ns = sim.now
     operation.attempts = 0
@@ -88,7 +93,7 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
         _begin_record(sim, o)
     if workload.budget >= 0:
         workload.tokens += workload.budget
-    return begin_attempt(sim, o)
+    return _begin_attempt(sim, o)
 
 
 @rare
@@ -111,6 +116,12 @@ def _begin_record(sim: Any, o: int) -> None:
 
 @kernel
 def begin_attempt(sim: Any, o: int) -> int:
+    """Make an attempt after the first one; returns its strand."""
+    return _begin_attempt(sim, o)
+
+
+@inlined
+def _begin_attempt(sim: Any, o: int) -> int:
     """Make the next attempt of an operation; returns its strand."""
     operation = operation_at(sim, o)
     operation.attempts += 1
@@ -126,7 +137,8 @@ def begin_attempt(sim: Any, o: int) -> int:
     strand.key = operation.key
     strand.root = a
     strand.row = operation_kind_at(sim, operation.kind).first_row
-    for service in range(sim.service_count):
+    chosen_at(sim, a * sim.service_count).value = -1  # most scenarios have one service: no loop for that
+    for service in range(1, sim.service_count):
         chosen_at(sim, a * sim.service_count + service).value = -1
     workload = workload_at(sim, source_at(sim, operation.source).workload)
     if workload.timeout >= 0:

@@ -127,8 +127,8 @@ def _wait_within_quota(sim: Any, c: int, wait_ns: int) -> int:
     return min(wait_ns, max(0, -(-group.left_ns // running)))
 
 
-@kernel
-def arm(sim: Any, c: int) -> None:
+@inlined
+def arm_started(sim: Any, c: int) -> None:
     """Set the timer of a core: completion, end of the slice or of its budget, whichever is first."""
     core = core_at(sim, c)
     if core.task < 0 or core.held:
@@ -147,6 +147,12 @@ def arm(sim: Any, c: int) -> None:
     if host.has_quota:
         wait_ns = _wait_within_quota(sim, c, wait_ns)
     set_timer(sim, c, sim.now + core.exit_left_ns + core.switch_left_ns + wait_ns)
+
+
+@kernel
+def arm(sim: Any, c: int) -> None:
+    """As `arm_started`, for callers that do so less often."""
+    arm_started(sim, c)
 
 
 @inlined

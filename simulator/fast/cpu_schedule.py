@@ -6,7 +6,7 @@ from typing import Any
 
 from models.records import THROTTLED_OR_PAUSED
 from simulator.compile import FIFO, ROUND_ROBIN
-from simulator.fast.cpu_cores import account, arm, change_busy, idle_core, set_speed
+from simulator.fast.cpu_cores import account, arm, arm_started, change_busy, idle_core, set_speed
 from simulator.fast.cpu_fifo import fifo_pick
 from simulator.fast.cpu_linux import choose, drop_delayed, linux_pick
 from simulator.fast.cpu_quota import give_up, has_budget, return_budgets
@@ -72,7 +72,7 @@ def _start(sim: Any, c: int, t: int, from_idle: int) -> bool:
         core.busy = 1
         change_busy(sim, c, 1)
     set_speed(sim, c)
-    arm(sim, c)
+    arm_started(sim, c)
     if host.has_quota:
         group = instance_at(sim, task.group)
         if group.quota_ns >= 0 and group.quota_slice_ns == 0:
@@ -106,8 +106,8 @@ def serve_free_cores(sim: Any, t: int) -> None:
         t = -1
 
 
-@kernel
-def _serve(sim: Any, c: int, t: int, from_idle: int) -> None:
+@inlined
+def serve(sim: Any, c: int, t: int, from_idle: int) -> None:
     """Let a free core take task ``t``, without one (-1) pick, else go idle."""
     if host_at(sim, core_at(sim, c).host).has_quota:
         push_free_core(sim, c, from_idle)
@@ -119,6 +119,12 @@ def _serve(sim: Any, c: int, t: int, from_idle: int) -> None:
         _go_idle(sim, c)
     else:
         _start(sim, c, t, from_idle)
+
+
+@kernel
+def _serve(sim: Any, c: int, t: int, from_idle: int) -> None:
+    """As `serve`, for callers that do so less often."""
+    serve(sim, c, t, from_idle)
 
 
 @inlined

@@ -13,18 +13,18 @@ from simulator.fast.layout import distribution_at, quantiles_of
 @kernel
 def _sample(sim: Any, distribution: int, key: int, position: int) -> int:
     row = distribution_at(sim, distribution)
-    if row.kind == EXPONENTIAL:  # as `sample_integer` has it, without two calls
-        value = -row.a * math.log(uniform(key, position))
-        return int(value + 0.5) if value < 4.6e18 else 1 << 62
     return sample_integer(row.kind, row.a, row.b, row.c, row.first, row.count, quantiles_of(sim), key, position)
 
 
 @inlined
 def draw(sim: Any, distribution: int, key: int, position: int) -> int:
     """Draw an integer (nanoseconds or bytes) from a distribution of the scenario."""
-    fixed = distribution_at(sim, distribution).fixed
-    if fixed >= 0:
-        return fixed
+    row = distribution_at(sim, distribution)
+    if row.fixed >= 0:
+        return row.fixed
+    if row.kind == EXPONENTIAL:  # as `sample_integer` has it, without two calls
+        value = -row.a * math.log(uniform(key, position))
+        return int(value + 0.5) if value < 4.6e18 else 1 << 62
     return _sample(sim, distribution, key, position)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import codegen
+from numba.core import callconv, codegen
 from numba.core.compiler_lock import global_compiler_lock
 
 
@@ -39,6 +39,27 @@ def _make_private(module: Any, parts: Iterable[tuple[str, bool]]) -> None:
         if seldom:
             function.add_function_attribute("noinline")
             function.add_function_attribute("cold")
+
+
+@contextmanager
+def without_errors() -> Iterator[None]:
+    """Compile what hands an error on as never reached: the kernel raises none, and no caller has to look for one."""
+    convention: Any = callconv.CPUCallConv
+    kept = {name: getattr(convention, name, None) for name in ("return_status_propagate", "return_user_exc")}
+    if None in kept.values():
+        yield
+        return
+
+    def never(_self: Any, builder: Any, *_arguments: Any, **_options: Any) -> None:
+        builder.unreachable()
+
+    for name in kept:
+        setattr(convention, name, never)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(convention, name, method)
 
 
 @contextmanager

@@ -32,10 +32,10 @@ def compiled() -> tuple[bytes, str]:
     from numba import types
 
     from simulator.fast import jit, loop
-    from simulator.fast.link_once import whole_program
+    from simulator.fast.link_once import whole_program, without_errors
 
     entry: Any = loop.run
-    with whole_program(jit.PARTS, jit.RARE, jit.ENTRIES):
+    with whole_program(jit.PARTS, jit.RARE, jit.ENTRIES), without_errors():
         entry.compile((types.int64,))
     result = entry.overloads[types.int64,]
     code: bytes = result.library.serialize_using_object_code()[2][0]

@@ -31,6 +31,7 @@ from simulator.fast.cpu_schedule import (
     end_slice,
     push_free_core,
     repick,
+    serve,
     serve_free_cores,
     start_on_idle,
     take_next,
@@ -352,7 +353,7 @@ def release(sim: Any, c: int) -> None:
     if host_at(sim, core.host).discipline == LINUX:
         put_to_sleep(sim, c, t)
     free_if_done(sim, t)
-    take_next(sim, c, 0)
+    serve(sim, c, -1, 0)
 
 
 # --- pauses, speeds, quota periods -----------------------------------------------------------------------------------

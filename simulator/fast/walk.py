@@ -168,11 +168,17 @@ def _visit(sim: Any, a: int, step: Any) -> int:
     if service_at(sim, step.service).dispatch_ns:
         join_dispatcher(sim, step.service, a)
         return WAITS
-    return _dispatched(sim, a, step)
+    return _be_sent(sim, a, step)
 
 
 @kernel
 def _dispatched(sim: Any, a: int, step: Any) -> int:
+    """Be sent to an instance by a dispatcher that took time for it."""
+    return _be_sent(sim, a, step)
+
+
+@inlined
+def _be_sent(sim: Any, a: int, step: Any) -> int:
     """Be sent to an instance."""
     s = step.service
     strand = strand_at(sim, a)
