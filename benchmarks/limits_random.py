@@ -22,9 +22,10 @@ from simulator.engines import Engine
 from simulator.limits import Asked, limits
 from simulator.limits.answer import EMPTY_SHARE
 from simulator.limits.criteria import Given, by_level
+from simulator.limits.empty import empty_trial
 from simulator.limits.load import Axis, axis_of
 from simulator.limits.root import keeps, statistic
-from simulator.limits.trials import REPLICATIONS, Laboratory, Trial, chosen_for_search, percents_of
+from simulator.limits.trials import Laboratory, Trial, chosen_for_search, percents_of
 
 LEVEL: Final = "safe"
 OTHER_SEED: Final = 1_000_003
@@ -53,8 +54,7 @@ def examine(seed: int, engine: Engine) -> dict[str, Any]:
     axis = axis_of(scenario)
     criteria = by_level(given, scenario)[LEVEL]
     laboratory = Laboratory(engine, seed + OTHER_SEED, percents_of(criteria))
-    empty = axis.empty()
-    base = laboratory.trial(empty, laboratory.window(empty, EMPTY_SHARE * engine.operations / REPLICATIONS))
+    base = empty_trial(laboratory, axis, EMPTY_SHARE * engine.operations)
     series = []
     for load in (row["load"], more(row["load"], axis)):
         trial = _anew(laboratory, axis, load)

@@ -14,11 +14,12 @@ from simulator.engines import Engine
 from simulator.limits.alerts import alerts, interval_ns
 from simulator.limits.binding import Data, resource, result_data
 from simulator.limits.criteria import LEVELS, Criterion, Given, by_level
+from simulator.limits.empty import empty_trial
 from simulator.limits.load import Axis, axis_of, losable, without_one
 from simulator.limits.recovery import Spike, Spikes, amplifies
 from simulator.limits.root import Series, statistic
 from simulator.limits.search import FINEST_SHARE, Limit, Search
-from simulator.limits.trials import REPLICATIONS, Laboratory, Trial, chosen_for_search, percents_of
+from simulator.limits.trials import Laboratory, Trial, chosen_for_search, percents_of
 from simulator.provenance import provenance
 from simulator.replications import Report
 from simulator.result import SCHEMA_VERSION
@@ -27,7 +28,7 @@ from simulator.warnings import Entry, engine_fallback, warning
 
 PRECISION: Final = 0.005
 EMPTY_SHARE: Final = 0.1  # of the engine's budget, for the nearly empty system: every ratio rests on it
-ALERT_SHARE: Final = 0.5
+ALERT_SHARE: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -78,20 +79,12 @@ def limits(
         progress,
     )
     axis = axis_of(scenario, asked.between)
-    session = _Session(laboratory, asked, levels, _empty(laboratory, axis))
+    session = _Session(laboratory, asked, levels, empty_trial(laboratory, axis, EMPTY_SHARE * chosen.operations))
     data = session.answer(axis)
     data["engine"] = chosen.name
     data["warnings"] = [*data["warnings"], *engine_fallback(fallback)]
     data["provenance"] = provenance(chosen.name, scenario_hash(data["scenario"]), time.monotonic() - started)
     return data
-
-
-def _empty(laboratory: Laboratory, axis: Axis) -> Trial:
-    """Simulate the nearly empty system."""
-    laboratory.tell("the nearly empty system", 0, 1)
-    scenario = axis.empty()
-    operations = EMPTY_SHARE * laboratory.engine.operations
-    return laboratory.trial(scenario, laboratory.window(scenario, operations / REPLICATIONS), causes=True)
 
 
 class _Session:

@@ -13,7 +13,7 @@ from typing import Final
 from simulator.limits.criteria import Criterion
 from simulator.limits.load import Axis
 from simulator.limits.root import Series, first_break, keeps, slack
-from simulator.limits.trials import REPLICATIONS, Laboratory, Trial
+from simulator.limits.trials import COARSE, REPLICATIONS, Laboratory, Trial
 
 SHARE: Final = 0.005  # of the engine's budget, for a trial
 LEAST_OPERATIONS: Final = 2_000.0
@@ -21,6 +21,8 @@ COUNT: Final = 4  # replications of a trial
 RATIO: Final = 1.1  # between the loads of a bracket that is close enough
 BEYOND: Final = 1.04  # times: how far beyond where the break is expected the next load lies
 AHEAD: Final = (1.15, 2.0)  # times: least and most step to a higher load
+FAR: Final = 8.0  # times: the step where, after some steps, nothing is seen to come closer
+STEPS_BEFORE_FAR: Final = 3
 
 
 @dataclass
@@ -90,9 +92,9 @@ class Bracketing:
         if load not in self.trials:
             self.laboratory.tell(f"looking at {self.axis.text(load)}", len(self.trials), 0)
             scenario = self.axis.at(load)
-            window = self.laboratory.window(scenario, self.operations / COUNT)
-            # What nothing beyond is looked at has to be right.
-            count = REPLICATIONS if load in (self.axis.least, self.axis.most) else COUNT
+            window = self.laboratory.window(scenario, self.operations / COUNT, COARSE)
+            # Below the least load nothing is looked at: that has to be right.
+            count = REPLICATIONS if load == self.axis.least else COUNT
             self.trials[load] = self.laboratory.trial(scenario, window, range(1, count + 1))
         return keeps(self.series(load, criteria))
 
@@ -109,7 +111,7 @@ class Bracketing:
         """Return a load beyond one that keeps the criteria: where straight lines say that one breaks."""
         least, most = (low * step for step in AHEAD)
         earlier = [load for load in self.trials if load < low]
-        wanted = most
+        wanted = math.inf
         if earlier:
             before = max(earlier)
             at_before, at_low = self.series(before, criteria), self.series(low, criteria)
@@ -117,6 +119,8 @@ class Bracketing:
                 left, lost = slack(criterion, at_low[criterion]), slack(criterion, at_before[criterion])
                 if math.isfinite(left) and lost > left:
                     wanted = min(wanted, BEYOND * (low + left * (low - before) / (lost - left)))
+        if wanted > FAR * low and len(earlier) >= STEPS_BEFORE_FAR:
+            most = FAR * low
         load = min(max(wanted, least), most)
         return max(float(round(load)), low + 1) if self.axis.whole else load
 

@@ -30,12 +30,14 @@ from simulator.thresholds import EXAMPLE, GRAMMAR, METRICS, OPERATORS, SHARE, Me
 
 LEVELS: Final = ("recommended", "safe", "tolerable")
 
+CPU_HEADROOM: Final = "cpu_headroom"
+
 RATIO: Final = Quantity("a ratio", "1.5x", {"x": Fraction(1)}, 1e6, "")
 
 ONLY_LIMITS: Final = {
     "slowdown": Metric("response_time_s", RATIO, 1, ("avg", "med", "max", "p(x)")),
     "efficiency": Metric("cycles_per_proc", SHARE, by_workload=False),
-    "cpu_headroom": Metric("cpu_headroom", SHARE, by_workload=False),
+    CPU_HEADROOM: Metric(CPU_HEADROOM, SHARE, by_workload=False),
     "memory_headroom": Metric("memory_headroom", SHARE, by_workload=False),
 }
 RELATIVE: Final = ("slowdown", "efficiency")  # to the nearly empty system

@@ -52,13 +52,13 @@ class Axis:
         """Return the scenario at a load."""
         return at_load(self.scenario, self.kind, load)
 
-    def empty(self) -> Scenario:
-        """Return the nearly empty system: one process of each workload, or a thousandth of the rate."""
+    def empty(self, share: float = EMPTY) -> Scenario:
+        """Return the nearly empty system: one process of each workload, or a small share of the rate."""
         scale = self.capacity if 0 < self.capacity < math.inf else self.start
         workloads = []
         for index, workload in enumerate(self.scenario.workloads):
             own = scale if index == 0 and self.kind == RATE else workload.arrival_rate
-            update = {"procs": 1} if own is None else {"arrival_rate": EMPTY * own}
+            update = {"procs": 1} if own is None else {"arrival_rate": share * own}
             workloads.append(workload.model_copy(update=update))
         return self.scenario.model_copy(update={"workloads": workloads})
 

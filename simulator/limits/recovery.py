@@ -134,7 +134,7 @@ class Spikes:
             duration_ns = self._spike.duration_ns
         else:
             timeouts = [work.timeout.mean for work in self._axis.scenario.workloads if work.timeout is not None]
-            slowest_ns = window.duration_ns // 2  # holds ten times the p99 and 500 operations
+            slowest_ns = window.duration_ns // 2  # holds five times the p99 and 500 operations
             duration_ns = round_up(max([slowest_ns, *(TIMEOUTS_PER_SPIKE * mean for mean in timeouts)]))
         before_ns = window.warmup_ns + max(2 * duration_ns, window.duration_ns)
         stop_ns = before_ns + duration_ns

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from simulator.limits.bracket import Bracketing
+from simulator.limits.bracket import COUNT, Bracketing
 from simulator.limits.criteria import Criterion
 from simulator.limits.load import Axis
 from simulator.limits.root import Crossing, Series, broken, crossing, keeps
-from simulator.limits.trials import FRESH, REPLICATIONS, Laboratory, Trial, Window
+from simulator.limits.trials import COARSE, FRESH, REPLICATIONS, Laboratory, Trial, Window
 
 FINEST_SHARE: Final = 0.5  # of the engine's budget, for the finest trial of a load
 FIRST_REPLICATIONS: Final = 6  # a bracket that is beside the limit costs less with few
@@ -103,7 +103,7 @@ class Search:
     def _limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
         bracket = self.coarse.bracket(criteria)
         if bracket is None:
-            trial = self._fresh(self.axis.most, self.coarse.operations)
+            trial = self._fresh(self.axis.most, self.coarse.operations, COUNT, COARSE)
             series = self.series(trial, criteria)
             return Limit(level, self.axis.most, None, None, None, True, keeps(series), trial, series)
         low, high = bracket
@@ -138,7 +138,7 @@ class Search:
                 break
             self._tell(level, at.found.load)
             finer = self._finer(criteria, at)
-            if finer is None:
+            if finer is None or finer == at:
                 break
             at = finer
         return self._confirmed(level, criteria, at)
@@ -157,7 +157,7 @@ class Search:
         return part if load <= WHOLE_MARGINS[0][0] else max(self.precision * load, part)
 
     def _is_narrow(self, at: Between) -> bool:
-        return at.width <= max(NARROW * self.precision * at.found.load, self._step())
+        return at.width <= NARROW * self.precision * at.found.load + self._step()
 
     def _is_precise(self, at: Between) -> bool:
         """Return whether more precision would change too little, or not the whole number of processes."""
@@ -249,24 +249,36 @@ class Search:
         self.laboratory.extend(list({id(trial): trial for trial in trials}.values()), range(1, count + 1))
         return trials
 
-    def _fresh(self, load: float, operations: float, count: int = REPLICATIONS) -> Trial:
+    def _fresh(self, load: float, operations: float, count: int = REPLICATIONS, length: float = 1.0) -> Trial:
         """Simulate a load with replications that no search has seen."""
         scenario = self.axis.at(load)
-        window = self.laboratory.window(scenario, operations / REPLICATIONS)
+        window = self.laboratory.window(scenario, operations / REPLICATIONS, length)
         return self.laboratory.trial(scenario, window, range(FRESH, FRESH + count), causes=True)
 
     def _confirmed(self, level: str, criteria: Sequence[Criterion], at: Between) -> Limit:
-        """Simulate the limit anew; a load that does not keep the criteria is lowered by the precision."""
+        """Simulate the limit anew; where it does not keep the criteria, the largest lower load that does.
+
+        Steps downward that double find one that does, halving what lies between finds the largest: a cliff is
+        reached in few trials, however far below the straight line it lies.
+        """
         axis, found = self.axis, at.found
-        load = axis.rounded(max(found.bound, axis.least))
-        for attempt in range(ATTEMPTS):
-            self.laboratory.tell(f"{level}: confirming {axis.text(load)}", attempt, ATTEMPTS)
+        seen: dict[float, tuple[Trial, dict[Criterion, Series]]] = {}
+
+        def kept(load: float) -> bool:
+            self.laboratory.tell(f"{level}: confirming {axis.text(load)}", len(seen), ATTEMPTS)
             trial = self._fresh(load, at.operations, at.count)
-            series = self.series(trial, criteria)
-            if keeps(series):
-                break
-            lower = axis.rounded(min(load * (1 - self.precision), load - self._step()))
-            if lower < axis.least:
-                return Limit(level, None, found.load, found.margin, found.criterion, False, False, trial, series)
-            load = lower
-        return Limit(level, load, found.load, found.margin, found.criterion, False, keeps(series), trial, series)
+            seen[load] = trial, self.series(trial, criteria)
+            return keeps(seen[load][1])
+
+        low = axis.rounded(max(found.bound, axis.least))
+        high, step = low, max(self.precision * low, self._step())
+        while not kept(low):
+            high = low
+            if low <= axis.least:
+                return Limit(level, None, found.load, found.margin, found.criterion, False, False, *seen[low])
+            low = max(axis.rounded(low - step), axis.least)
+            step *= 2
+        while high - low > max(1.5 * self.precision * low, self._step()) and len(seen) < ATTEMPTS:
+            middle = axis.rounded((low + high) / 2)
+            low, high = (middle, high) if kept(middle) else (low, middle)
+        return Limit(level, low, found.load, found.margin, found.criterion, False, True, *seen[low])

@@ -20,7 +20,7 @@ from models.scenario import Scenario
 from models.units import NS_PER_S
 from models.workload import Workload
 from simulator.engines import Engine, choose
-from simulator.limits.criteria import GROWTH, Criterion
+from simulator.limits.criteria import CPU_HEADROOM, GROWTH, Criterion
 from simulator.limits.root import statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
@@ -34,11 +34,14 @@ FRESH: Final = 1_000  # replications from here on were seen by no search
 FEWEST_OPERATIONS: Final = 200  # in a replication's window
 PILOT_SHARE: Final = 0.02  # of the engine's budget, for one pilot
 FIRST_SLICE_NS: Final = 1_000_000
-RESPONSES_PER_WINDOW: Final = 20
-CYCLES_PER_WINDOW: Final = 5  # of a closed workload's users, think time included
-CYCLES_PER_WARMUP: Final = 2
+RESPONSES_PER_WINDOW: Final = 10  # times p99: what gathers in a batch, or is sent at once, must not be all there is
+CYCLES_PER_WINDOW: Final = 5.0  # of a closed workload's users, think time included
+COARSE: Final = 0.4  # of these: for a trial that only brackets
+CYCLES_PER_WARMUP: Final = (2.0, 6.0)  # the second beside others, who fill up as slowly as the closed ones let them
 WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to saturation than its pilot
 FEW_FAILURES: Final = 0.01
+IDLE: Final = "idle."
+"""What the idle share of each instance's cores begins with among the measures."""
 GROWING: Final = ("cpu", "link", "batcher", "balancer", "lock", "pool", "workers")
 
 
@@ -73,6 +76,7 @@ class TrialTotals(Totals):
         instances = range(len(self.compiled.instance_names))
         busy = [measures.get(f"instances.{index}.cpu_utilization", math.nan) for index in instances]
         measures["cpu_headroom"] = 1.0 - max((share for share in busy if not math.isnan(share)), default=math.nan)
+        measures.update({f"{IDLE}{index}": 1.0 - share for index, share in enumerate(busy) if not math.isnan(share)})
         measures["memory_headroom"] = 1.0 - max(self._memory_shares(), default=math.nan)
         workload = self.compiled.scenario.workloads[0]
         measures["throughput_per_proc"] = measures["workloads.0.throughput_per_s"] / workload.procs
@@ -127,7 +131,7 @@ class Trial:
         """Return the criterion's value in each replication; base: the nearly empty system's trial."""
         if criterion.field == GROWTH:
             return self._growth(criterion)
-        series = self.totals.series(criterion.field)
+        series = self._headroom() if criterion.field == CPU_HEADROOM else self.totals.series(criterion.field)
         if not criterion.relative:
             return series
         if base is None:
@@ -140,9 +144,17 @@ class Trial:
         every = [self.totals.series(name) for name in self.totals.measures[0] if name.startswith(GROWTH)]
         return max(every, key=lambda series: statistic(criterion, series), default=[0.0] * self.totals.replications)
 
+    def _headroom(self) -> list[float]:
+        """Return the idle share of the cores of that instance which is busiest over all replications.
+
+        Of each replication's own busiest it would be less, the shorter the window is: the largest of several noises.
+        """
+        every = [self.totals.series(name) for name in self.totals.measures[0] if name.startswith(IDLE)]
+        return min(every, key=sum, default=[math.nan] * self.totals.replications)
+
     def estimate(self, name: str, maximal: bool = False) -> Estimate:
         """Estimate a measure over the replications."""
-        series = self.totals.series(name)
+        series = self._headroom() if name == CPU_HEADROOM else self.totals.series(name)
         return maximum(series) if maximal else interval(series)
 
 
@@ -170,10 +182,11 @@ class Laboratory:
         if not self._goes_on(0):
             raise KeyboardInterrupt
 
-    def window(self, scenario: Scenario, operations: float) -> Window:
+    def window(self, scenario: Scenario, operations: float, length: float = 1.0) -> Window:
         """Return a window in which a replication measures about so many operations.
 
-        The scenario's own warm-up and duration stand where it has them.
+        It is no shorter than some response times, and some cycles of the users, times length. The scenario's own
+        warm-up and duration stand where it has them.
         """
         run = scenario.run
         pilot = self._pilot(scenario)
@@ -185,13 +198,18 @@ class Laboratory:
             duration_ns = measured_ns
         else:
             tail = float(np.quantile(pilot.responses_ns, 0.99)) if len(pilot.responses_ns) else 0.0
-            wanted = max(operations, FEWEST_OPERATIONS, CYCLES_PER_WINDOW * _users(scenario)) / rate_per_ns
-            duration_ns = round_up(max(wanted, RESPONSES_PER_WINDOW * tail))
+            wanted = max(operations, FEWEST_OPERATIONS, length * CYCLES_PER_WINDOW * _users(scenario)) / rate_per_ns
+            duration_ns = round_up(max(wanted, length * RESPONSES_PER_WINDOW * tail))
         warmup_ns = pilot.warmup_ns
         if run.warmup == "auto":
             cycle_ns = _users(scenario) / rate_per_ns if rate_per_ns else 0.0
-            warmup_ns = round_up(max(warmup_ns, WARMUP_SHARE * duration_ns, CYCLES_PER_WARMUP * cycle_ns))
+            cycles = CYCLES_PER_WARMUP[any(workload.kind != "closed" for workload in scenario.workloads)]
+            warmup_ns = round_up(max(warmup_ns, WARMUP_SHARE * duration_ns, cycles * cycle_ns))
         return Window(warmup_ns, duration_ns, rate_per_ns)
+
+    def cost(self, scenario: Scenario, window: Window) -> float:
+        """Return the share of the engine's budget that one replication takes, by the scenario's pilot."""
+        return self._pilot(scenario).cost_per_ns * PILOT_SHARE * (window.warmup_ns + window.duration_ns)
 
     def _pilot(self, scenario: Scenario) -> Pilot:
         """Run the pilot of a scenario, or remember it."""

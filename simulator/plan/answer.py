@@ -22,7 +22,8 @@ from simulator.limits.criteria import (
     read,
     reject_impossible,
 )
-from simulator.limits.trials import REPLICATIONS, Laboratory, chosen_for_search, percents_of
+from simulator.limits.empty import empty_trial
+from simulator.limits.trials import Laboratory, chosen_for_search, percents_of
 from simulator.plan.judge import Judge, Verdict, empty_axis
 from simulator.plan.search import at_equal_cost, ranked, search, smaller
 from simulator.plan.space import Configuration, Prices, Space, space_of
@@ -146,10 +147,7 @@ def measure_empty(judge: Judge) -> None:
     if all(workload.kind == "trace" for workload in judge.space.scenario.workloads):
         return
     laboratory = judge.laboratory
-    laboratory.tell("the nearly empty system", 0, 1)
-    scenario = empty_axis(judge.space).empty()
-    window = laboratory.window(scenario, EMPTY_SHARE * laboratory.engine.operations / REPLICATIONS)
-    judge.base = laboratory.trial(scenario, window, causes=True)
+    judge.base = empty_trial(laboratory, empty_axis(judge.space), EMPTY_SHARE * laboratory.engine.operations)
     judge.base_data = result_data(judge.base)
 
 
