@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from audit_reports import Report, plant, report  # noqa: E402
 
-from benchmarks.simulated_reports import FINAL, simulated_rows  # noqa: E402
+from benchmarks.simulated_reports import FINAL, measurements, report_rows  # noqa: E402
 from calibration.audit import audit  # noqa: E402
 from calibration.tables import read_content  # noqa: E402
 from calibration.tables.content import Content  # noqa: E402
@@ -59,12 +59,12 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=10_000)
     parser.add_argument("--simulated", action="store_true", help="reports of services that are simulated now, alone")
     parser.add_argument("--final", action="store_true", help="simulated: seeds that nothing was developed on")
+    parser.add_argument("--keep", type=Path, help="simulated: file of measurements, extended by what is missing")
     arguments = parser.parse_args()
     if arguments.simulated:
         start = FINAL if arguments.final else 0
-        seeds = range(start, start + arguments.reports)
-        made = [Report(f"service {seed}", rows, []) for seed in seeds if len(rows := simulated_rows(seed)) > 2]
-        score("services", made, 1)
+        found = measurements(range(start, start + arguments.reports), arguments.keep)
+        score("services", [Report(f"service {one['seed']}", report_rows(one), []) for one in found], 1)
         return
     first = arguments.first_seed
     score("theory", [report(seed) for seed in range(first, first + arguments.reports)], 1)

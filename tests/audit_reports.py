@@ -114,9 +114,7 @@ def _open_servers(draw: random.Random) -> Report:
     """M/M/c at several rates; percentiles are exact (Erlang, 1917)."""
     cores, demand_s = draw.choice((1, 2, 4, 8)), 10 ** draw.uniform(-4.5, -2)
     made = Report("open servers", [])
-    for utilization in draw.choice(
-        ((0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.4, 0.6, 0.8), (0.1, 0.2, 0.4, 0.6, 0.8, 0.95))
-    ):
+    for utilization in draw.choice(((0.1, 0.3, 0.5, 0.7, 0.9), (0.2, 0.4, 0.6, 0.8), (0.1, 0.2, 0.4, 0.6, 0.8, 0.95))):
         rate = utilization * cores / demand_s
         demand = demand_s * draw.gauss(1, 0.002)
         row = {"rate_per_s": rate, "throughput_per_s": rate * draw.gauss(1, 0.002)}
@@ -132,16 +130,12 @@ def _complete(made: Report, draw: random.Random) -> None:
     sent, held, base = 10 ** draw.uniform(2, 4.3), 10 ** draw.uniform(3, 6), 10 ** draw.uniform(7, 9)
     alone = made.rows[0]["throughput_per_s"] / made.rows[0].get("procs", 1.0)
     digits, with_mean = draw.choice((3, 4, 4, 6)), draw.random() < 0.85
-    left_out = {
-        name for name in ("efficiency_pct", "network_mb_per_s", "memory_mb", "max_ms") if draw.random() < 0.5
-    }
+    left_out = {name for name in ("efficiency_pct", "network_mb_per_s", "memory_mb", "max_ms") if draw.random() < 0.5}
     left_out |= {"cpu_pct"} if draw.random() < 0.2 else set()
     loads = ("procs", "threads", "concurrency") if made.name != "closed network" else ("procs",)
     load = draw.choice(loads)
     for index, row in enumerate(made.rows):
-        said: Row = {
-            load if name == "procs" else name: row[name] for name in row if name in ("procs", "rate_per_s")
-        }
+        said: Row = {load if name == "procs" else name: row[name] for name in row if name in ("procs", "rate_per_s")}
         said["throughput_per_s"] = row["throughput_per_s"]
         if "procs" in row:
             said["efficiency_pct"] = 100 * row["throughput_per_s"] / row["procs"] / alone
@@ -166,6 +160,10 @@ def to_digits(value: float, digits: int) -> float:
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
+NOT_PLANTED = {
+    "procs", "threads", "connections", "concurrency", "cores", "instances", "rate_per_s", "max_ms", "error_pct",
+}  # fmt: skip
+"""Loads and machines, which say what was measured, and figures that no law ties to others."""
 TIMES = ("mean_ms", "p50_ms", "p95_ms", "p99_ms")
 
 
@@ -173,19 +171,13 @@ def plant(made: Report, seed: int) -> tuple[Report, str]:
     """Plant one defect of 10 to 60 % in a copy of a report; return it and what was done."""
     draw = random.Random(f"defect {seed}")
     rows = [dict(row) for row in made.rows]
-    columns = [
-        name
-        for name in rows[0]
-        if name not in ("procs", "threads", "concurrency", "cores", "rate_per_s", "max_ms")
-    ]
+    columns = [name for name in rows[0] if name not in NOT_PLANTED]
     column = draw.choice(columns)
     level = draw.randrange(len(rows))
     size = draw.uniform(0.10, 0.60)
     factor = draw.choice((1 + size, 1 / (1 + size)))
     rows[level][column] = to_digits(rows[level][column] * factor, 6)
-    return Report(
-        made.name, rows, made.think_share
-    ), f"{column} x {factor:.3f} at level {level} ({made.name})"
+    return Report(made.name, rows, made.think_share), f"{column} x {factor:.3f} at level {level} ({made.name})"
 
 
 NORMAL = NormalDist()

@@ -112,6 +112,63 @@ def test_a_law_without_its_figures_is_skipped_and_named() -> None:
     assert laws["bounds"]["state"] == "held"
 
 
+SMOOTH = (
+    "procs,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms\n1,100,10,9,20,28\n5,480,10.6,9.5,21.6,30.5\n"
+    "10,950,11.3,10,23.5,33.4\n20,1800,13,11.4,{p95},40\n40,3100,17,14.8,38.5,55.5\n"
+)
+
+
+def test_the_statistic_that_leaves_all_others_is_named_with_what_it_would_be() -> None:
+    assert broken(SMOOTH.format(p95=28)) == set()
+    (finding,) = audited(SMOOTH.format(p95=33)).accusations
+    assert (finding.law, finding.figures, finding.level) == ("shape", ("p95",), "20 processes")
+    assert finding.expected == pytest.approx(28e-3, rel=0.05)
+
+
+COST = "procs,throughput_per_s,cpu_pct,cores\n1,100,15.1,1\n2,200,29.8,1\n3,300,{cpu},1\n4,400,54.6,1\n"
+
+
+def test_a_cost_that_falls_steadily_is_left_in_peace_and_one_that_leaves_its_course_is_not() -> None:
+    assert broken(COST.format(cpu=43.6)) == set()
+    (finding,) = audited(COST.format(cpu=30.2)).accusations
+    assert (finding.law, finding.level) == ("utilization", "3 processes")
+    assert finding.expected == pytest.approx(0.43, rel=0.05)
+
+
+@needs_hub
+def test_gains_beyond_what_the_interactive_law_allows_are_no_gains_of_throughput() -> None:
+    found = audit(read_tables([HUB])).accusations
+    (baseline,) = [entry for entry in found if "at the load baseline" in entry.message and "cannot be" in entry.message]
+    assert baseline.stated == pytest.approx(0.842)
+    assert baseline.expected is not None
+    assert baseline.expected < 0.06  # 1.39 times the response time, which is an eighth of the cycle
+    assert "+14 % at most" in baseline.message or "+15 % at most" in baseline.message
+
+
+def test_gains_that_response_times_support_are_left_in_peace() -> None:
+    levels = "level,procs,throughput_per_s,mean_ms\n" + "".join(
+        f"l{procs},{procs},{procs / (0.1 + 0.001 * mean):.5g},{mean}\n"
+        for procs, mean in ((1, 20), (5, 25), (10, 40), (20, 90), (40, 220))
+    )
+    claims = "component,l20_pct\nbatching,40\n"
+    times = "# 20 processes\nmetric,before,after,improvement_pct\nmean_ms,{before},90,{change}\n"
+
+    def gains(before: float) -> bool:
+        change = 100 * (90 / before - 1)
+        texts = (levels, claims, times.format(before=before, change=f"{change:.1f}"))
+        tables = [read_content(Content(f"{index}.csv", text)) for index, text in enumerate(texts)]
+        return any("cannot be" in entry.message for entry in audit(tables).accusations)
+
+    assert gains(before=95.0)
+    assert not gains(before=180.0)
+
+
+@needs_hub
+def test_retries_that_never_succeed_are_noted() -> None:
+    notes = " ".join(entry.message for entry in audit(read_tables([HUB])).findings if not entry.accuses)
+    assert "nearly all operations would succeed (all but about 0.0484 %" in notes
+
+
 @needs_hub
 def test_the_hub_contradicts_itself_where_its_readme_says_so() -> None:
     found = audit(read_tables([HUB]))
@@ -123,9 +180,7 @@ def test_the_hub_contradicts_itself_where_its_readme_says_so() -> None:
     notes = " ".join(finding.message for finding in found.findings if not finding.accuses)
     assert "operations circulating in each process" in notes
     assert "errors and retries are equal" in notes
-    assert not [
-        entry for entry in found.accusations if entry.law in ("interactive", "arithmetic", "distribution")
-    ]
+    assert not [entry for entry in found.accusations if entry.law in ("interactive", "arithmetic", "distribution")]
 
 
 def test_the_command_exits_with_99_only_if_strict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,9 +192,7 @@ def test_the_command_exits_with_99_only_if_strict(tmp_path: Path, capsys: pytest
     assert main(["audit", str(tmp_path / "absent.csv")]) == 2
 
 
-def test_calibrate_table_prints_levels_and_warns_of_little(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_calibrate_table_prints_levels_and_warns_of_little(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "report.csv"
     path.write_text("threads,tps,lat_avg_ms\n8,1000,9.0\n")
     assert main(["calibrate", "table", str(path)]) == 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from calibration.audit.findings import Ledger, Severity
 from calibration.audit.means import mean_of
 from calibration.audit.odd_ones import Fit, first_that_holds
+from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import ARITHMETIC, MEASUREMENT, ODD, rounding_of
 from calibration.audit.words import named, percent, shown, slips
 from calibration.levels import Level
@@ -67,9 +68,7 @@ def _interactive_fit(closed: Sequence[Level]) -> Fit | None:
 
     The parameters are Z / c and 1 / c. A mean that is estimated may be off by a factor that c takes up.
     """
-    per_throughput = _array(
-        [(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed]
-    )
+    per_throughput = _array([(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed])
     means = _array([mean_of(level) or 0.0 for level in closed])
     estimated = any(level.mean_s is None for level in closed)
     allowed = _array(
@@ -87,11 +86,7 @@ def _interactive_fit(closed: Sequence[Level]) -> Fit | None:
         fits.append(Fit(np.append(alone.parameters, 1.0), alone.expected + means, alone.odd))
     if estimated or any(level.population is None for level in closed):
         both = first_that_holds([np.column_stack([ones, means])], per_throughput, tolerance, smallest)
-        if (
-            both is not None
-            and both.parameters[1] > 0.0
-            and (estimated or _is_count(1.0 / both.parameters[1]))
-        ):
+        if both is not None and both.parameters[1] > 0.0 and (estimated or _is_count(1.0 / both.parameters[1])):
             fits.append(both)
     return next((fit for fit in fits if not fit.odd), fits[0] if fits else None)
 
@@ -144,12 +139,11 @@ def check_utilization(levels: Sequence[Level], ledger: Ledger) -> None:
     fit = _proportional(busy, name, target, throughput, fixed=True)
     ledger.check("utilization", len(busy))
     if fit is None:
-        ledger.skip("utilization", "the CPU of an operation changes from level to level")
+        if not _leaves_course(ledger, "utilization", busy, name, target):
+            ledger.skip("utilization", "the CPU of an operation changes from level to level")
         return
     for index in _sticking_out(fit, target, throughput):
-        _report_cost(
-            ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index]
-        )
+        _report_cost(ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index])
 
 
 def _check_gauge(levels: Sequence[Level], ledger: Ledger) -> None:
@@ -205,15 +199,41 @@ def _sticking_out(fit: Fit, target: Numbers, throughput: Numbers) -> list[int]:
     found = []
     for index in fit.odd:
         others = np.delete(costs, index)
-        above = costs[index] > others.max() * (1.0 + ODD) and target[index] > fit.expected[index]
-        below = costs[index] < others.min() / (1.0 + ODD) and target[index] < fit.expected[index]
+        apart = 1.0 + ODD + _trend(others, index)
+        above = costs[index] > others.max() * apart and target[index] > fit.expected[index]
+        below = costs[index] < others.min() / apart and target[index] < fit.expected[index]
         found += [index] if above or below else []
     return found
 
 
-def _report_cost(
-    ledger: Ledger, law: str, level: Level, *, name: str, stated: float, expected: float
-) -> None:
+def _trend(others: Numbers, index: int) -> float:
+    """Return how far the costs of the other levels go from level to level next to an end; 0 away from the ends.
+
+    others: costs of the other levels, in the order of their load. index: of the level among all.
+    """
+    if len(others) < FEWEST or 0 < index < len(others):
+        return 0.0
+    near, next_ = (others[0], others[1]) if index == 0 else (others[-1], others[-2])
+    return abs(float(near / next_) - 1.0)
+
+
+def _leaves_course(ledger: Ledger, law: str, levels: Sequence[Level], name: str, target: Numbers) -> bool:
+    """Report the level at which a cost of an operation that changes with the load leaves its course."""
+    throughput = _array([level.throughput_per_s for level in levels])
+    loads = _array([level.load or 0.0 for level in levels])
+    if len(set(loads)) < len(levels) or loads.min() <= 0.0 or (np.diff(loads) < 0.0).any():
+        return False
+    tolerance = _array([ODD + rounding_of(level, "throughput_per_s", name) for level in levels])
+    found = off_course(np.log(loads), np.log(target / throughput), tolerance)
+    if found is None:
+        return False
+    index, cost = found
+    expected = float(np.exp(cost) * throughput[index])
+    _report_cost(ledger, law, levels[index], name=name, stated=float(target[index]), expected=expected)
+    return True
+
+
+def _report_cost(ledger: Ledger, law: str, level: Level, *, name: str, stated: float, expected: float) -> None:
     each, usual = stated / level.throughput_per_s, expected / level.throughput_per_s
     more = stated > expected
     ledger.find(
@@ -253,7 +273,8 @@ def check_forced_flow(levels: Sequence[Level], ledger: Ledger) -> None:
         fit = _proportional(flowing, name, target, throughput, fixed=False)
         ledger.check("forced_flow", len(flowing))
         if fit is None:
-            ledger.skip("forced_flow", "the traffic of an operation changes from level to level")
+            if not _leaves_course(ledger, "forced_flow", flowing, name, target):
+                ledger.skip("forced_flow", "the traffic of an operation changes from level to level")
             continue
         for index in _sticking_out(fit, target, throughput):
             _report_cost(

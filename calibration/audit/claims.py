@@ -34,6 +34,7 @@ def check_claims(tables: Sequence[LevelTable], ledger: Ledger) -> None:
         _against_law(own, every, levels, ledger)
         _together([claim for claim in own if claim.figure is None], ledger)
         _gain_against_change(own, every, levels, ledger)
+        _gain_against_law([claim for claim in own if claim.figure is None], every, levels, ledger)
 
 
 def _own_arithmetic(claim: Claim, ledger: Ledger) -> None:
@@ -94,9 +95,7 @@ def _level_of(claim: Claim, levels: Sequence[Level]) -> Level | None:
     return next((level for level in levels if claim.procs is not None and level.procs == claim.procs), None)
 
 
-def _against_law(
-    own: Sequence[Claim], claims: Sequence[Claim], levels: Sequence[Level], ledger: Ledger
-) -> None:
+def _against_law(own: Sequence[Claim], claims: Sequence[Claim], levels: Sequence[Level], ledger: Ledger) -> None:
     """Throughput before a change against what its response time allows, by the think time of the levels.
 
     own: claims of one table. claims: those of the whole report.
@@ -160,23 +159,16 @@ def _together(claims: Sequence[Claim], ledger: Ledger) -> None:
         ledger.check("claims")
         changes = {name: claim.change for name, claim in parts.items() if claim.change is not None}
         best = max(changes, key=lambda name: changes[name])
-        if (
-            min(changes.values()) > 0
-            and whole.change < changes[best] - whole.rounding.get("change", 0.0) - 0.01
-        ):
+        if min(changes.values()) > 0 and whole.change < changes[best] - whole.rounding.get("change", 0.0) - 0.01:
             _report_together(ledger, load, whole, changes, best)
 
 
-def _report_together(
-    ledger: Ledger, load: str, whole: Claim, changes: Mapping[str, float], best: str
-) -> None:
+def _report_together(ledger: Ledger, load: str, whole: Claim, changes: Mapping[str, float], best: str) -> None:
     stated = whole.change or 0.0
     product = math.prod(1.0 + change for change in changes.values()) - 1.0
     average = sum(changes.values()) / len(changes)
     said = (
-        ("it is about the average of the parts, which is no gain of anything",)
-        if abs(average - stated) < 0.02
-        else ()
+        ("it is about the average of the parts, which is no gain of anything",) if abs(average - stated) < 0.02 else ()
     )
     ledger.find(
         "claims",
@@ -233,6 +225,62 @@ def _gain_against_change(
                     "gains that were not measured at this load",
                 ),
             )
+
+
+def _gain_against_law(gains: Sequence[Claim], claims: Sequence[Claim], levels: Sequence[Level], ledger: Ledger) -> None:
+    """A gain of unnamed figure, taken as one of throughput: the response time that the law needs without it.
+
+    Where think time rules, throughput hardly depends on the response time: X = N / (Z + R), so a gain g from a
+    change means that without it the response time was R + g (Z + R). What the report itself says of response times
+    before and after its changes must reach as far.
+    """
+    law = interactive_law([level for level in levels if level.kind != "open"])
+    slower = [claim.before / claim.after for claim in claims if _is_time(claim.figure) and claim.before and claim.after]
+    if law is None or law[0] <= 0.0 or not slower:
+        return
+    for level in levels:
+        found = [claim for claim in gains if level.label and claim.load == level.label and (claim.change or 0.0) > 0.0]
+        mean = mean_of(level)
+        if not found or not mean:
+            continue
+        ledger.check("claims", len(found))
+        responding = law[1] * mean / (law[0] + law[1] * mean)  # share of the cycle
+        beyond = [
+            claim
+            for claim in found
+            if 1.0 + (claim.change or 0.0) / responding > max(slower) * (1.0 + AGREEMENT + (claim.change or 0.0))
+        ]
+        if beyond:
+            _report_gains(ledger, level, beyond, responding, max(slower))
+
+
+def _report_gains(ledger: Ledger, level: Level, gains: Sequence[Claim], responding: float, slower: float) -> None:
+    """responding: share of the cycle. slower: the largest factor by which a change made response times smaller."""
+    most = max(gains, key=lambda claim: claim.change or 0.0)
+    stated, mean = most.change or 0.0, mean_of(level) or 0.0
+    supported = responding * (slower - 1.0)
+    number = f"{len(gains)} gain{'s' * (len(gains) != 1)} of up to {percent(stated)}"
+    all_of_it = percent(1.0 / (1.0 - responding) - 1.0)
+    before = shown("mean_s", mean * (1.0 + stated / responding))
+    ledger.find(
+        "claims",
+        "implausible",
+        None,
+        f"at the load {most.load} {number} ({most.subject or 'everything together'}) cannot be of throughput: "
+        f"responding takes {100.0 * responding:.0f} % of a cycle, so that removing all of it would bring {all_of_it} "
+        f"at most, and {percent(stated)} over the time before needs a response time of {before} then, against "
+        f"{shown('mean_s', mean)} at {level.name} now; the report's response times change by a factor of {slower:.2f} "
+        f"at most, which is worth {percent(supported)} (interactive response-time law)",
+        place=most.place,
+        figures=("change", "throughput_per_s"),
+        stated=stated,
+        expected=supported,
+        off=(1.0 + stated) / (1.0 + supported) - 1.0,
+        explanations=(
+            "gains of bytes, of allocations or of a part of the work, not of throughput",
+            "gains that were not measured at this load",
+        ),
+    )
 
 
 def _opposite(pairs: Sequence[tuple[Claim, Claim]]) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from calibration.audit.findings import Ledger
 from calibration.audit.shape import common_statistics
+from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of, sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
@@ -35,9 +38,7 @@ def check_offered(levels: Sequence[Level], ledger: Ledger) -> None:
         above = level.throughput_per_s > rate * (1.0 + ODD + rounding)
         missing = level.throughput_per_s < rate * (1.0 - ODD - rounding) and rate < kept_up
         if above or missing:
-            said = (
-                "more than is offered" if above else f"though {shown('throughput_per_s', kept_up)} are served"
-            )
+            said = "more than is offered" if above else f"though {shown('throughput_per_s', kept_up)} are served"
             ledger.find(
                 "bounds",
                 "impossible" if above else "implausible",
@@ -67,6 +68,7 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     ordered = sorted(levels, key=lambda level: level.load or 0.0)
     ledger.check("monotonicity", len(ordered) - 2)
+    _hyperbola(ledger, ordered)
     throughput = [level.throughput_per_s for level in ordered]
     for place in range(1, len(ordered) - 1):
         if _dips(throughput, place, _allowed(ordered, place, "throughput_per_s")):
@@ -78,6 +80,41 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
             rising = place >= 2 and values[place - 1] >= values[place - 2] * (1.0 - MEASUREMENT)
             if (rising and _dips(values, place, allowed)) or _stands_up(values, place, allowed):
                 _report(ledger, ordered, place, name, values)
+
+
+def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
+    """Under an open load the inverse of a mean response time falls steadily with the rate, to 0 at the capacity.
+
+    It is a straight line for one server in front of which arrivals queue (M/M/1) or which they share.
+    """
+    name = next((one for one in ("mean_s", "p50") if one in common_statistics(levels)), None)
+    if name is None or any(level.kind != "open" or level.arrival_rate_per_s is None for level in levels):
+        return
+    rates = np.array([level.arrival_rate_per_s or 0.0 for level in levels])
+    inverse = 1.0 / np.array([level.figure(name) or 1.0 for level in levels])
+    allowed = np.array([ODD + rounding_of(level, name) for level in levels])
+    found = off_course(rates, inverse, allowed * inverse)
+    if found is None or not 0 < found[0] < len(levels) - 1 or ledger.found_at("monotonicity", levels[found[0]]):
+        return  # past the highest rate nothing tells how near the capacity is
+    level, expected = levels[found[0]], 1.0 / found[1]
+    stated = level.figure(name) or 0.0
+    if abs(stated / expected - 1.0) < ODD:
+        return
+    ledger.find(
+        "monotonicity",
+        "implausible",
+        level,
+        f"the {named(name)} is {shown(name, stated)}; on the course that it takes over the rates of the other levels "
+        f"it would be about {shown(name, expected)}",
+        figures=(name,),
+        stated=stated,
+        expected=expected,
+        explanations=(
+            *slips(stated, expected),
+            "a disturbance of one of these levels",
+            "another machine or setting",
+        ),
+    )
 
 
 def _allowed(levels: Sequence[Level], place: int, name: str) -> float:

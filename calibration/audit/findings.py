@@ -147,12 +147,6 @@ def laws_of(ledger: Ledger) -> tuple[dict[str, Any], ...]:
         count = ledger.checked.get(law, 0)
         broken = sum(entry.law == law and entry.accuses for entry in ledger.findings)
         state = "broken" if broken else "held" if count else "skipped"
-        reason = (
-            ledger.skipped.get(law, "the table has no figure that it is about")
-            if state == "skipped"
-            else None
-        )
-        rows.append(
-            {"law": law, "text": text, "state": state, "checked": count, "broken": broken, "reason": reason}
-        )
+        reason = ledger.skipped.get(law, "the table has no figure that it is about") if state == "skipped" else None
+        rows.append({"law": law, "text": text, "state": state, "checked": count, "broken": broken, "reason": reason})
     return tuple(rows)

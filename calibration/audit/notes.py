@@ -49,16 +49,15 @@ def _derived_totals(levels: Sequence[Level], ledger: Ledger) -> None:
 def _derived_rates(levels: Sequence[Level], ledger: Ledger) -> None:
     errors = [(level.error_rate, level.retry_rate) for level in levels]
     stated = [(error, retry) for error, retry in errors if error is not None and retry is not None]
-    if (
-        len(stated) == len(levels)
-        and all(error == retry for error, retry in stated)
-        and any(e for e, _ in stated)
-    ):
+    if len(stated) == len(levels) and all(error == retry for error, retry in stated) and any(e for e, _ in stated):
+        most = max(error for error, _ in stated)
         ledger.find(
             "arithmetic",
             "note",
             None,
-            "errors and retries are equal at every level: one of them was derived from the other",
+            "errors and retries are equal at every level: one of them was derived from the other; were each error "
+            f"retried once, nearly all operations would succeed (all but about {shown('error_rate', most**2)} at "
+            f"{shown('error_rate', most)}), so that these are shares of attempts, or nothing was retried",
             figures=("error_rate", "retry_rate"),
         )
 

@@ -49,16 +49,12 @@ def keeps_or_odd(design: Numbers, target: Numbers, tolerance: Numbers, *, smalle
         return None
     expected = design @ fitted
     odd = tuple(
-        index
-        for index in range(count)
-        if index not in kept and abs(target[index] - expected[index]) > smallest[index]
+        index for index in range(count) if index not in kept and abs(target[index] - expected[index]) > smallest[index]
     )
     return Fit(fitted, expected, odd)
 
 
-def first_that_holds(
-    designs: Sequence[Numbers], target: Numbers, tolerance: Numbers, smallest: Numbers
-) -> Fit | None:
+def first_that_holds(designs: Sequence[Numbers], target: Numbers, tolerance: Numbers, smallest: Numbers) -> Fit | None:
     """Return the fit of the first law that all figures keep; else of the first that all but odd ones keep."""
     fits = [keeps_or_odd(design, target, tolerance, smallest=smallest) for design in designs]
     for fit in fits:

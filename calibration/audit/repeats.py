@@ -55,9 +55,7 @@ def _copies(ledger: Ledger, group: Sequence[Level]) -> None:
     seen: dict[tuple[tuple[str, float], ...], Level] = {}
     for level in group:
         figures = tuple(sorted(_figures(level).items()))
-        fine = [
-            name for name, _ in figures if level.relative_rounding(name) < 0.5 * 10.0 ** (1 - FEWEST_DIGITS)
-        ]
+        fine = [name for name, _ in figures if level.relative_rounding(name) < 0.5 * 10.0 ** (1 - FEWEST_DIGITS)]
         other = seen.setdefault(figures, level)
         if other is not level and len(fine) >= 2 and _varies(level):
             ledger.find(
@@ -77,9 +75,7 @@ def _too_close(ledger: Ledger, group: Sequence[Level]) -> None:
         return
     first = group[0]
     deviation, mean = _deviation(first), first.mean_s
-    operations = min(
-        (level.operations or level.throughput_per_s * (level.duration_s or 0.0)) for level in group
-    )
+    operations = min((level.operations or level.throughput_per_s * (level.duration_s or 0.0)) for level in group)
     if not deviation or not mean or operations <= 0:
         return
     least = deviation / math.sqrt(operations) / CAUTION

@@ -1,81 +1,75 @@
-"""Percentiles and mean over the levels: their proportions follow one family of distributions.
+"""Percentiles and mean over the levels: what one statistic of one level should be by all the others.
 
-As the load grows, a system's response times change their scale and how widely they spread; how the percentiles
-go with the spread stays its own. So each level's mean and percentiles are reduced to a spread (that of the gamma
-distribution nearest to their proportions) and what is left over, and the left-over of a level is held against
-that of the others, which changes little and slowly with the spread.
+As the load grows, a system's response times change their scale and how widely they spread, and the form of their
+distribution changes little and smoothly with the scale. So the logarithms of the statistics are taken as a Gaussian
+process over the scale of the levels (kriging): a free scale of each level, a free proportion of each statistic, a
+spread that varies smoothly with the scale, and a smaller smooth change of form. How much form and spread vary in this
+report, and how large its sampling noise is, is weighed by the report's own figures. Each figure is then predicted
+from all others (leave-one-out residuals; Dubrule, 1983); one is accused that is far beyond its prediction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import product
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr
 
 from calibration.audit.findings import Ledger
-from calibration.audit.tolerances import ODD, rounding_of, sampling_factor
+from calibration.audit.tolerances import sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 from simulator.measures import percentile_name
 
 Numbers = NDArray[np.float64]
 
-FEWEST_LEVELS: Final = 4
-FEWEST_STATISTICS: Final = 3
+FEWEST_LEVELS: Final = 3
+FEWEST_STATISTICS: Final = 2
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-NOISE: Final = 0.0185
-"""Of the logarithm of a proportion: what finite samples may do."""
-SCATTER: Final = 0.51
-"""More, relative to what the other levels show among themselves."""
-EXTRAPOLATION: Final = 0.015
-"""More for each unit of log spread that a level lies outside of the others."""
-APART: Final = 0.044
-"""More for each unit of the logarithm by which the nearest neighbour's scale differs."""
-TURN: Final = 0.164
-"""More, relative to how much the proportions differ between the neighbours: at a knee they change at once."""
-LAST: Final = 0.108
-"""More at the highest load, beyond which there is no witness: queues begin to rule the tail there.
-
-These and ALONE and REST were chosen on 335 reports simulated under all disciplines, with locks, batches and think
-time, so that some 1 % of clean ones are accused; `benchmarks/audit_accuracy.py` holds them against others."""
-ALONE: Final = 0.8
-"""Weight of what one statistic alone explains of a left-over, against the whole: a defect is in one figure."""
-REST: Final = 0.6
-"""Taken off for what one statistic does not explain: a change of the system moves several together."""
-FEW: Final = 1.7
-"""Factor on what is allowed where there are only three statistics: one error always explains those."""
-WIDE: Final = 0.3
-"""Range of the log spread of the others from which on the left-over may change with it."""
-OTHER_FAMILY: Final = 0.3
-"""Left-over from which on a distribution is none with one hump (measured reports of such have 0.03 to 0.2)."""
-_SPREADS: Final = np.exp(np.linspace(np.log(0.02), np.log(6.0), 400))
+ACCUSED: Final = 5e-4
+"""A level is accused where a figure so far off, of any of the report's, is less likely than this. It is below the share
+of clean reports that are accused, because the process is a simple picture of many systems."""
+LEAST: Final = 0.075
+"""Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
+FORM_SCALE: Final = 2.0
+"""Natural logarithm of the scale over which the form stays alike."""
+SPREAD_SCALE: Final = 2.5
+SPREAD_OVER_FORM: Final = 4.0
+"""Standard deviation of what the spread adds for each unit of the normal score, over that of the form."""
+ALIKE: Final = 1.0
+"""Distance in normal scores over which percentiles change their form together."""
+FORMS: Final = tuple(np.exp(np.linspace(np.log(0.01), np.log(0.35), 7)))
+"""Standard deviations of the form, natural logarithm, that are weighed: all as likely."""
+NOISES: Final = ((0.0015, 0.45), (0.003, 0.2), (0.006, 0.15), (0.012, 0.12), (0.024, 0.08))
+"""Relative sampling noise of a median, and how likely each is: from a hundred thousand operations to some hundred."""
+FREE: Final = 10.0
+"""Standard deviation of what is free: the scale of a level and the proportion of a statistic."""
+MEAN_SCORE: Final = 0.7
+"""Normal score that a mean behaves like: it lies above the median where the tail is long."""
+_NORMAL = NormalDist()
 
 
 def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
     """Find the level whose mean and percentiles do not go together as at the other levels."""
     names = common_statistics(levels)
     if len(levels) < FEWEST_LEVELS or len(names) < FEWEST_STATISTICS:
-        reason = (
-            f"it takes {FEWEST_LEVELS} levels and {FEWEST_STATISTICS} of mean and percentiles at each of them"
-        )
+        reason = f"it takes {FEWEST_LEVELS} levels and {FEWEST_STATISTICS} of mean and percentiles at each of them"
         ledger.skip("shape", reason)
         return
-    proportions = _proportions(levels, names)
-    if np.median(_left_over(proportions, tuple(names))) > OTHER_FAMILY:
-        ledger.skip("shape", "response times with several humps, as of few cores with many runnable tasks")
-        return
     ledger.check("shape", len(levels))
-    alone = _standing_alone(levels, names, proportions)
-    departures = _departures(proportions, tuple(names), alone)
-    worst = max(range(len(levels)), key=lambda index: departures[index].score)
-    if departures[worst].score > 1.0:
-        _report(ledger, levels, names, worst, departures[worst].statistic)
+    figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
+    rounding = np.array([[level.relative_rounding(name) for name in names] for level in levels])
+    left_out = leave_one_out(names, figures, rounding)
+    level, statistic = np.unravel_index(int(left_out.chance.argmin()), figures.shape)
+    off = float(left_out.off[level, statistic])
+    if left_out.chance.min() * figures.size < ACCUSED and abs(off) >= LEAST:
+        _report(ledger, levels, names, (int(level), int(statistic)), off)
 
 
 def common_statistics(levels: Sequence[Level]) -> list[str]:
@@ -91,148 +85,91 @@ def common_statistics(levels: Sequence[Level]) -> list[str]:
     ]
 
 
-def _proportions(levels: Sequence[Level], names: Sequence[str]) -> Numbers:
-    """Return the logarithms of the statistics, by level, relative to their average."""
-    logarithms = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
-    return np.asarray(logarithms - logarithms.mean(axis=1, keepdims=True))
-
-
-@lru_cache(maxsize=64)
-def _gamma_proportions(names: tuple[str, ...]) -> Numbers:
-    """Return the same of gamma distributions, by spread (coefficient of variation)."""
-    shape = _SPREADS**-2
-    columns = [
-        np.zeros_like(_SPREADS)
-        if name == "mean_s"
-        else np.log(np.maximum(stats.gamma.ppf(float(name[1:]) / 100.0, shape, scale=1.0 / shape), 1e-9))
-        for name in names
-    ]
-    table = np.column_stack(columns)
-    return np.asarray(table - table.mean(axis=1, keepdims=True))
-
-
-def _left_over(proportions: Numbers, names: tuple[str, ...]) -> Numbers:
-    """Return how far each level is from the nearest gamma distribution."""
-    distances = ((proportions[:, None, :] - _gamma_proportions(names)[None]) ** 2).sum(axis=2)
-    return np.asarray(np.sqrt(distances.min(axis=1)))
-
-
-def _standing_alone(levels: Sequence[Level], names: Sequence[str], proportions: Numbers) -> Numbers:
-    """Return what each level is allowed for its rounding and for how far its neighbours are.
-
-    levels: in the order of their load.
-    """
-    weights = np.array([sampling_factor(name) for name in names])
-    scales = np.array([np.log([level.figure(name) or 1.0 for name in names]).mean() for level in levels])
-    last = len(levels) - 1
-    allowed = []
-    for index, level in enumerate(levels):
-        around = [other for other in (index - 1, index + 1) if 0 <= other <= last]
-        apart = min(abs(float(scales[index] - scales[other])) for other in around)
-        one, other = (
-            (1, 2) if index == 0 else (last - 2, last - 1) if index == last else (index - 1, index + 1)
-        )
-        turn = float(np.linalg.norm((proportions[one] - proportions[other]) / weights))
-        rounding = max(rounding_of(level, name) for name in names)
-        allowed.append(rounding + APART * apart + TURN * turn + LAST * (index == last))
-    return np.array(allowed)
-
-
 @dataclass(frozen=True)
-class _Departure:
-    """How far a level is from where the others put it.
+class LeftOut:
+    """Every figure against its prediction from all others; (levels, statistics).
 
-    score: relative to what is allowed. statistic: the one that alone explains most of it.
+    off: natural logarithm of stated over expected. chance: of being at least so far off.
     """
 
-    score: float
-    statistic: int
+    off: Numbers
+    chance: Numbers
 
 
-def _departures(proportions: Numbers, names: tuple[str, ...], alone: Numbers) -> list[_Departure]:
-    """Return the departure of each level. alone: what each is allowed for standing alone."""
-    table = _gamma_proportions(names)
-    nearest = ((proportions[:, None, :] - table[None]) ** 2).sum(axis=2).argmin(axis=1)
-    spreads, left_over = np.log(_SPREADS[nearest]), proportions - table[nearest]
-    weights = np.array([sampling_factor(name) for name in names])
-    found = []
-    for index in range(len(proportions)):
-        others = np.array([other for other in range(len(proportions)) if other != index])
-        low, high = float(spreads[others].min()), float(spreads[others].max())
-        design = np.ones((len(proportions), 1))
-        if high - low > WIDE and len(others) >= FEWEST_LEVELS:
-            margin = 0.1 * (high - low)
-            design = np.column_stack([design, np.clip(spreads, low - margin, high + margin)])
-        fitted, *_ = np.linalg.lstsq(design[others], left_over[others], rcond=None)
-        scatter = left_over[others] - design[others] @ fitted
-        noise = float(np.sqrt(((scatter / weights) ** 2).sum() / max(len(others) - design.shape[1], 1)))
-        outside = max(low - float(spreads[index]), float(spreads[index]) - high, 0.0)
-        allowed = NOISE + SCATTER * noise + EXTRAPOLATION * outside + float(alone[index])
-        allowed *= FEW if len(names) == FEWEST_STATISTICS else 1.0
-        off = left_over[index] - design[index] @ fitted
-        along = table[min(nearest[index] + 3, len(table) - 1)] - table[max(nearest[index] - 3, 0)]
-        found.append(_departure(off, along, weights, allowed))
-    return found
+def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut:
+    """Predict each figure from all others, over all variations and noises by how well they suit those others.
 
-
-def _departure(off: Numbers, along: Numbers, weights: Numbers, allowed: float) -> _Departure:
-    """Judge a left-over by the statistic that alone explains most of it.
-
-    along: direction in which the proportions change with the spread; what an error of one statistic moves along
-    it is taken for spread and not left over.
+    names: of the statistics. figures: (levels, statistics), natural logarithms. rounding: relative, of each.
     """
-    direction = along / np.linalg.norm(along)
-    errors = np.eye(len(off)) - 1.0 / len(off)  # of each statistic: the average is taken off
-    errors -= np.outer(errors @ direction, direction)
-    errors /= weights
-    scaled = off / weights
-    sizes = (errors @ scaled) / (errors**2).sum(axis=1)
-    rests = np.linalg.norm(scaled - sizes[:, None] * errors, axis=1)
-    statistic = int(rests.argmin())
-    size = abs(float(sizes[statistic])) / float(weights[statistic])
-    whole = float(np.linalg.norm(scaled))
-    return _Departure(
-        ((1.0 - ALONE) * whole + ALONE * size - REST * float(rests[statistic])) / allowed, statistic
-    )
+    spread, form = _smooth_parts(names, figures)
+    free = _free_part(*figures.shape)
+    factors = np.tile([sampling_factor(name) for name in names], len(figures))
+    centred = (figures - figures.mean()).ravel()
+    weights, offs, deviations = [], [], []
+    for variation, (noise, likely) in product(FORMS, NOISES):
+        covariance = free + variation**2 * (form + SPREAD_OVER_FORM**2 * spread)
+        covariance += np.diag((noise * factors) ** 2 + rounding.ravel() ** 2)
+        inverse = np.linalg.inv(covariance)
+        pulled, precision = inverse @ centred, np.diag(inverse)
+        fits = -0.5 * (centred @ pulled + np.linalg.slogdet(covariance)[1])
+        off = pulled / precision
+        weights.append(np.log(likely) + fits + 0.5 * (off**2 * precision - np.log(precision)))
+        offs.append(off)
+        deviations.append(1.0 / np.sqrt(precision))
+    weight = np.exp(np.array(weights) - np.max(weights, axis=0))
+    weight /= weight.sum(axis=0)
+    chance = (weight * 2.0 * ndtr(-np.abs(offs) / np.array(deviations))).sum(axis=0)
+    expected = (weight * np.array(offs)).sum(axis=0)
+    return LeftOut(expected.reshape(figures.shape), chance.reshape(figures.shape))
 
 
-def _report(
-    ledger: Ledger, levels: Sequence[Level], names: Sequence[str], worst: int, statistic: int
-) -> None:
-    level, name = levels[worst], names[statistic]
+def _smooth_parts(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:
+    """Return covariances of spread and form, of unit variance at a normal score of 1, over the levels' scales."""
+    scales = figures.mean(axis=1)
+    apart = np.abs(scales[:, None] - scales[None])
+    scores = np.array([_score(name) for name in names])
+    spread = np.kron(_matern(apart / SPREAD_SCALE), np.outer(scores, scores))
+    alike = np.exp(-np.abs(scores[:, None] - scores[None]) / ALIKE)
+    return np.asarray(spread), np.asarray(np.kron(_matern(apart / FORM_SCALE), alike))
+
+
+def _free_part(levels: int, statistics: int) -> Numbers:
+    scale = np.kron(np.eye(levels), np.ones((statistics, statistics)))
+    proportion = np.kron(np.ones((levels, levels)), np.eye(statistics))
+    return np.asarray(FREE**2 * (scale + 0.1 * proportion))
+
+
+def _matern(apart: Numbers) -> Numbers:
+    """Matérn covariance with smoothness 5/2: twice differentiable, as response time is over the load."""
+    root = np.sqrt(5.0) * apart
+    return np.asarray((1.0 + root + root**2 / 3.0) * np.exp(-root))
+
+
+def _score(name: str) -> float:
+    return MEAN_SCORE if name == "mean_s" else _NORMAL.inv_cdf(_percent(name) / 100.0)
+
+
+def _percent(name: str) -> float:
+    return 99.9 if name == "p999" else float(name[1:])
+
+
+def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], place: tuple[int, int], off: float) -> None:
+    level, name = levels[place[0]], names[place[1]]
+    stated = level.figure(name) or 0.0
+    expected = stated * float(np.exp(-off))
     listed = ", ".join(f"{named(one)} {shown(one, level.figure(one) or 0.0)}" for one in names)
-    text = f"{listed} do not go together as at the other levels"
-    stated, expected = level.figure(name) or 0.0, _expected(levels, names, worst, statistic)
-    clear = len(names) > FEWEST_STATISTICS and abs(stated / expected - 1.0) >= ODD
-    if clear:
-        text += f"; by the others the {named(name)} would be about {shown(name, expected)}"
     ledger.find(
         "shape",
         "implausible",
         level,
-        text,
-        figures=(name,) if clear else tuple(names),
-        stated=stated if clear else None,
-        expected=expected if clear else None,
+        f"{listed} do not go together as at the other levels; by the others the {named(name)} would be about "
+        f"{shown(name, expected)}",
+        figures=(name,),
+        stated=stated,
+        expected=expected,
         explanations=(
-            *(slips(stated, expected) if clear else ()),
+            *slips(stated, expected),
             "figures of different runs or operations",
             "an event that hit this level alone: a pause, a full cache, a timeout",
         ),
     )
-
-
-def _expected(levels: Sequence[Level], names: Sequence[str], worst: int, culprit: int) -> float:
-    """Return where the other statistics of the level and all of the other levels put a statistic."""
-    rest = [place for place in range(len(names)) if place != culprit]
-    logarithms = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
-    table = _gamma_proportions(tuple(names))
-    part = logarithms[:, rest] - logarithms[:, rest].mean(axis=1, keepdims=True)
-    candidates = table[:, rest] - table[:, rest].mean(axis=1, keepdims=True)
-    nearest = ((part[:, None, :] - candidates[None]) ** 2).sum(axis=2).argmin(axis=1)
-    by_gamma = (
-        logarithms[:, rest].mean(axis=1) + table[nearest, culprit] - table[nearest][:, rest].mean(axis=1)
-    )
-    others = [index for index in range(len(levels)) if index != worst]
-    correction = float(np.median(logarithms[others, culprit] - by_gamma[others]))
-    return float(np.exp(by_gamma[worst] + correction))

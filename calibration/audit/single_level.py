@@ -32,9 +32,7 @@ def check_figures(levels: Sequence[Level], ledger: Ledger) -> None:
 def _share_above_one(ledger: Ledger, level: Level, name: str, value: float) -> None:
     said = ("percent were read as shares, or a typing error",)
     text = f"the {named(name)} is {shown(name, value)}, more than everything"
-    ledger.find(
-        "figures", "impossible", level, text, figures=(name,), stated=value, expected=1.0, explanations=said
-    )
+    ledger.find("figures", "impossible", level, text, figures=(name,), stated=value, expected=1.0, explanations=said)
 
 
 def _complement(ledger: Ledger, level: Level) -> None:
@@ -61,14 +59,10 @@ def check_arithmetic(levels: Sequence[Level], ledger: Ledger) -> None:
         if level.procs is not None and level.throughput_per_proc_per_s:
             expected = level.procs * level.throughput_per_proc_per_s
             said = "processes x throughput per process"
-            _equal(
-                ledger, level, ("throughput_per_s", "throughput_per_proc_per_s"), expected=expected, said=said
-            )
+            _equal(ledger, level, ("throughput_per_s", "throughput_per_proc_per_s"), expected=expected, said=said)
         if level.operations and level.duration_s:
             expected = level.operations / level.duration_s
-            allowed = (
-                0.02 + 2.0 / level.duration_s
-            )  # connecting, and the last operations, may be counted apart
+            allowed = 0.02 + 2.0 / level.duration_s  # connecting, and the last operations, may be counted apart
             counted = ("throughput_per_s", "operations", "duration_s")
             _equal(ledger, level, counted, expected=expected, said="operations / duration", allowed=allowed)
         if level.goodput_per_s is not None:
@@ -113,9 +107,7 @@ def _goodput(ledger: Ledger, level: Level) -> None:
             "of the throughput succeed"
         )
         figures = ("goodput_per_s", "throughput_per_s", "error_rate")
-        ledger.find(
-            "arithmetic", "impossible", level, text, figures=figures, stated=goodput, expected=expected
-        )
+        ledger.find("arithmetic", "impossible", level, text, figures=figures, stated=goodput, expected=expected)
 
 
 def check_distribution(levels: Sequence[Level], ledger: Ledger) -> None:
@@ -242,9 +234,7 @@ def check_little(levels: Sequence[Level], ledger: Ledger) -> None:
         ledger.check("little")
         in_flight = level.throughput_per_s * mean
         estimated = level.mean_s is None
-        allowed = (
-            MEASUREMENT + rounding_of(level, "throughput_per_s", "mean_s") + (0.10 if estimated else 0.0)
-        )
+        allowed = MEASUREMENT + rounding_of(level, "throughput_per_s", "mean_s") + (0.10 if estimated else 0.0)
         allowed += 2.0 * (level.error_rate or 0.0)
         stated = ("mean_s",) if not estimated else tuple(map(percentile_name, level.percentiles_s))
         figures = ("throughput_per_s", *stated, "procs")
@@ -254,9 +244,7 @@ def check_little(levels: Sequence[Level], ledger: Ledger) -> None:
             _with_think_time(ledger, level, figures, in_flight, max(allowed, ODD))
 
 
-def _too_many(
-    ledger: Ledger, level: Level, figures: tuple[str, ...], in_flight: float, population: float
-) -> None:
+def _too_many(ledger: Ledger, level: Level, figures: tuple[str, ...], in_flight: float, population: float) -> None:
     text = (
         f"{shown('throughput_per_s', level.throughput_per_s)} x {shown('mean_s', in_flight / level.throughput_per_s)}"
         f" are {in_flight:.4g} operations in flight, but only {population:.4g} circulate"
@@ -274,9 +262,7 @@ def _too_many(
     )
 
 
-def _with_think_time(
-    ledger: Ledger, level: Level, figures: tuple[str, ...], in_flight: float, allowed: float
-) -> None:
+def _with_think_time(ledger: Ledger, level: Level, figures: tuple[str, ...], in_flight: float, allowed: float) -> None:
     thinking = level.throughput_per_s * (level.think_time_s or 0.0)
     population = level.population or 0.0
     ledger.check("interactive")

@@ -51,9 +51,7 @@ def _finding(finding: Finding, with_source: bool) -> str:
     head = f"{MARKS[finding.severity]} {finding.law}: {': '.join(place) + ': ' if place else ''}{finding.message}{off}"
     lines = textwrap.wrap(head, WIDTH, initial_indent="  ", subsequent_indent="    ")
     for explanation in finding.explanations:
-        lines += textwrap.wrap(
-            f"perhaps {explanation}", WIDTH, initial_indent="      ", subsequent_indent="        "
-        )
+        lines += textwrap.wrap(f"perhaps {explanation}", WIDTH, initial_indent="      ", subsequent_indent="        ")
     return "\n".join(lines)
 
 
