@@ -53,6 +53,7 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     across_levels.check_efficiency(levels, ledger)
     across_levels.check_interactive(levels, ledger)
     check_offered(levels, ledger)
+    across_levels.check_lost(levels, ledger)
     steady = [level for level in levels if is_steady(level)]
     across_levels.check_utilization(steady, ledger)
     across_levels.check_forced_flow(steady, ledger)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.audit.by_scatter import out_of_scatter
+from calibration.audit.curves import is_steady
 from calibration.audit.findings import Ledger, Severity
 from calibration.audit.means import mean_of
 from calibration.audit.odd_ones import Fit, first_that_holds
@@ -19,6 +21,8 @@ from simulator.measures import percentile_name
 Numbers = NDArray[np.float64]
 SUPERLINEAR = 0.08
 """How much faster than alone a process may be among others: batches that fill sooner and caches that stay warm."""
+LEAST_OF_MEAN = 0.08
+"""How far off, relative, a response time is at least that is accused by the think times it leaves."""
 FEWEST = 3
 """Levels that it takes to tell which one is wrong."""
 
@@ -45,6 +49,32 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
     for index in fit.odd:
         cycle = (closed[index].population or closed[index].procs or 0.0) / closed[index].throughput_per_s
         _report_interactive(ledger, closed[index], cycle, fit.expected[index], fit)
+    if not fit.odd and all(level.mean_s is not None for level in closed):
+        _by_scatter(ledger, closed, fit)
+
+
+def _by_scatter(ledger: Ledger, closed: Sequence[Level], fit: Fit) -> None:
+    """Report the response time that stands out of think times that agree closely at the other levels.
+
+    Where thinking fills most of the cycle, a response time can be far off and the cycle not.
+    """
+    cycles = _array([(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed])
+    means = _array([level.mean_s or 0.0 for level in closed])
+    rounding = cycles * _array([rounding_of(level, "throughput_per_s") for level in closed])
+    rounding += means * fit.parameters[1] * _array([rounding_of(level, "mean_s") for level in closed])
+    design = np.column_stack([np.ones_like(means), means])
+    found = out_of_scatter(design, cycles, cycles, rounding)  # of any number of operations in each process
+    if fit.parameters[1] == 1.0:
+        any_number, found = found, out_of_scatter(design[:, :1], cycles - means, cycles, rounding)
+        uncertain = any(level.population is None for level in closed)
+        if uncertain and (found is None or any_number is None or found[0] != any_number[0]):
+            return
+        found = None if found is None else (found[0], found[1] + means[found[0]])
+    if found is None:
+        return
+    index, expected = found
+    if abs(cycles[index] - expected) >= LEAST_OF_MEAN * means[index] * fit.parameters[1]:
+        _report_interactive(ledger, closed[index], cycles[index], expected, fit)
 
 
 def interactive_law(levels: Sequence[Level]) -> tuple[float, float] | None:
@@ -287,6 +317,53 @@ def check_forced_flow(levels: Sequence[Level], ledger: Ledger) -> None:
             )
     if not checked:
         ledger.skip("forced_flow", f"it takes {FEWEST} levels with network, disk or further rates")
+
+
+def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
+    """A level that serves less than is offered does not do the work of all that is offered, unless it is lost later.
+
+    What an operation costs is taken from the levels that serve what is offered.
+    """
+    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
+    for name in ("cpu_busy_cores", "cpu_utilization", "network_bytes_per_s", "disk_bytes_per_s"):
+        told = [level for level in offered if level.figure(name)]
+        witnesses = [level for level in told if is_steady(level)]
+        if len(witnesses) < FEWEST or (fit := _costs(witnesses, name)) is None or fit.odd:
+            continue
+        for level in told:
+            if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
+                continue
+            rate, fixed = level.arrival_rate_per_s or 0.0, [*fit.parameters, 0.0][1]
+            of_all, stated = float(fit.parameters[0] * rate + fixed), level.figure(name) or 0.0
+            of_served = float(fit.parameters[0] * level.throughput_per_s + fixed)
+            allowed = MEASUREMENT + rounding_of(level, name)
+            if abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed:
+                _report_lost(ledger, level, name, of_served)
+
+
+def _costs(levels: Sequence[Level], name: str) -> Fit | None:
+    target = _array([level.figure(name) or 0.0 for level in levels])
+    throughput = _array([level.throughput_per_s for level in levels])
+    return _proportional(levels, name, target, throughput, fixed=name.startswith("cpu"))
+
+
+def _report_lost(ledger: Ledger, level: Level, name: str, of_served: float) -> None:
+    stated, rate = level.figure(name) or 0.0, level.arrival_rate_per_s or 0.0
+    ledger.find(
+        "bounds",
+        "implausible",
+        level,
+        f"{shown('throughput_per_s', rate)} are offered and {shown('throughput_per_s', level.throughput_per_s)} end, but "
+        f"the {named(name)} of {shown(name, stated)} is that of all that is offered; of those that end it would be "
+        f"{shown(name, of_served)}",
+        figures=("throughput_per_s", name),
+        stated=level.throughput_per_s,
+        expected=rate,
+        explanations=(
+            *slips(level.throughput_per_s, rate),
+            "operations that are worked on and then lost, as by timeouts",
+        ),
+    )
 
 
 def _flow(level: Level, name: str) -> float | None:
