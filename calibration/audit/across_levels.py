@@ -23,6 +23,10 @@ SUPERLINEAR = 0.08
 """How much faster than alone a process may be among others: batches that fill sooner and caches that stay warm."""
 LEAST_OF_MEAN = 0.08
 """How far off, relative, a response time is at least that is accused by the think times it leaves."""
+WORK = ("cpu_busy_cores", "cpu_utilization", "network_bytes_per_s", "disk_bytes_per_s")
+"""Figures that grow with what is done."""
+OVERLOADED = 5.0
+"""Times that at the other levels are exceeded only where a queue grows without end."""
 FEWEST = 3
 """Levels that it takes to tell which one is wrong."""
 
@@ -322,23 +326,38 @@ def check_forced_flow(levels: Sequence[Level], ledger: Ledger) -> None:
 def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
     """A level that serves less than is offered does not do the work of all that is offered, unless it is lost later.
 
-    What an operation costs is taken from the levels that serve what is offered.
+    What an operation costs is taken from the levels that serve what is offered. Where response times have exploded
+    there is an overload, in which work is begun and not ended.
     """
     offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
-    for name in ("cpu_busy_cores", "cpu_utilization", "network_bytes_per_s", "disk_bytes_per_s"):
-        told = [level for level in offered if level.figure(name)]
-        witnesses = [level for level in told if is_steady(level)]
-        if len(witnesses) < FEWEST or (fit := _costs(witnesses, name)) is None or fit.odd:
+    witnesses = [level for level in offered if is_steady(level)]
+    for level in offered:
+        if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
             continue
-        for level in told:
-            if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
-                continue
-            rate, fixed = level.arrival_rate_per_s or 0.0, [*fit.parameters, 0.0][1]
-            of_all, stated = float(fit.parameters[0] * rate + fixed), level.figure(name) or 0.0
-            of_served = float(fit.parameters[0] * level.throughput_per_s + fixed)
-            allowed = MEASUREMENT + rounding_of(level, name)
-            if abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed:
-                _report_lost(ledger, level, name, of_served)
+        typical, usual = _typical(level), [_typical(one) or 0.0 for one in witnesses]
+        if typical is not None and typical > OVERLOADED * max(usual, default=0.0):
+            continue
+        told = {name: _work_of(witnesses, level, name) for name in WORK if level.figure(name)}
+        judged = {name: work for name, work in told.items() if work is not None}
+        if judged and all(of_all for of_all, _ in judged.values()):
+            name = next(iter(judged))
+            _report_lost(ledger, level, name, judged[name][1])
+
+
+def _typical(level: Level) -> float | None:
+    return level.percentiles_s.get(50.0) or level.mean_s or min(level.percentiles_s.values(), default=None)
+
+
+def _work_of(witnesses: Sequence[Level], level: Level, name: str) -> tuple[bool, float] | None:
+    """Return whether a figure is that of all that is offered, not of what is served, and what it would be of that."""
+    known = [one for one in witnesses if one.figure(name)]
+    if len(known) < FEWEST or (fit := _costs(known, name)) is None or fit.odd:
+        return None
+    stated, fixed = level.figure(name) or 0.0, float([*fit.parameters, 0.0][1])
+    of_all = float(fit.parameters[0]) * (level.arrival_rate_per_s or 0.0) + fixed
+    of_served = float(fit.parameters[0]) * level.throughput_per_s + fixed
+    allowed = MEASUREMENT + rounding_of(level, name)
+    return abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed, of_served
 
 
 def _costs(levels: Sequence[Level], name: str) -> Fit | None:
