@@ -9,8 +9,10 @@ from calibration.audit.claims import check_claims
 from calibration.audit.curves import check_monotonicity, check_offered, is_steady
 from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
 from calibration.audit.notes import add_notes
+from calibration.audit.overload import check_lost
 from calibration.audit.repeats import check_repeats
 from calibration.audit.shape import check_shape
+from calibration.audit.think_times import check_interactive
 from calibration.levels import Level, LevelTable
 
 __all__ = ["AuditReport", "Finding", "audit"]
@@ -51,9 +53,9 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     single_level.check_distribution(levels, ledger)
     single_level.check_little(levels, ledger)
     across_levels.check_efficiency(levels, ledger)
-    across_levels.check_interactive(levels, ledger)
+    check_interactive(levels, ledger)
     check_offered(levels, ledger)
-    across_levels.check_lost(levels, ledger)
+    check_lost(levels, ledger)
     steady = [level for level in levels if is_steady(level)]
     across_levels.check_utilization(steady, ledger)
     across_levels.check_forced_flow(steady, ledger)

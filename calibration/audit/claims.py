@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from calibration.audit.across_levels import interactive_law
 from calibration.audit.findings import Ledger
 from calibration.audit.means import mean_of
+from calibration.audit.think_times import interactive_law
 from calibration.audit.tolerances import ARITHMETIC, MEASUREMENT
 from calibration.audit.words import named, percent, shown, slips
 from calibration.levels import Claim, Level, LevelTable

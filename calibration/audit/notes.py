@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from calibration.audit.across_levels import interactive_law
 from calibration.audit.findings import Ledger
+from calibration.audit.think_times import interactive_law
 from calibration.audit.words import shown
 from calibration.levels import Level
 

@@ -1,0 +1,74 @@
+"""Levels that serve less than is offered: what was done says whether less was served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from calibration.audit.across_levels import FEWEST, costs_of
+from calibration.audit.curves import is_steady
+from calibration.audit.findings import Ledger
+from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
+from calibration.audit.words import named, shown, slips
+from calibration.levels import Level
+
+WORK: Final = ("cpu_busy_cores", "cpu_utilization", "network_bytes_per_s", "disk_bytes_per_s")
+"""Figures that grow with what is done."""
+OVERLOADED: Final = 5.0
+"""Times that at the other levels are exceeded only where a queue grows without end."""
+
+
+def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
+    """A level that serves less than is offered does not do the work of all that is offered, unless it is lost later.
+
+    What an operation costs is taken from the levels that serve what is offered. Where response times have exploded
+    there is an overload, in which work is begun and not ended.
+    """
+    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
+    witnesses = [level for level in offered if is_steady(level)]
+    for level in offered:
+        if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
+            continue
+        typical, usual = _typical(level), [_typical(one) or 0.0 for one in witnesses]
+        if typical is not None and typical > OVERLOADED * max(usual, default=0.0):
+            continue
+        told = {name: _work_of(witnesses, level, name) for name in WORK if level.figure(name)}
+        judged = {name: work for name, work in told.items() if work is not None}
+        if judged and all(of_all for of_all, _ in judged.values()):
+            name = next(iter(judged))
+            _report_lost(ledger, level, name, judged[name][1])
+
+
+def _typical(level: Level) -> float | None:
+    return level.percentiles_s.get(50.0) or level.mean_s or min(level.percentiles_s.values(), default=None)
+
+
+def _work_of(witnesses: Sequence[Level], level: Level, name: str) -> tuple[bool, float] | None:
+    """Return whether a figure is that of all that is offered, not of what is served, and what it would be of that."""
+    known = [one for one in witnesses if one.figure(name)]
+    if len(known) < FEWEST or (fit := costs_of(known, name)) is None or fit.odd:
+        return None
+    stated, fixed = level.figure(name) or 0.0, float([*fit.parameters, 0.0][1])
+    of_all = float(fit.parameters[0]) * (level.arrival_rate_per_s or 0.0) + fixed
+    of_served = float(fit.parameters[0]) * level.throughput_per_s + fixed
+    allowed = MEASUREMENT + rounding_of(level, name)
+    return abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed, of_served
+
+
+def _report_lost(ledger: Ledger, level: Level, name: str, of_served: float) -> None:
+    stated, rate = level.figure(name) or 0.0, level.arrival_rate_per_s or 0.0
+    ledger.find(
+        "bounds",
+        "implausible",
+        level,
+        f"{shown('throughput_per_s', rate)} are offered and {shown('throughput_per_s', level.throughput_per_s)} "
+        f"end, but the {named(name)} of {shown(name, stated)} is that of all that is offered; of those that end "
+        f"it would be {shown(name, of_served)}",
+        figures=("throughput_per_s", name),
+        stated=level.throughput_per_s,
+        expected=rate,
+        explanations=(
+            *slips(level.throughput_per_s, rate),
+            "operations that are worked on and then lost, as by timeouts",
+        ),
+    )
