@@ -46,8 +46,9 @@ def check_utilization(levels: Sequence[Level], ledger: Ledger) -> None:
             ledger.skip("utilization", "the CPU of an operation changes from level to level")
         return
     for index in _sticking_out(fit, target, throughput):
-        if fit.expected[index] > max(target[index], _all_cores(busy[index], name)):
-            continue  # so many operations could not have cost as much
+        most = min(fit.expected[index], _all_cores(busy[index], name))
+        if target[index] < fit.expected[index] and target[index] > most / (1.0 + ODD):
+            continue  # so many operations could not have cost more
         _report_cost(ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index])
 
 

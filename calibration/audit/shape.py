@@ -32,25 +32,34 @@ FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-ACCUSED: Final = 5e-4
-"""A level is accused where a figure so far off, of any of the report's, is less likely than this. It is below the share
-of clean reports that are accused, because the process is a simple picture of many systems."""
+ACCUSED: Final = 1e-4
+"""A level is accused where a figure so far off, of any of the report's, is less likely than this. It is far below the
+share of clean reports that are accused, because the process is a simple picture of many systems."""
 LEAST: Final = 0.075
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
-FORM_SCALE: Final = 2.0
+FORM_SCALE: Final = 1.8
 """Natural logarithm of the scale over which the form stays alike."""
-SPREAD_SCALE: Final = 2.5
-SPREAD_OVER_FORM: Final = 4.0
+BEND_SCALE: Final = 0.25
+"""The same of a smaller part of the form, which changes faster: at a knee."""
+BEND_OVER_FORM: Final = 0.2
+"""Standard deviation of that part over that of the form."""
+SPREAD_SCALE: Final = 1.5
+SPREAD_OVER_FORM: Final = 7.0
 """Standard deviation of what the spread adds for each unit of the normal score, over that of the form."""
-ALIKE: Final = 1.0
+ALIKE: Final = 1.4
 """Distance in normal scores over which percentiles change their form together."""
-FORMS: Final = tuple(np.exp(np.linspace(np.log(0.01), np.log(0.35), 7)))
+STEEP: Final = 1.4
+"""Power of the steepness of the quantile function beside a percentile by which its form varies more: where operations
+of two kinds leave a gap between their times, a small change of their shares moves a percentile across it."""
+FLATTEST, STEEPEST = 0.5, 6.0
+"""Bounds of a steepness, relative to the median one."""
+FORMS: Final = tuple(np.exp(np.linspace(np.log(0.014), np.log(0.63), 7)))
 """Standard deviations of the form, natural logarithm, that are weighed: all as likely."""
-NOISES: Final = ((0.0015, 0.45), (0.003, 0.2), (0.006, 0.15), (0.012, 0.12), (0.024, 0.08))
+NOISES: Final = ((0.0015, 0.45), (0.003, 0.2), (0.006, 0.15), (0.012, 0.15))
 """Relative sampling noise of a median, and how likely each is: from a hundred thousand operations to some hundred."""
 FREE: Final = 10.0
 """Standard deviation of what is free: the scale of a level and the proportion of a statistic."""
-MEAN_SCORE: Final = 0.7
+MEAN_SCORE: Final = 0.55
 """Normal score that a mean behaves like: it lies above the median where the tail is long."""
 _NORMAL = NormalDist()
 
@@ -129,20 +138,45 @@ def _smooth_parts(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numb
     apart = np.abs(scales[:, None] - scales[None])
     scores = np.array([_score(name) for name in names])
     spread = np.kron(_matern(apart / SPREAD_SCALE), np.outer(scores, scores))
-    alike = np.exp(-np.abs(scores[:, None] - scores[None]) / ALIKE)
-    return np.asarray(spread), np.asarray(np.kron(_matern(apart / FORM_SCALE), alike))
+    varying = _steepness(names, figures) ** STEEP
+    alike = np.exp(-np.abs(scores[:, None] - scores[None]) / ALIKE) * np.outer(varying, varying)
+    form = _matern(apart / FORM_SCALE) + BEND_OVER_FORM**2 * _rougher(apart / BEND_SCALE)
+    return np.asarray(spread), np.asarray(np.kron(form, alike))
+
+
+def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:
+    """Return how steep the quantile function is beside each percentile at most levels, over the median; 1 for a mean.
+
+    It is the gap to the next percentile, in logarithms, over that of their normal scores: constant for a log-normal.
+    """
+    steep = np.ones(len(names))
+    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    if len(percentiles) < 2:
+        return steep
+    gaps = np.median(np.diff(figures[:, percentiles], axis=1), axis=0)
+    gaps /= np.diff([_score(names[place]) for place in percentiles])
+    sides = np.concatenate([[0.0], gaps, [0.0]])
+    usual = max(float(np.median(gaps)), 0.05)
+    steep[percentiles] = np.clip(np.maximum(sides[:-1], sides[1:]) / usual, FLATTEST, STEEPEST)
+    return steep
 
 
 def _free_part(levels: int, statistics: int) -> Numbers:
     scale = np.kron(np.eye(levels), np.ones((statistics, statistics)))
     proportion = np.kron(np.ones((levels, levels)), np.eye(statistics))
-    return np.asarray(FREE**2 * (scale + 0.1 * proportion))
+    return np.asarray(FREE**2 * (scale + 0.08 * proportion))
 
 
 def _matern(apart: Numbers) -> Numbers:
     """Matérn covariance with smoothness 5/2: twice differentiable, as response time is over the load."""
     root = np.sqrt(5.0) * apart
     return np.asarray((1.0 + root + root**2 / 3.0) * np.exp(-root))
+
+
+def _rougher(apart: Numbers) -> Numbers:
+    """Matérn covariance with smoothness 3/2."""
+    root = np.sqrt(3.0) * apart
+    return np.asarray((1.0 + root) * np.exp(-root))
 
 
 def _score(name: str) -> float:
