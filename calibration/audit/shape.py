@@ -32,7 +32,7 @@ FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-ACCUSED: Final = 1e-4
+ACCUSED: Final = 1.5e-4
 """A level is accused where a figure so far off, of any of the report's, is less likely than this. It is far below the
 share of clean reports that are accused, because the process is a simple picture of many systems."""
 LEAST: Final = 0.075
@@ -71,6 +71,9 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         reason = f"it takes {FEWEST_LEVELS} levels and {FEWEST_STATISTICS} of mean and percentiles at each of them"
         ledger.skip("shape", reason)
         return
+    if _has_steps(levels, names):
+        ledger.skip("shape", "percentiles are equal, so that times have steps, across which a percentile jumps")
+        return
     ledger.check("shape", len(levels))
     figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
     rounding = np.array([[level.relative_rounding(name) for name in names] for level in levels])
@@ -79,6 +82,12 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
     off = float(left_out.off[level, statistic])
     if left_out.chance.min() * figures.size < ACCUSED and abs(off) >= LEAST:
         _report(ledger, levels, names, (int(level), int(statistic)), off)
+
+
+def _has_steps(levels: Sequence[Level], names: Sequence[str]) -> bool:
+    """Return whether two percentiles of a level are equal: many operations take the same time."""
+    values = [[level.figure(name) for name in names if name != "mean_s"] for level in levels]
+    return any(len(set(row)) < len(row) for row in values)
 
 
 def common_statistics(levels: Sequence[Level]) -> list[str]:
