@@ -19,9 +19,9 @@ from simulator import Result, run
 from simulator.overrides import from_settings
 from simulator.scenario_source import prepare
 
-OPERATIONS = 30_000
-"""Operations of a level that are measured: enough for a 99th percentile within 3 %."""
-WARMUP_S = 1.0
+OPERATIONS = 60_000
+"""Operations of a level that are measured: enough for a 99th percentile within 2 %."""
+WARMUP_S = 2.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,21 @@ HERE: Final = Path(__file__).parent
 REPORT: Final = HERE / "report"
 FITTED: Final = (1, 5, 10, 20)
 PREDICTED: Final = 50
+
+
+def failing_attempts(result: Result) -> float:
+    """Return the share of the attempts that failed: those that were tried again and those that were the last."""
+    retried = float(result["retry_rate"])
+    return (retried + float(result["error_rate"])) / (1.0 + retried)
+
+
+OF_ATTEMPTS: Final[Mapping[str, Callable[[Result], float]]] = {
+    "attempts.success": lambda result: 1.0 - failing_attempts(result),
+    "attempts.errors": failing_attempts,
+    "attempts.timeouts": lambda result: float(result["timeout_rate"]) / (1.0 + float(result["retry_rate"])),
+}
+"""Shares that a result has by operations. The report's errors are its retries and complement its successes: so it
+counts attempts, of which each that fails is tried once more."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +48,8 @@ class Figure:
 
     def simulated(self, result: Result) -> float:
         """Return what a result says, in the report's unit."""
-        return result[self.path] * self.scale
+        read = OF_ATTEMPTS.get(self.path)
+        return (read(result) if read else result[self.path]) * self.scale
 
     def error(self, simulated: float, reported: float) -> float:
         """Return the error: points, or a share of the reported value."""
@@ -48,9 +65,9 @@ FIGURES_OF_A_LEVEL: Final = (
     Figure("memory MB", "memory_mb", "memory_bytes.mean", 1e-6, 0.05),
     Figure("network MB/s", "network_mb_per_s", "network_bytes_per_s", 1e-6, 0.10),
     Figure("disk MB/s", "disk_mb_per_s", "disk_bytes_per_s", 1e-6, 0.10),
-    Figure("success %", "success_pct", "success_rate", 1e2, 0.5, points=True),
-    Figure("errors %", "error_pct", "error_rate", 1e2, 0.5, points=True),
-    Figure("timeouts %", "timeout_pct", "timeout_rate", 1e2, 0.5, points=True),
+    Figure("success %", "success_pct", "attempts.success", 1e2, 0.5, points=True),
+    Figure("errors %", "error_pct", "attempts.errors", 1e2, 0.5, points=True),
+    Figure("timeouts %", "timeout_pct", "attempts.timeouts", 1e2, 0.5, points=True),
     Figure("retries %", "retry_pct", "retry_rate", 1e2, 0.5, points=True),
 )
 PREDICTED_THROUGHPUT_BOUND: Final = 0.05

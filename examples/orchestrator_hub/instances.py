@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     print(row(scenario, PROCS, 1, 4, "round_robin"))
     for policy in POLICIES:
         print(row(scenario, PROCS, 2, 4, policy))
-    for procs, cores in ((10, 1), (10, 2), (20, 2), (20, 4)):
+    for procs, cores in ((5, 1), (5, 2), (10, 2), (20, 2), (20, 4)):
         print(row(scenario, procs, 1, cores, "round_robin"))
 
 
