@@ -155,11 +155,11 @@ def descend(of: Callable[[Array], Array], count: int) -> Array:
 
 def _moves(slopes: Array, left: Array) -> list[Array]:
     """Return the steps of several dampings, whole and half, none longer than LONGEST."""
-    moves = []
+    moves: list[Array] = []
     for damping in DAMPINGS:
-        move = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
-        move *= min(1.0, LONGEST / float(np.abs(move).max()))
-        moves += [move, move / 2.0]
+        move: Array = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
+        move = np.asarray(move * min(1.0, LONGEST / float(np.abs(move).max())))
+        moves += [move, np.asarray(move / 2.0)]
     return moves
 
 

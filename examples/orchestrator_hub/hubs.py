@@ -28,7 +28,7 @@ FITS: Final = {
 """By name of the scenario file: structure, and the levels that it was fitted to."""
 PARTS: Final = (0.5, 0.75, 1.0)
 """Of the connections that `start.py` counts, with which a search is begun; the best fit to its own levels is taken."""
-EARLIER: Final = {
+EARLIER: Final[dict[str, Any]] = {
     "busy": 6, "quiet": 7, "quiet_share": 0.0175, "fall": 1.4, "flush_ms": 7.8, "poll_ms": 13.7, "network_ms": 0.8,
     "first_ms": 3.4, "first_cv": 2.4, "agent_ms": 3.3, "agent_cv": 2.4, "again": 0.27, "fading": 0.82,
 }  # fmt: skip
