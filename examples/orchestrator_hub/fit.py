@@ -157,7 +157,7 @@ def _moves(slopes: Array, left: Array) -> list[Array]:
     """Return the steps of several dampings, whole and half, none longer than LONGEST."""
     moves: list[Array] = []
     for damping in DAMPINGS:
-        move: Array = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
+        move = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
         move = np.asarray(move * min(1.0, LONGEST / float(np.abs(move).max())))
         moves += [move, np.asarray(move / 2.0)]
     return moves
