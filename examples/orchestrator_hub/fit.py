@@ -157,9 +157,9 @@ def _moves(slopes: Array, left: Array) -> list[Array]:
     """Return the steps of several dampings, whole and half, none longer than LONGEST."""
     moves: list[Array] = []
     for damping in DAMPINGS:
-        move = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
-        move = np.asarray(move * min(1.0, LONGEST / float(np.abs(move).max())))
-        moves += [move, np.asarray(move / 2.0)]
+        whole = np.linalg.solve(slopes.T @ slopes + damping * np.eye(slopes.shape[1]), -slopes.T @ left)
+        share = min(1.0, LONGEST / float(np.abs(whole).max()))
+        moves += [np.asarray(part * share * whole) for part in (1.0, 0.5)]
     return moves
 
 
