@@ -22,7 +22,7 @@ from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, COMPLETED
 from simulator.compile import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule
-from simulator.fast.jit import bit_length, inlined, kernel, prefetch, rare
+from simulator.fast.jit import add_columns, bit_length, clear_columns, copy_columns, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     CAUSE_COLUMNS,
     LINE,
@@ -86,9 +86,6 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
     operation.attempts = 0
     source.operations += 1
     workload.offered += 1
-    if sim.tracking:
-        for cause in range(CAUSE_COLUMNS):
-            operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value = 0
     if sim.recording:
         _begin_record(sim, o)
     if workload.budget >= 0:
@@ -164,13 +161,22 @@ def time_out(sim: Any, serial: int, a: int) -> None:
     push_wake(sim, 2 * o + 1)
 
 
+@kernel
+def _abandon(sim: Any, o: int) -> None:
+    """Account an attempt that did not complete; the first such begins the operation's causes."""
+    operation = operation_at(sim, o)
+    if operation.attempts == 1:
+        clear_columns(operation_cause_at(sim, o * CAUSE_COLUMNS))
+    operation_cause_at(sim, o * CAUSE_COLUMNS + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
+
+
 @rare
 def _retry_or_end(sim: Any, o: int) -> int:
     """Go on after an attempt that did not complete; as `settle`."""
     operation = operation_at(sim, o)
     workload = workload_at(sim, source_at(sim, operation.source).workload)
     if sim.tracking:
-        operation_cause_at(sim, o * CAUSE_COLUMNS + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
+        _abandon(sim, o)
     if operation.outcome == REJECTED:
         workload.rejected += 1
     if operation.attempts >= workload.attempts:
@@ -249,12 +255,9 @@ def _sum_causes(sim: Any, o: int, position: int) -> None:
     """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does."""
     prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), 0)
     prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), LINE)
-    summed = sim.summed_bin * CAUSE_COLUMNS
+    add_columns(cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS), last_cause_at(sim, 0))
+    copy_columns(last_cause_at(sim, 0), operation_cause_at(sim, o * CAUSE_COLUMNS))
     sim.summed_bin = position
-    for cause in range(CAUSE_COLUMNS):
-        last = last_cause_at(sim, cause)
-        cause_sum_at(sim, summed + cause).value += last.value
-        last.value = operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value
 
 
 @rare
@@ -264,8 +267,7 @@ def count_last(sim: Any) -> None:
     histogram_at(sim, sim.counted_bin).value += 1
     sim.counted_bin = none
     if sim.summing:
-        for cause in range(CAUSE_COLUMNS):
-            cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS + cause).value += last_cause_at(sim, cause).value
+        add_columns(cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS), last_cause_at(sim, 0))
         sim.summed_bin = BINS
 
 
@@ -279,10 +281,8 @@ def _end_record(sim: Any, o: int) -> None:
     record.outcome = operation.outcome
     record.attempts = operation.attempts
     record.instance = operation.instance
-    for cause in range(CAUSE_COLUMNS):
-        record_cause_at(sim, operation.record * CAUSE_COLUMNS + cause).value = operation_cause_at(
-            sim, o * CAUSE_COLUMNS + cause
-        ).value
+    causes = operation_cause_at(sim, o * CAUSE_COLUMNS)
+    copy_columns(record_cause_at(sim, operation.record * CAUSE_COLUMNS), causes)
 
 
 # --- closed users ----------------------------------------------------------------------------------------------------

@@ -87,7 +87,8 @@ def _track_execution(sim: Any, t: int, leading_ns: int, running_ns: int) -> None
     task.ran_ns += running_ns
     a = task.strand
     if a >= 0:
-        add_cause(sim, a, WAKING, leading_ns)
+        if leading_ns:
+            add_cause(sim, a, WAKING, leading_ns)
         add_cause(sim, a, WORKING, running_ns)
         strand_at(sim, a).since_ns = sim.now
 

@@ -22,6 +22,7 @@ from models.compiled import HAVE_NUMBA, prepare_compiler
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+COLUMNS = 16  # values that are cleared, copied and added at once
 PARTS: set[str] = set()  # names of the kernel's functions
 RARE: set[str] = set()  # names of those that most scenarios seldom call
 ENTRIES: set[str] = set()  # names of those that are called from outside
@@ -176,6 +177,53 @@ if HAVE_NUMBA:
 
     prefetch: Any = _prefetch
 
+    def _columns_function(emit: Callable[[Any, list[Any], Any], Any], rows: int) -> Any:
+        """Return a function of rows of single values that works on COLUMNS of them from each on, as a vector.
+
+        emit: returns what is to be stored from the first row on. Numba's own loops over so few become no vectors.
+        """
+        vector = ir.VectorType(ir.IntType(64), COLUMNS)
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            given = zip(signature.args, arguments, strict=True)
+            found = [_field(context, builder, row, pointer, "value") for row, pointer in given]
+            places = [(builder.bitcast(address, vector.as_pointer()), tag) for address, tag in found]
+            stored = builder.store(emit(builder, places, vector), places[0][0], align=8)
+            stored.set_metadata("tbaa", places[0][1])
+            return context.get_dummy_value()
+
+        if rows == 1:
+
+            @intrinsic
+            def of_one(_context: Any, row: Any) -> Any:
+                return types.void(row), code
+
+            return of_one
+
+        @intrinsic
+        def of_two(_context: Any, row: Any, other: Any) -> Any:
+            return types.void(row, other), code
+
+        return of_two
+
+    def _loaded(builder: Any, place: Any) -> Any:
+        value = builder.load(place[0], align=8)
+        value.set_metadata("tbaa", place[1])
+        return value
+
+    def _nothing(_builder: Any, _places: list[Any], vector: Any) -> Any:
+        return ir.Constant(vector, None)
+
+    def _other(builder: Any, places: list[Any], _vector: Any) -> Any:
+        return _loaded(builder, places[1])
+
+    def _sum(builder: Any, places: list[Any], _vector: Any) -> Any:
+        return builder.add(_loaded(builder, places[0]), _loaded(builder, places[1]))
+
+    clear_columns: Any = _columns_function(_nothing, 1)
+    copy_columns: Any = _columns_function(_other, 2)
+    add_columns: Any = _columns_function(_sum, 2)
+
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of the address that the kernel is called with to the row that lies there."""
         row = RowType("state", dtype)
@@ -247,8 +295,25 @@ else:
     def _fetch_nothing(row: Row, offset: int) -> None:
         """Do nothing."""
 
+    def _columns(row: Row) -> Any:
+        """Return the values of the rows from one on."""
+        return row.array["value"][row.index : row.index + COLUMNS]
+
+    def _clear_columns(row: Row) -> None:
+        """Set the values to 0."""
+        _columns(row)[:] = 0
+
+    def _copy_columns(row: Row, other: Row) -> None:
+        """Set the values to those of other rows."""
+        _columns(row)[:] = _columns(other)
+
+    def _add_columns(row: Row, other: Row) -> None:
+        """Add the values of other rows."""
+        _columns(row)[:] += _columns(other)
+
     bit_length = _count_bits
     prefetch = _fetch_nothing
+    clear_columns, copy_columns, add_columns = _clear_columns, _copy_columns, _add_columns
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of what the kernel is called with to its row."""
@@ -262,7 +327,7 @@ else:
         """Return a function of (sim, index) to the row of a table."""
 
         def row_at(sim: Any, index: int) -> Row:
-            return Row(sim.tables[table][index])
+            return Row(sim.tables[table][index], sim.tables[table], index)
 
         return row_at
 
@@ -279,10 +344,11 @@ else:
 class Row:
     """A row of a structured array with its fields as attributes, read as plain Python numbers."""
 
-    __slots__ = ("_row",)
+    __slots__ = ("_row", "array", "index")
 
-    def __init__(self, row: Any) -> None:
-        object.__setattr__(self, "_row", row)
+    def __init__(self, row: Any, array: Any = None, index: int = 0) -> None:
+        for name, value in (("_row", row), ("array", array), ("index", index)):
+            object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         return self._row[name].item()

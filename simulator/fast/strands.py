@@ -15,18 +15,21 @@ def add_cause(sim: Any, a: int, cause: int, duration_ns: int) -> None:
 
 
 @kernel
-def _enter(sim: Any, a: int, cause: int) -> None:
+def _account(sim: Any, a: int) -> None:
+    """Account the time since the last change, which is not 0, to the cause so far."""
     strand = strand_at(sim, a)
-    strand_cause_at(sim, a * CAUSE_COLUMNS + strand.cause).value += sim.now - strand.since_ns
+    add_cause(sim, a, strand.cause, sim.now - strand.since_ns)
     strand.since_ns = sim.now
-    strand.cause = cause
 
 
 @inlined
 def enter(sim: Any, a: int, cause: int) -> None:
     """Account the time since the last change to the cause so far; from now on it counts as ``cause``."""
     if sim.tracking:
-        _enter(sim, a, cause)
+        strand = strand_at(sim, a)
+        if strand.since_ns != sim.now:  # most changes follow another at once
+            _account(sim, a)
+        strand.cause = cause
 
 
 @inlined

@@ -35,7 +35,7 @@ from simulator.fast.holdings import (
     unlink_holding,
     wait_for_memory,
 )
-from simulator.fast.jit import inlined, kernel, prefetch, rare
+from simulator.fast.jit import add_columns, clear_columns, copy_columns, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     ALLOCATION,
     AT_JOIN,
@@ -356,8 +356,7 @@ def reset_strand(sim: Any, a: int) -> None:
     if sim.tracking:
         strand.cause = WORKING
         strand.since_ns = sim.now
-        for cause in range(CAUSE_COLUMNS):
-            strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value = 0
+        clear_columns(strand_cause_at(sim, a * CAUSE_COLUMNS))
 
 
 @rare
@@ -380,10 +379,7 @@ def _end_branch(sim: Any, a: int, outcome: int) -> None:
     abandon_branch_tasks(sim, a)
     if parent.pending == 0:
         if sim.tracking:
-            for cause in range(CAUSE_COLUMNS):
-                strand_cause_at(sim, child.parent * CAUSE_COLUMNS + cause).value += strand_cause_at(
-                    sim, a * CAUSE_COLUMNS + cause
-                ).value
+            add_columns(strand_cause_at(sim, child.parent * CAUSE_COLUMNS), strand_cause_at(sim, a * CAUSE_COLUMNS))
             parent.since_ns = sim.now
         wake(sim, child.parent)
     free_strand(sim, a)
@@ -485,11 +481,12 @@ def _stage(sim: Any, a: int, step: Any) -> int:
 
 @kernel
 def _add_causes(sim: Any, o: int, a: int) -> None:
-    """Add a completed attempt's causes to its operation's."""
-    for cause in range(CAUSE_COLUMNS):
-        operation_cause_at(sim, o * CAUSE_COLUMNS + cause).value += strand_cause_at(
-            sim, a * CAUSE_COLUMNS + cause
-        ).value
+    """Add a completed attempt's causes to its operation's, which begin with it if it is the first attempt."""
+    causes = operation_cause_at(sim, o * CAUSE_COLUMNS)
+    if strand_at(sim, a).attempt == 1:
+        copy_columns(causes, strand_cause_at(sim, a * CAUSE_COLUMNS))
+    else:
+        add_columns(causes, strand_cause_at(sim, a * CAUSE_COLUMNS))
 
 
 @inlined
