@@ -133,9 +133,7 @@ def _instances(totals: Totals) -> list[dict[str, Any]]:
                 "memory_capacity_bytes": instance.memory_bytes,
                 "memory_bytes": _estimates(totals, f"{prefix}memory_bytes.", ("mean", "peak")),
                 "cpus": instance.cores,
-                "cpu_utilization": (
-                    as_json(estimate_of(totals, f"{prefix}cpu_utilization")) if owns_cores else None
-                ),
+                "cpu_utilization": (as_json(estimate_of(totals, f"{prefix}cpu_utilization")) if owns_cores else None),
                 "cores": _estimates(totals, f"{prefix}cores.", CORE_STATE_NAMES) if owns_cores else None,
             }
         )
@@ -168,9 +166,7 @@ def samples(totals: Totals) -> dict[str, list[float | None]]:
     """Return the main measures of each replication: comparisons pair them by replication."""
     times = ["mean", *(percentile_name(percent) for percent in totals.percents), "max"]
     names = [*SAMPLED, *(f"response_time_s.{name}" for name in times)]
-    return {
-        name: [None if math.isnan(value) else value for value in totals.series(name)] for name in names
-    }
+    return {name: [None if math.isnan(value) else value for value in totals.series(name)] for name in names}
 
 
 def seconds(time_ns: int) -> float:

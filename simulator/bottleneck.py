@@ -95,11 +95,7 @@ def _station(stations: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any
     utilization = _utilization(station)
     waiting = station["mean_queue_length"]["value"] or 0.0
     why = f"{place(station)} is {utilization:.0%} busy and {waiting:.3g} wait there on average"
-    full = [
-        place(other)
-        for other in stations
-        if _depth(other) > _depth(station) and _utilization(other) >= SATURATED
-    ]
+    full = [place(other) for other in stations if _depth(other) > _depth(station) and _utilization(other) >= SATURATED]
     if full:
         why += f"; {', '.join(full[:3])} fill up behind it"
     return _answer("station", place(station), why, utilization=utilization)

@@ -43,9 +43,7 @@ def causes_by_group(histogram: Integers, causes_ns: Integers, percent: float | N
         low, high, from_bin = percentile_bins(histogram, (MEDIAN_FROM, MEDIAN_TO, percent)).tolist()
         groups["median"] = slice(low, high + 1)
         groups["explained"] = slice(from_bin, None)
-    answer: dict[str, Any] = {
-        name: _means(histogram[chosen], causes_ns[chosen]) for name, chosen in groups.items()
-    }
+    answer: dict[str, Any] = {name: _means(histogram[chosen], causes_ns[chosen]) for name, chosen in groups.items()}
     answer["operations"] = {name: int(histogram[chosen].sum()) for name, chosen in groups.items()}
     answer["percentile"] = None if percent is None else percentile_name(percent)
     return answer
@@ -54,6 +52,4 @@ def causes_by_group(histogram: Integers, causes_ns: Integers, percent: float | N
 def _means(histogram: Integers, causes_ns: Integers) -> dict[str, float]:
     operations = int(histogram.sum())
     sums_ns = np.sum(causes_ns, axis=0)
-    return {
-        name: int(sums_ns[cause]) / operations / NS_PER_S for cause, name in enumerate(CAUSE_NAMES)
-    }
+    return {name: int(sums_ns[cause]) / operations / NS_PER_S for cause, name in enumerate(CAUSE_NAMES)}

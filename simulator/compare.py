@@ -62,9 +62,7 @@ def compare(
     return Answer(data)
 
 
-def _common(
-    arms: Sequence[Arm], engine: Engine, report: Report | None
-) -> tuple[Plan, list[list[dict[str, str]]]]:
+def _common(arms: Sequence[Arm], engine: Engine, report: Report | None) -> tuple[Plan, list[list[dict[str, str]]]]:
     """Look ahead at every arm; return the plan that is enough for each of them, and what to warn about in each."""
     plans, found = [], []
     for arm in arms:

@@ -42,8 +42,7 @@ def knee(levels: Sequence[float], points: Points) -> dict[str, Any] | None:
     the curve, where the true maximum may lie outside, or if there are fewer than three levels.
     """
     power = [
-        _goodput(point) / mean_s if (mean_s := value_of(point["response_time_s"]["mean"])) else 0.0
-        for point in points
+        _goodput(point) / mean_s if (mean_s := value_of(point["response_time_s"]["mean"])) else 0.0 for point in points
     ]
     if len(power) < 3 or not any(power):
         return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from models.compiled import HAVE_NUMBA, hurry
 from simulator.interruptions import answer_of
@@ -38,6 +38,9 @@ class Simulate(Protocol):
         """
 
 
+Until = Callable[[int, Callable[[int], bool] | None], EngineOutput]  # goes on to a time [ns], with progress
+
+
 @dataclass(frozen=True)
 class Engine:
     """An engine and its bounds.
@@ -47,6 +50,7 @@ class Engine:
     operations: what a run may simulate in all when it chooses its own length, so that it answers in seconds.
     events: the same for scenarios that have many events for each operation.
     threads: True if replications run in parallel in threads (the engine releases the interpreter lock).
+    begin: begins a replication that can be continued to later and later times; None where each begins at 0 again.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Engine:
     operations: int
     events: int
     threads: bool = False
+    begin: Callable[..., Until] | None = None
 
 
 # About 10 s of each engine: the reference engine handles 50 to 160 thousand events/s.
@@ -114,7 +119,13 @@ def _fast() -> Engine:
     fast = import_module("simulator.fast")
     compiling = import_module("simulator.compile")
     return Engine(
-        "fast", compiling.compile_to_answer, _answering(fast.simulate), FAST_OPERATIONS, FAST_EVENTS, threads=True
+        "fast",
+        compiling.compile_to_answer,
+        _answering(fast.simulate),
+        FAST_OPERATIONS,
+        FAST_EVENTS,
+        threads=True,
+        begin=_beginning(fast.Replication),
     )
 
 
@@ -127,6 +138,19 @@ def _answering(simulate: Simulate) -> Simulate:
         return answer_of(simulate(compiled.whole, **options), compiled)
 
     return answering
+
+
+def _beginning(replication: Any) -> Callable[..., Until]:
+    """Return the same for an engine's replications that can be continued."""
+
+    def begin(compiled: Any, **options: Any) -> Until:
+        whole = getattr(compiled, "whole", None)
+        if whole is None:
+            return cast(Until, replication(compiled, **options).until)
+        begun = replication(whole, **options)
+        return lambda end_ns, progress: answer_of(begun.until(end_ns, progress), compiled)
+
+    return begin
 
 
 def _beginner() -> Engine:

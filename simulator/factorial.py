@@ -33,9 +33,7 @@ def effect(chosen: Combination, series: Mapping[Combination, Series], switches: 
 
     chosen: not empty. series: a measure in each replication, of every combination of all switches.
     """
-    signs = {
-        combination: (-1) ** len(chosen - combination) / 2 ** (switches - len(chosen)) for combination in series
-    }
+    signs = {combination: (-1) ** len(chosen - combination) / 2 ** (switches - len(chosen)) for combination in series}
     replications = range(len(next(iter(series.values()))))
     return interval(_contrasts(signs, series, replications))
 

@@ -107,9 +107,7 @@ def collect(
     return sorted(overrides, key=lambda override: override.option not in _STRUCTURAL)
 
 
-def _from_options(
-    values: Mapping[str, str | None], form: str, spelled: Callable[[str], str]
-) -> list[Override]:
+def _from_options(values: Mapping[str, str | None], form: str, spelled: Callable[[str], str]) -> list[Override]:
     return [
         Override(form.format(spelled(name)), PLACES[name], read_value(text), name)
         for name, text in values.items()

@@ -142,9 +142,7 @@ def _draw_utilization(axes: Axes, data: Data) -> None:
     """Draw how busy each station is, busiest on top."""
     axes.set_title("Utilization of the stations")
     rows = [
-        (label, station)
-        for label, station in station_rows(data)
-        if value_of(station.get("utilization")) is not None
+        (label, station) for label, station in station_rows(data) if value_of(station.get("utilization")) is not None
     ]
     if not rows:
         say(axes, "no station was used")
@@ -157,9 +155,7 @@ def _draw_utilization(axes: Axes, data: Data) -> None:
     labels = [label for label, _ in rows]
     axes.barh(labels, values, xerr=errors, color=colours, height=0.65, error_kw={"capsize": 2})
     for place, value in enumerate(values):
-        axes.annotate(
-            f"{value:.3g} %", (max(value, 0.0), place), (6, 0), textcoords="offset points", va="center"
-        )
+        axes.annotate(f"{value:.3g} %", (max(value, 0.0), place), (6, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, 108)
     axes.set_xlabel("% of the capacity (orange from 70 %, red from 90 %)")
     axes.grid(axis="x", alpha=0.3)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from simulator.assembly import estimate_of
-from simulator.engines import Engine
+from simulator.engines import Engine, Until
 from simulator.laws import same_bytes, violations
 from simulator.output import EngineOutput
 from simulator.pilot import PILOT_REPLICATION, cost_of
@@ -65,16 +65,23 @@ class Replicator:
     violations: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     shares: dict[int, float] = field(default_factory=dict)  # simulated of each replication
+    _pilot: Until | None = None
+    _pilot_ns: int = 0
 
     def pilot(self, end_ns: int) -> EngineOutput:
-        """Run the pilot from 0 to a time [ns], with records."""
-        output = self._simulate(
-            PILOT_REPLICATION,
-            0,
-            end_ns,
-            records=True,
-            told=lambda now_ns: self._tell("pilot", 0, 0, now_ns / end_ns),
-        )
+        """Run the pilot from 0 to a time [ns], with records; from where it was, if it was not beyond that."""
+
+        def told(now_ns: int) -> bool:
+            return self._tell("pilot", 0, 0, now_ns / end_ns)
+
+        if self.engine.begin is None:
+            output = self._simulate(PILOT_REPLICATION, 0, end_ns, records=True, told=told)
+        else:
+            if self._pilot is None or end_ns < self._pilot_ns:
+                given = {"seed": self.seed, "replication": PILOT_REPLICATION, "warmup_ns": 0}
+                self._pilot = self.engine.begin(self.compiled, records=True, **given)
+            self._pilot_ns = end_ns
+            output = self._pilot(end_ns, told)
         if output.interrupted:
             # Nothing has been counted yet that could be shown.
             raise KeyboardInterrupt
@@ -85,6 +92,7 @@ class Replicator:
 
         spent: share of the engine's budget that is gone. precision: relative half-width wanted.
         """
+        self._pilot = None  # with all its records
         planned = plan.replications
         before = spent
         try:
@@ -101,9 +109,7 @@ class Replicator:
             raise KeyboardInterrupt
         return planned
 
-    def _continued(
-        self, plan: Plan, totals: Totals, cost: float, spent: float, precision: float
-    ) -> int:
+    def _continued(self, plan: Plan, totals: Totals, cost: float, spent: float, precision: float) -> int:
         """Return how many replications there are to be in all. cost: of one, as a share of the budget."""
         done = totals.replications
         needed = replications_needed(done, list(relative_half_widths(totals).values()), precision)

@@ -109,9 +109,7 @@ def _uncertainty(data: Data) -> dict[str, Any] | None:
 
 
 def _threshold(threshold: Data) -> dict[str, str]:
-    state = (
-        "uncertain" if threshold.get("verdict") == "uncertain" else "ok" if threshold["passed"] else "failed"
-    )
+    state = "uncertain" if threshold.get("verdict") == "uncertain" else "ok" if threshold["passed"] else "failed"
     return {"state": state, "text": threshold_text(threshold)}
 
 

@@ -112,12 +112,8 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
     """Plan, replicate and assemble everything but efficiency and provenance."""
     scenario = request.scenario
     pilot, planned, found = look_ahead(scenario, compiled, replicator, request.overloaded)
-    percents = sorted(
-        {*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)}
-    )
-    open_workloads = [
-        index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"
-    ]
+    percents = sorted({*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)})
+    open_workloads = [index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"]
     totals = Totals(compiled, percents, open_workloads)
     spent = 0.0 if pilot is None else pilot.cost
     count = replicator.replicate(planned, totals, spent, scenario.run.precision)
@@ -227,9 +223,7 @@ def _add_efficiency(
         data["interrupted"] = True
         data["warnings"] += notes.interrupted(data["replications"], data["replications"])
         return
-    expected = [
-        workload.procs * single.workload(workload.name)["throughput_per_s"]["value"] for workload in workloads
-    ]
+    expected = [workload.procs * single.workload(workload.name)["throughput_per_s"]["value"] for workload in workloads]
     throughput = data["throughput_per_s"]
     own = Estimate(throughput["value"], throughput["half_width"])
     relative = single.throughput_per_s.relative_half_width

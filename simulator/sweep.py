@@ -55,9 +55,7 @@ def prepare_sweep(
     Raises ScenarioError and ThresholdError.
     """
     settings = list(grid.points())
-    prepared = [
-        _coarser(prepare(path, [*overrides, *grid.overrides(setting)], thresholds)) for setting in settings
-    ]
+    prepared = [_coarser(prepare(path, [*overrides, *grid.overrides(setting)], thresholds)) for setting in settings]
     return Sweep(grid, settings, prepared, prepare(path, overrides, thresholds))
 
 

@@ -67,9 +67,7 @@ def precision_missed(worst: Mapping[str, float], precision: float, bounded_by: s
 
 def few_observations(completed: int, percents: Sequence[float]) -> list[Entry]:
     """Warn of percentiles that rest on few operations. completed: operations measured in all replications."""
-    few = [
-        percent for percent in sorted(percents) if completed - rank_of(percent, completed) < FEWEST_BEYOND
-    ]
+    few = [percent for percent in sorted(percents) if completed - rank_of(percent, completed) < FEWEST_BEYOND]
     if not few or completed == 0:
         return []
     names = ", ".join(percentile_name(percent) for percent in few)
@@ -152,8 +150,7 @@ def scripted(scenario: Any) -> list[Entry]:
     if not scenario.events:
         return []
     events = ", ".join(
-        f"{event.service}[{event.instance}] {event.action} at {event.at / 1e9:g} s"
-        for event in scenario.events[:3]
+        f"{event.service}[{event.instance}] {event.action} at {event.at / 1e9:g} s" for event in scenario.events[:3]
     )
     return [
         warning(
@@ -207,9 +204,7 @@ def no_efficiency() -> list[Entry]:
 
 def engine_fallback(reasons: Sequence[str]) -> list[Entry]:
     """Warn that another engine than the one asked for was used."""
-    return [
-        warning("engine_fallback", reason, "the answer is the same; it takes longer") for reason in reasons
-    ]
+    return [warning("engine_fallback", reason, "the answer is the same; it takes longer") for reason in reasons]
 
 
 def simulation_alone(by_option: bool) -> list[Entry]:

@@ -6,14 +6,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_comparison import compare
 
 from models.compiled import HAVE_NUMBA
 from models.scenario import Scenario
-from simulator.compile import compile_scenario
-from simulator.fast import simulate
+from simulator.compile import Compiled, compile_scenario
+from simulator.fast import Replication, simulate
+from simulator.output import EngineOutput
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "tests" / "theory").glob("*.toml")) + sorted((ROOT / "examples").glob("*.toml"))
@@ -139,6 +141,22 @@ def test_tables_that_grow_change_nothing(tmp_path: Path) -> None:
     text = TIES.format(discipline="linux", timeout="1s", cancel="false", policy="random", workers="")
     text = text.replace("concurrency = 4", "concurrency = 300").replace("queue_limit = 9", "")
     assert differences(scenario_from(text, tmp_path), warmup_ns=0, duration_ns=60_000_000) == []
+
+
+def in_slices(compiled: Compiled, *, warmup_ns: int, end_ns: int, **options: Any) -> EngineOutput:
+    """Simulate as `simulate`, but stop and measure on the way, once at the end of the warm-up."""
+    replication = Replication(compiled, warmup_ns=warmup_ns, **options)
+    for part in (0, 1, 30, 31, 77):
+        replication.until(warmup_ns + (end_ns - warmup_ns) * part // 100)
+    return replication.until(end_ns)
+
+
+@pytest.mark.parametrize("discipline", ["fifo", "round_robin", "processor_sharing", "linux"])
+def test_a_replication_that_is_continued_is_the_same(discipline: str, tmp_path: Path) -> None:
+    text = TIES.format(discipline=discipline, timeout="12ms", cancel="true", policy="random", workers="")
+    comparison = compare(scenario_from(text, tmp_path), in_slices)
+    assert comparison.operations > 100
+    assert comparison.differences == []
 
 
 @pytest.mark.skipif(not HAVE_NUMBA, reason="takes minutes as Python")

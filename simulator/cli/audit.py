@@ -27,9 +27,7 @@ def audit(
     ],
     export_json: Annotated[
         str | None,
-        typer.Option(
-            "--export-json", metavar="FILE", help="Write the findings as JSON; - for standard output."
-        ),
+        typer.Option("--export-json", metavar="FILE", help="Write the findings as JSON; - for standard output."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 99 if a figure is accused, impossible or implausible.")

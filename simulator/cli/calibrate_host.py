@@ -27,17 +27,13 @@ ANSWER: Final = "The answer"
 
 
 def host(
-    quick: Annotated[
-        bool, option("--quick", panel=RUN, text="Under 15 s instead of 60 s, wider intervals.")
-    ] = False,
+    quick: Annotated[bool, option("--quick", panel=RUN, text="Under 15 s instead of 60 s, wider intervals.")] = False,
     disk: Annotated[
         str, option("--disk", panel=RUN, metavar="DIRECTORY", text="Where disk writes are measured.")
     ] = ".",
     only: Annotated[
         str | None,
-        option(
-            "--only", panel=RUN, metavar="PROBE,...", text="Only these probes; the others' numbers are kept."
-        ),
+        option("--only", panel=RUN, metavar="PROBE,...", text="Only these probes; the others' numbers are kept."),
     ] = None,
     output: Annotated[
         str,
@@ -61,9 +57,7 @@ def host(
             text="The profile as JSON too; - for standard output.",
         ),
     ] = None,
-    quiet: Annotated[
-        bool, option("--quiet", "-q", panel=ANSWER, text="Say nothing while measuring.")
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", panel=ANSWER, text="Say nothing while measuring.")] = False,
 ) -> int:
     """Measure this machine: cores, scheduler, wake-ups, memory, messages, compression, locks, disk, loopback.
 
@@ -162,12 +156,8 @@ def _silent(outcome: Outcome, share: float) -> None:
 
 def _say(outcome: Outcome, share: float) -> None:
     """Say what is measured next, and what disturbed it last time."""
-    again = (
-        f" (disturbed: {outcome.runs[-1].problems[0]})" if outcome.runs and outcome.runs[-1].problems else ""
-    )
-    print(
-        f"{share:4.0%} {outcome.probe.name}, run {len(outcome.runs) + 1}{again}", file=sys.stderr, flush=True
-    )
+    again = f" (disturbed: {outcome.runs[-1].problems[0]})" if outcome.runs and outcome.runs[-1].problems else ""
+    print(f"{share:4.0%} {outcome.probe.name}, run {len(outcome.runs) + 1}{again}", file=sys.stderr, flush=True)
 
 
 def _exit_code(calibrated: Calibrated, interrupted: bool) -> int:

@@ -117,9 +117,7 @@ Procs = Annotated[
 ]
 Concurrency = Annotated[
     str | None,
-    option(
-        "--concurrency", panel=OFFERED, metavar="N", text="Operations that each process keeps circulating."
-    ),
+    option("--concurrency", panel=OFFERED, metavar="N", text="Operations that each process keeps circulating."),
 ]
 ThinkTime = Annotated[
     str | None,
@@ -157,18 +155,14 @@ Warmup = Annotated[
     str | None,
     option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured, or auto."),
 ]
-Seed = Annotated[
-    str | None, option("--seed", panel=RUN, metavar="N", text="Seed; the same seed, the same answer.")
-]
+Seed = Annotated[str | None, option("--seed", panel=RUN, metavar="N", text="Seed; the same seed, the same answer.")]
 Replications = Annotated[
     str | None,
     option("--replications", panel=RUN, metavar="N", text="Replications, or auto: until the precision."),
 ]
 Precision = Annotated[
     str | None,
-    option(
-        "--precision", panel=RUN, metavar="SHARE", text="Relative half-width that is aimed at, such as 0.02."
-    ),
+    option("--precision", panel=RUN, metavar="SHARE", text="Relative half-width that is aimed at, such as 0.02."),
 ]
 Engine = Annotated[EngineName, option("--engine", panel=RUN, text="Both engines give the same answer.")]
 Check = Annotated[bool, option("--check", panel=RUN, text="Check the sample-path laws; slower.")]
@@ -198,15 +192,11 @@ Thresholds = Annotated[
 ]
 ExportJson = Annotated[
     str | None,
-    option(
-        "--export-json", panel=ANSWER, metavar="FILE", text="Write the result as JSON; - for standard output."
-    ),
+    option("--export-json", panel=ANSWER, metavar="FILE", text="Write the result as JSON; - for standard output."),
 ]
 ExportCsv = Annotated[
     str | None,
-    option(
-        "--export-csv", panel=ANSWER, metavar="PREFIX", text="Write tables as PREFIX-summary.csv and so on."
-    ),
+    option("--export-csv", panel=ANSWER, metavar="PREFIX", text="Write tables as PREFIX-summary.csv and so on."),
 ]
 ExportRecords = Annotated[
     str | None,

@@ -18,9 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Show a profile, compare two, or pr
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(envvar="SIM_PROFILE", help="The profile.")] = Path(DEFAULT_FILE),
-    full: Annotated[
-        bool, typer.Option("--full", help="Also how each number was measured, by what and when.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also how each number was measured, by what and when.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The whole profile as JSON.")] = False,
 ) -> None:
     """Print a profile: host, numbers with intervals, their place in a scenario, and what is missing."""

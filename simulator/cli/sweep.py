@@ -25,9 +25,7 @@ from simulator.verdict import EXIT_INTERRUPTED, EXIT_OK
 
 MANY_POINTS: Final = 2000  # half an hour or so; more are asked about
 
-Yes = Annotated[
-    bool, options.option("--yes", panel=options.RUN, text=f"Simulate more than {MANY_POINTS:,} points.")
-]
+Yes = Annotated[bool, options.option("--yes", panel=options.RUN, text=f"Simulate more than {MANY_POINTS:,} points.")]
 Resume = Annotated[
     bool, options.option("--resume", panel=options.RUN, text="Go on with what the same command has left.")
 ]

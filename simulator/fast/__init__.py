@@ -1,5 +1,5 @@
 """The fast engine: one compiled event loop over flat tables, the same answers as the reference engine."""
 
-from simulator.fast.engine import simulate
+from simulator.fast.engine import Replication, simulate
 
-__all__ = ["simulate"]
+__all__ = ["Replication", "simulate"]

@@ -38,12 +38,21 @@ def simulate(
     that only the engine can see. ``progress`` is called from time to time with the simulated time [ns]; False stops
     the run. Raises ScenarioError where a table outgrows the memory.
     """
-    given = {"seed": seed, "replication": replication, "warmup_ns": warmup_ns, "end_ns": end_ns}
-    try:
-        return _simulate(compiled, records=records, causes=causes, check=check, progress=progress, **given)
-    except MemoryError as problem:
-        found = f"more than the memory holds ({problem})" if str(problem) else "more than the memory holds"
-        raise ScenarioError("the run", [_too_much(found, records or check)]) from problem
+    replication_of = Replication(
+        compiled,
+        seed=seed,
+        replication=replication,
+        warmup_ns=warmup_ns,
+        records=records,
+        causes=causes,
+        check=check,
+    )
+    return replication_of.until(end_ns, progress)
+
+
+def _too_large(problem: MemoryError, recording: bool) -> ScenarioError:
+    found = f"more than the memory holds ({problem})" if str(problem) else "more than the memory holds"
+    return ScenarioError("the run", [_too_much(found, recording)])
 
 
 def _too_much(found: str, recording: bool) -> FieldProblem:
@@ -54,37 +63,60 @@ def _too_much(found: str, recording: bool) -> FieldProblem:
     return FieldProblem(("workloads",), found, accepted)
 
 
-def _simulate(
-    compiled: Compiled,
-    *,
-    seed: int,
-    replication: int,
-    warmup_ns: int,
-    end_ns: int,
-    records: bool,
-    causes: bool,
-    check: bool,
-    progress: Callable[[int], bool] | None,
-) -> EngineOutput:
-    recording = records or check
-    tables = FastTables(
-        compiled,
-        seed=seed,
-        replication=replication,
-        tracking=recording or causes,
-        summing=causes,
-        recording=recording,
-        checking=check,
-    )
-    tables.set(warmup_ns=warmup_ns)
-    reached = _advance(tables, warmup_ns, progress)
-    before = _Totals(tables)
-    instances = tables.arrays["instances"][: len(compiled.instances)]
-    instances["peak_bytes"] = instances["held_bytes"]
-    memory_before = instances["byte_ns"].copy()
-    if reached == warmup_ns:
-        _advance(tables, end_ns, progress)
-    return _output(tables, before, memory_before, end_ns, seed=seed, replication=replication, warmup_ns=warmup_ns)
+class Replication:
+    """A replication that can be continued: the same sample path, longer, at the price of what is new of it."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        *,
+        seed: int,
+        replication: int,
+        warmup_ns: int,
+        records: bool = False,
+        causes: bool = False,
+        check: bool = False,
+    ) -> None:
+        recording = records or check
+        self._given = {"seed": seed, "replication": replication, "warmup_ns": warmup_ns}
+        self._recording = recording
+        self._before: _Totals | None = None
+        try:
+            self._tables = FastTables(
+                compiled,
+                seed=seed,
+                replication=replication,
+                tracking=recording or causes,
+                summing=causes,
+                recording=recording,
+                checking=check,
+            )
+        except MemoryError as problem:
+            raise _too_large(problem, recording) from problem
+        self._tables.set(warmup_ns=warmup_ns)
+
+    def until(self, end_ns: int, progress: Callable[[int], bool] | None = None) -> EngineOutput:
+        """Go on to a time [ns] that is not before the last one and return everything up to there, as `simulate`.
+
+        Once ``progress`` has stopped it, it cannot be continued.
+        """
+        try:
+            return self._until(end_ns, progress)
+        except MemoryError as problem:
+            raise _too_large(problem, self._recording) from problem
+
+    def _until(self, end_ns: int, progress: Callable[[int], bool] | None) -> EngineOutput:
+        tables, warmup_ns = self._tables, self._given["warmup_ns"]
+        reached = warmup_ns
+        if self._before is None:
+            reached = _advance(tables, warmup_ns, progress)
+            self._before = _Totals(tables)
+            instances = tables.arrays["instances"][: len(tables.compiled.instances)]
+            instances["peak_bytes"] = instances["held_bytes"]
+            self._memory_before = instances["byte_ns"].copy()
+        if reached == warmup_ns:
+            _advance(tables, end_ns, progress)
+        return _output(tables, self._before, self._memory_before, end_ns, **self._given)
 
 
 def run_kernel(tables: FastTables) -> int:
