@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from models.compiled import HAVE_NUMBA, prepare_compiler
+from simulator.fast.layout import CAUSE_COLUMNS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-COLUMNS = 16  # values that are cleared, copied and added at once
 PARTS: set[str] = set()  # names of the kernel's functions
 RARE: set[str] = set()  # names of those that most scenarios seldom call
 ENTRIES: set[str] = set()  # names of those that are called from outside
@@ -178,11 +178,11 @@ if HAVE_NUMBA:
     prefetch: Any = _prefetch
 
     def _columns_function(emit: Callable[[Any, list[Any], Any], Any], rows: int) -> Any:
-        """Return a function of rows of single values that works on COLUMNS of them from each on, as a vector.
+        """Return a function of rows of single values that works on CAUSE_COLUMNS of them from each on, as a vector.
 
         emit: returns what is to be stored from the first row on. Numba's own loops over so few become no vectors.
         """
-        vector = ir.VectorType(ir.IntType(64), COLUMNS)
+        vector = ir.VectorType(ir.IntType(64), CAUSE_COLUMNS)
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             given = zip(signature.args, arguments, strict=True)
@@ -297,7 +297,7 @@ else:
 
     def _columns(row: Row) -> Any:
         """Return the values of the rows from one on."""
-        return row.array["value"][row.index : row.index + COLUMNS]
+        return row.array["value"][row.index : row.index + CAUSE_COLUMNS]
 
     def _clear_columns(row: Row) -> None:
         """Set the values to 0."""

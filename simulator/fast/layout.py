@@ -17,12 +17,11 @@ import numpy as np
 
 from models.records import CAUSES
 from simulator import compile as compiled
-from simulator.fast.jit import COLUMNS
 from simulator.program import PROGRAM
 
 NEVER: Final = (1 << 63) - 1
 LINE: Final = 64  # bytes of a line of the cache
-CAUSE_COLUMNS: Final = COLUMNS  # of the tables of causes
+CAUSE_COLUMNS: Final = 16  # of the tables of causes; they are cleared, copied and added at once
 assert CAUSES <= CAUSE_COLUMNS
 
 
