@@ -222,12 +222,17 @@ class Laboratory:
         bounded = replace(self.engine, operations=operations, events=events)
         given_ns = None if scenario.run.warmup == "auto" else int(scenario.run.warmup)
 
-        def simulate(end_ns: int) -> EngineOutput:
-            return self._simulate(compiled, PILOT_REPLICATION, 0, end_ns, records=True)
-
-        pilot = explore(bounded, simulate, FIRST_SLICE_NS, given_ns, _users(scenario))
+        pilot = explore(bounded, self._sliced(compiled), FIRST_SLICE_NS, given_ns, _users(scenario))
         self._pilots = [*self._pilots[-20:], (scenario, pilot)]
         return pilot
+
+    def _sliced(self, compiled: Any) -> Callable[[int], EngineOutput]:
+        """Return what runs a pilot to later and later times [ns]; where the engine can, from where it was."""
+        given = {"seed": self.seed, "replication": PILOT_REPLICATION, "warmup_ns": 0}
+        if self.engine.begin is None:
+            return lambda end_ns: self._simulate(compiled, PILOT_REPLICATION, 0, end_ns, records=True)
+        until = self.engine.begin(compiled, records=True, **given)
+        return lambda end_ns: until(end_ns, self._goes_on)
 
     def trial(
         self,
