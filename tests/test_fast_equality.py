@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_comparison import compare
 
@@ -157,6 +158,19 @@ def test_a_replication_that_is_continued_is_the_same(discipline: str, tmp_path: 
     comparison = compare(scenario_from(text, tmp_path), in_slices)
     assert comparison.operations > 100
     assert comparison.differences == []
+
+
+def test_what_a_continued_replication_answered_before_stays(tmp_path: Path) -> None:
+    text = TIES.format(discipline="fifo", timeout="12ms", cancel="true", policy="random", workers="")
+    compiled = compile_scenario(scenario_from(text, tmp_path))
+    replication = Replication(compiled, seed=1, replication=0, warmup_ns=0, causes=True)
+    first = replication.until(20_000_000).causes_ns
+    assert first is not None
+    before = first.copy()
+    last = replication.until(60_000_000).causes_ns
+    assert np.array_equal(first, before)
+    assert last is not None
+    assert last.sum() > before.sum() > 0
 
 
 @pytest.mark.skipif(not HAVE_NUMBA, reason="takes minutes as Python")

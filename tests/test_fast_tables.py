@@ -19,7 +19,7 @@ seed = 7
 [[workloads]]
 name = "users"
 kind = "closed"
-procs = 3000
+procs = 9000
 think_time = { distribution = "uniform", low = "1ms", high = "30ms" }
 timeout = "9ms"
 cancel_on_timeout = true
@@ -55,7 +55,7 @@ stages = [{ kind = "cpu", demand = "1ms" }]
 
 def test_thousands_of_pending_events_in_the_order_of_the_reference() -> None:
     comparison = compare(Scenario.parse(MANY_USERS, "test"), fast_engine())
-    assert comparison.operations > 3000
+    assert comparison.operations > 9000
     assert comparison.differences == []
 
 

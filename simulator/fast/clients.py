@@ -21,7 +21,7 @@ from models.ranks import ARRIVAL, BACKOFF, PHASE, THINK, TIMEOUT
 from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, COMPLETED, IN_FLIGHT, REJECTED, TIMED_OUT
 from simulator.compile import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
-from simulator.fast.heap import schedule
+from simulator.fast.heap import drop_first, replace_first, schedule
 from simulator.fast.jit import add_columns, bit_length, clear_columns, copy_columns, inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     CAUSE_COLUMNS,
@@ -70,7 +70,7 @@ def _kind_of(sim: Any, w: int, key: int) -> int:
 
 
 @inlined
-def begin_operation(sim: Any, source_id: int, kind: int) -> int:
+def begin_operation(sim: Any, source_id: int, kind: int, key: int) -> int:
     """Start an operation of a source; ``kind`` -1 is drawn. Returns the strand of its first attempt."""
     source = source_at(sim, source_id)
     workload = workload_at(sim, source.workload)
@@ -79,9 +79,8 @@ def begin_operation(sim: Any, source_id: int, kind: int) -> int:
     operation.serial = sim.next_operation_serial
     sim.next_operation_serial += 1
     operation.source = source_id
-    operation.key = chain(source.key, source.operations)
-    operation.kind = kind if kind >= 0 else _kind_of(sim, source.workload, operation.key)
-    operation.number = source.operations
+    operation.key = key
+    operation.kind = kind if kind >= 0 else _kind_of(sim, source.workload, key)
     operation.start_ns = sim.now
     operation.attempts = 0
     source.operations += 1
@@ -104,7 +103,7 @@ def _begin_record(sim: Any, o: int) -> None:
     if sim.record_count >= sim.record_margin_at:
         sim.grow = 1
     record.source = operation.source
-    record.number = operation.number
+    record.number = source_at(sim, operation.source).operations - 1
     record.kind = operation.kind
     record.start_ns = operation.start_ns
     record.end_ns = -1
@@ -122,21 +121,21 @@ def _begin_attempt(sim: Any, o: int) -> int:
     """Make the next attempt of an operation; returns its strand."""
     operation = operation_at(sim, o)
     operation.attempts += 1
-    operation.instance = -1
-    operation.attempt_ns = sim.now
+    if sim.tracking:  # as it is where there are records
+        operation.instance = -1
+        operation.attempt_ns = sim.now
     a = take_strand(sim)
     reset_strand(sim, a)
     strand = strand_at(sim, a)
     strand.operation = o
     strand.attempt = operation.attempts
-    strand.kind = operation.kind
     strand.source = operation.source
     strand.key = operation.key
     strand.root = a
     strand.row = operation_kind_at(sim, operation.kind).first_row
-    chosen_at(sim, a * sim.service_count).value = -1  # most scenarios have one service: no loop for that
-    for service in range(1, sim.service_count):
-        chosen_at(sim, a * sim.service_count + service).value = -1
+    if sim.choosing:
+        for service in range(sim.service_count):
+            chosen_at(sim, a * sim.service_count + service).value = -1
     workload = workload_at(sim, source_at(sim, operation.source).workload)
     if workload.timeout >= 0:
         position = coordinate(operation.attempts, STAGE_TIMEOUT, 0)
@@ -303,6 +302,7 @@ def _think(sim: Any, source_id: int) -> int:
     """Let a user think; as `next_of_user`."""
     source = source_at(sim, source_id)
     key = chain(source.key, source.operations)
+    source.operation_key = key
     wait_ns = draw(sim, workload_at(sim, source.workload).think, key, coordinate(0, STAGE_THINK, 0))
     if source.fresh:
         wait_ns = scaled_ns(wait_ns, uniform(key, coordinate(0, STAGE_FIRST_THINK, 0)))
@@ -310,7 +310,7 @@ def _think(sim: Any, source_id: int) -> int:
         source.fresh = 0
         schedule(sim, sim.now + wait_ns, THINK, source_id, 0)
         return -1
-    return begin_operation(sim, source_id, -1)
+    return begin_operation(sim, source_id, -1, key)
 
 
 @kernel
@@ -321,7 +321,7 @@ def end_think(sim: Any, source_id: int) -> int:
         source.parked = 0
         source.fresh = 1
         return _think(sim, source_id)
-    return begin_operation(sim, source_id, -1)
+    return begin_operation(sim, source_id, -1, source.operation_key)
 
 
 @inlined
@@ -345,16 +345,24 @@ def enter_phase(sim: Any, w: int, phase: int) -> None:
 # --- open and traced arrivals ----------------------------------------------------------------------------------------
 
 
-@kernel
-def _schedule_arrival(sim: Any, source_id: int, number: int) -> None:
-    """Schedule an arrival of a process of an open workload."""
+@inlined
+def _next_arrival_ns(sim: Any, source_id: int, number: int) -> int:
+    """Return the time of an arrival of a process of an open workload, -1 if it never comes; draws its key too."""
     source = source_at(sim, source_id)
     workload = workload_at(sim, source.workload)
     key = chain(source.key, number)
+    source.operation_key = key
     gap_ns = draw(sim, workload.interarrival, key, coordinate(0, STAGE_INTERARRIVAL, 0))
     time_ns = sim.now + gap_ns
     if workload.phases:
         time_ns = arrival_after(phases_of(sim), workload.first_phase, workload.phases, sim.now, gap_ns)
+    return time_ns
+
+
+@rare
+def _schedule_first_arrival(sim: Any, source_id: int) -> None:
+    """Schedule the first arrival of a process of an open workload."""
+    time_ns = _next_arrival_ns(sim, source_id, 0)
     if time_ns >= 0:
         schedule(sim, time_ns, ARRIVAL, source_id - sim.user_count, 0)
 
@@ -370,17 +378,24 @@ def _schedule_traced(sim: Any, source_id: int, number: int) -> None:
 
 @kernel
 def arrive_at_source(sim: Any, identifier: int) -> int:
-    """Schedule the arrival after this one and start its operation; returns the strand of its first attempt."""
+    """Replace an arrival, the first event, by the one after it, and start its operation; returns its first strand."""
     source_id = sim.user_count + identifier
     number = source_at(sim, source_id).operations  # each arrival starts one
     workload = workload_at(sim, source_at(sim, source_id).workload)
     kind = -1
     if workload.kind == OPEN:
-        _schedule_arrival(sim, source_id, number + 1)
+        key = source_at(sim, source_id).operation_key
+        time_ns = _next_arrival_ns(sim, source_id, number + 1)
+        if time_ns >= 0:
+            replace_first(sim, time_ns)
+        else:
+            drop_first(sim)
     else:
+        drop_first(sim)
+        key = chain(source_at(sim, source_id).key, number)
         kind = arrival_at(sim, workload.first_arrival + number).second
         _schedule_traced(sim, source_id, number + 1)
-    return begin_operation(sim, source_id, kind)
+    return begin_operation(sim, source_id, kind, key)
 
 
 # --- the start -------------------------------------------------------------------------------------------------------
@@ -413,6 +428,6 @@ def start_workload(sim: Any, w: int) -> None:
         source_id = sim.user_count + workload.first_source + number
         _make_key(sim, source_id)
         if workload.kind == OPEN:
-            _schedule_arrival(sim, source_id, 0)
+            _schedule_first_arrival(sim, source_id)
         else:
             _schedule_traced(sim, source_id, 0)

@@ -45,15 +45,17 @@ def account(sim: Any, c: int) -> None:
         else:
             core.idle_ns += elapsed
     else:
-        exiting = min(elapsed, core.exit_left_ns)
-        switching = min(elapsed - exiting, core.switch_left_ns)
-        running = elapsed - exiting - switching
-        core.exit_left_ns -= exiting
-        core.switch_left_ns -= switching
-        core.exiting_ns += exiting
-        core.switching_ns += switching
-        core.working_ns += running
-        _execute(sim, c, exiting + switching, running)
+        leading = 0
+        if core.exit_left_ns | core.switch_left_ns:
+            exiting = min(elapsed, core.exit_left_ns)
+            switching = min(elapsed - exiting, core.switch_left_ns)
+            leading = exiting + switching
+            core.exit_left_ns -= exiting
+            core.switch_left_ns -= switching
+            core.exiting_ns += exiting
+            core.switching_ns += switching
+        core.working_ns += elapsed - leading
+        _execute(sim, c, leading, elapsed - leading)
 
 
 @inlined
@@ -129,10 +131,8 @@ def _wait_within_quota(sim: Any, c: int, wait_ns: int) -> int:
 
 @inlined
 def arm_started(sim: Any, c: int) -> None:
-    """Set the timer of a core: completion, end of the slice or of its budget, whichever is first."""
+    """Set the timer of a core with a running task: completion, end of the slice or of its budget, the first of them."""
     core = core_at(sim, c)
-    if core.task < 0 or core.held:
-        return
     host = host_at(sim, core.host)
     if host.pausing:
         stop_timer(sim, c)
@@ -151,8 +151,22 @@ def arm_started(sim: Any, c: int) -> None:
 
 @kernel
 def arm(sim: Any, c: int) -> None:
-    """As `arm_started`, for callers that do so less often."""
-    arm_started(sim, c)
+    """As `arm_started`, if the core has a task that runs, for callers that do so less often."""
+    core = core_at(sim, c)
+    if core.task >= 0 and core.held == 0:
+        arm_started(sim, c)
+
+
+@rare
+def _speed_among_others(sim: Any, c: int) -> int:
+    """Return the speed of a core, which depends on how many others are busy and on its sibling."""
+    host = host_at(sim, core_at(sim, c).host)
+    row = host.first_speed + max(host.busy_cores, 1)
+    if host.threads_per_core > 1:
+        sibling = host.first_core + ((c - host.first_core) ^ 1)
+        if core_at(sim, sibling).busy:
+            row += host.cores + 1
+    return speed_at(sim, row).value
 
 
 @inlined
@@ -160,13 +174,10 @@ def set_speed(sim: Any, c: int) -> bool:
     """Give a core the speed of the moment; returns whether it changed."""
     core = core_at(sim, c)
     host = host_at(sim, core.host)
-    row = host.first_speed + max(host.busy_cores, 1)
-    if host.threads_per_core > 1:
-        sibling = host.first_core + ((c - host.first_core) ^ 1)
-        if core_at(sim, sibling).busy:
-            row += host.cores + 1
-    group_speed = instance_at(sim, task_at(sim, core.task).group).speed
-    speed = max(1, (speed_at(sim, row).value * group_speed) >> SPEED_BITS)
+    speed = host.speed
+    if host.speeds_vary:
+        speed = _speed_among_others(sim, c)
+    speed = max(1, (speed * instance_at(sim, task_at(sim, core.task).group).speed) >> SPEED_BITS)
     changed = speed != core.speed
     core.speed = speed
     return changed

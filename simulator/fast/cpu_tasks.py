@@ -6,8 +6,7 @@ from typing import Any
 
 from models.records import THROTTLED_OR_PAUSED, WAITING_FOR_CORE, WAKING, WORKING
 from simulator.fast.jit import inlined, kernel
-from simulator.fast.layout import queue_at, strand_at, task_at
-from simulator.fast.lists import ready_queue
+from simulator.fast.layout import strand_at, task_at
 from simulator.fast.slots import free_task, take_task
 from simulator.fast.strands import add_cause, enter
 
@@ -43,10 +42,6 @@ def new_task(sim: Any, g: int, station: int) -> int:
     task.fresh = 1
     task.active = 0
     task.in_held = 0
-    queue = queue_at(sim, ready_queue(sim, t))
-    queue.head = -1
-    queue.tail = -1
-    queue.count = 0
     return t
 
 

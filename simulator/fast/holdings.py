@@ -271,6 +271,13 @@ def _return_other(sim: Any, v: int) -> None:
 
 
 @kernel
+def end_visit(sim: Any, v: int) -> None:
+    """Give a visit back that is in no list of holdings."""
+    _end_visit(sim, v)
+    free_holding(sim, v)
+
+
+@kernel
 def give_back(sim: Any, v: int) -> None:
     """Give one holding back."""
     unlink_holding(sim, v)

@@ -11,7 +11,7 @@ from simulator.fast.cpu_sharing import sharing_account
 from simulator.fast.holdings import advance_memory
 from simulator.fast.jit import rare
 from simulator.fast.layout import host_at, instance_at, station_at
-from simulator.fast.totals import advance
+from simulator.fast.totals import integrate
 
 
 @rare
@@ -28,4 +28,4 @@ def bring_up_to_date(sim: Any) -> None:
     for g in range(sim.instance_count):
         advance_memory(instance_at(sim, g), sim.now)
     for station in range(sim.station_count):
-        advance(station_at(sim, station), sim.now)
+        integrate(station_at(sim, station), sim.now)

@@ -36,22 +36,21 @@ def _dtype(
 ) -> np.dtype[Any]:
     """Return a dtype of the columns of ``base`` and int64 ``fields``; some are float64, unsigned (keys) or int32.
 
-    With ``lines`` a row fills whole lines of the processor's cache; the fields that are used most stand first.
+    A row's size is a power of two, so that its address is a shift away from its position. With ``lines`` it fills whole
+    lines of the processor's cache; the fields that are used most stand first.
     """
     kinds: dict[str, Any] = dict.fromkeys(floats.split(), np.float64) | dict.fromkeys(keys.split(), np.uint64)
     kinds |= dict.fromkeys(halves.split(), np.int32)
     columns: list[Any] = [(name, base[name]) for name in base.names or ()] if base is not None else []
     columns += [(name, kinds.get(name, np.int64)) for name in fields.split()]
     made = np.dtype(columns, align=True)
-    if not lines:
-        return made
     assert made.fields is not None
     names = made.names or ()
     padded: Any = {
         "names": list(names),
         "formats": [made.fields[name][0] for name in names],
         "offsets": [made.fields[name][1] for name in names],
-        "itemsize": -(-made.itemsize // LINE) * LINE,
+        "itemsize": max(1 << (made.itemsize - 1).bit_length(), LINE if lines else 1),
     }
     return np.dtype(padded, align=True)
 
@@ -65,7 +64,7 @@ PAIR: Final = _dtype("first second")
 STEP: Final = _dtype("", base=PROGRAM)
 DISTRIBUTION: Final = _dtype("fixed", base=compiled.DISTRIBUTION)  # fixed: every draw of a constant, else -1
 HOST: Final = _dtype(
-    "queue busy_cores busy_core_ns busy_since_ns pausing speeds_vary has_quota first_member utilization_q20 "
+    "queue busy_cores busy_core_ns busy_since_ns pausing speeds_vary speed has_quota first_member utilization_q20 "
     "balanced_core_ns search_key search_count steal_key steal_count "
     "sharing_head sharing_tail sharing_count active_count since_ns dirty held_head throttled_groups",
     base=compiled.HOST,
@@ -98,41 +97,46 @@ KIND: Final = _dtype("", base=compiled.OPERATION)
 EVENT: Final = _dtype("", base=compiled.EVENT)
 PAUSE: Final = _dtype("key draws running", base=compiled.PAUSE, keys="key")
 STATION: Final = _dtype(
-    "last_ns present waiting busy busy_ns number_ns waiting_ns arrivals departures residence_ns bytes arrival_sum_ns"
+    "present waiting busy busy_changes number_changes waiting_changes arrivals departures arrival_sum_ns residence_ns "
+    "bytes busy_ns number_ns waiting_ns"
 )
 SOURCE: Final = _dtype(
-    "workload is_user key operations position fresh parked process slot", keys="key", halves="process slot", lines=True
+    "workload is_user key operation_key operations position fresh parked process slot",
+    keys="key operation_key",
+    halves="parked fresh process slot",
+    lines=True,
 )
 
 # --- what comes and goes ---------------------------------------------------------------------------------------------
 
 OPERATION: Final = _dtype(
-    "next source kind key start_ns outcome attempts instance serial number record attempt_ns live",
+    "next source kind key start_ns outcome attempts instance serial record attempt_ns live",
     keys="key",
     lines=True,
 )
 STRAND: Final = _dtype(
     "serial due_ns row end_outcome parent operation next key "
-    "place resume settled attempt kind pending visit first_holding last_holding root source "
+    "place resume settled attempt pending visit first_holding last_holding root source "
     "previous place_id demand_ns size_bytes arrived_ns batch cause since_ns "
     "first_child next_child previous_child join_outcome first_task",
     keys="key",
-    halves="place resume settled attempt kind pending",
+    halves="place resume settled attempt pending",
     lines=True,
 )
 HOLDING: Final = _dtype(
     "type what service next previous strand runner entered is_user_task arrived_ns size_bytes pooled_bytes", lines=True
 )
 TASK: Final = _dtype(
-    "next v deadline state group delayed core previous executed_ns lag "
-    "work strand serial attempts current last_core batcher station visit demand_ns arrived_ns "
-    "wakeup_ns ran_ns joined_ns orphan in_held fresh active next_task rate next_held",
+    "next v deadline state delayed attempts current lag executed_ns work "
+    "strand next_task core last_core batcher visit group station serial previous demand_ns arrived_ns "
+    "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held",
     halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active",
     lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")
 QUEUE: Final = _dtype("head tail count")
-PENDING: Final = _dtype("time key")  # a time event of the heap: four are a line of the cache
+PENDING: Final = _dtype("time key")  # a time event: four are a line of the cache
+BUCKET: Final = _dtype("chunk count")  # its first chunk of events, and how many events it has
 RECORD: Final = _dtype("source number kind attempts start_ns end_ns outcome instance")
 
 TABLES: Final[dict[str, np.dtype[Any]]] = {
@@ -174,6 +178,10 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "batches": BATCH,
     "queues": QUEUE,
     "heap": PENDING,
+    "far": PENDING,  # chunks of events that are far ahead
+    "far_chunks": VALUE,  # the chunk after each, in its bucket or among those that are free
+    "buckets": BUCKET,  # [LEVELS][digits]
+    "bucket_levels": VALUE,  # a bit for each bucket that is not empty
     "wakes": VALUE,  # first in, first out: strands to go on and clients to be told
     "starts": VALUE,  # first in, first out: parallel branches to begin
     "chosen": VALUE,  # [strands][services] the instance that an attempt uses
@@ -188,17 +196,18 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
 }
 
 _SCALARS: Final = (
-    "now warmup_ns until_ns handled handled_limit started reading tracking summing recording checking grow "
+    "now choosing warmup_ns until_ns handled handled_limit started reading tracking summing recording checking grow "
     "host_count station_count pause_count event_count workload_count instance_count service_count user_count "
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
+    "heap_watch_at near_ns base_ns far_count free_chunk "
     "counted_bin summed_bin wake_head wake_tail wake_mask start_head start_tail start_mask "
     "release_count free_core_count"
 )
 _ROW_SCALARS: Final = [
     f"{name}_{field}"
     for name in ("operation", "strand", "holding", "task", "batch")
-    for field in ("free", "top", "used", "margin_at")
+    for field in ("free", "top", "margin_at")
 ]
 STATE: Final = np.dtype(
     [("run_key", np.uint64)]
@@ -235,6 +244,10 @@ AT_DISPATCHER: Final = 10  # service
 AT_JOIN: Final = 11
 IN_CLOSED_BATCH: Final = 12
 
+# What is known of a visit, in its row of the program.
+ENTRY: Final = 1  # it is the first of the service that its operation enters
+AGAIN: Final = 2  # the operation visits the service elsewhere too, and goes to the same instance
+
 # What a strand does when it goes on.
 BEGIN: Final = 0
 GO_ON: Final = 1
@@ -261,4 +274,9 @@ ROW_BITS: Final = 24
 RANK_AT: Final = 58  # ids have the bits between
 ROWS: Final = 1 << ROW_BITS
 IDS: Final = 1 << (RANK_AT - ROW_BITS)
+CHUNK: Final = 64  # events
+DIGIT_BITS: Final = 5
+LEVELS: Final = 13  # of digits in a time
+BUCKETS: Final = LEVELS << DIGIT_BITS
+MANY: Final = 4096  # events in the heap from which on those that are far ahead lie elsewhere
 TOP: Final = 3  # the first event; the children of position p are 4 p - 8 to 4 p - 5

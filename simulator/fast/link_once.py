@@ -10,10 +10,13 @@ This uses private parts of Numba. Where they are missing the kernel still compil
 from __future__ import annotations
 
 import gc
+import platform
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core import callconv, codegen
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -39,6 +42,26 @@ def _make_private(module: Any, parts: Iterable[tuple[str, bool]]) -> None:
         if seldom:
             function.add_function_attribute("noinline")
             function.add_function_attribute("cold")
+
+
+def _translate(library: Any) -> None:
+    """Optimize a library and make its machine code.
+
+    Numba's own code, which could lie anywhere, has to put every address into a register first; this is found beside
+    its constants. Numba takes it from the library as if it had been kept there.
+    """
+    passes, builder = library._codegen._module_pass_manager(loop_vectorize=False, slp_vectorize=False)
+    passes.run(library._final_module, builder)
+    if not (sys.platform == "linux" and platform.machine() == "x86_64" and library._object_caching_enabled):
+        return
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=library._codegen._tm_features,
+        opt=3,
+        reloc="pic",
+        codemodel="small",
+    )
+    library._compiled_object = library.machine_code = machine.emit_object(library._final_module)
 
 
 @contextmanager
@@ -102,8 +125,7 @@ def whole_program(names: set[str], rare: set[str], entries: set[str]) -> Iterato
         if not hasattr(self, "_parts"):
             optimize(self)
             return
-        passes, builder = self._codegen._module_pass_manager(loop_vectorize=False, slp_vectorize=False)
-        passes.run(self._final_module, builder)
+        _translate(self)
 
     def set_env_of_entry(self: Any, name: str, env: Any) -> None:
         if self._engine.is_symbol_defined(name):  # parts have no address of their own, and never use it

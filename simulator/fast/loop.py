@@ -73,6 +73,7 @@ from simulator.fast.layout import (
 from simulator.fast.links import batch_arrived, batch_paid, close_batch, end_transfer
 from simulator.fast.processor import expire, release, start_period
 from simulator.fast.runners import burst_done
+from simulator.fast.strands import push_wake
 from simulator.fast.ticks import balance, tick
 from simulator.fast.walk import walk
 
@@ -172,9 +173,9 @@ def _first_event(sim: Any) -> int:
     rank = key >> RANK_AT
     identifier = (key >> ROW_BITS) & (IDS - 1)
     row = key & (ROWS - 1)
-    remove_first(sim)
     if rank == ARRIVAL:
         return arrive_at_source(sim, identifier)
+    remove_first(sim)
     if rank == DELAY:
         return _end_delay(sim, row, identifier)
     if rank == THINK:
@@ -199,21 +200,19 @@ def _prefetch_after_next(sim: Any) -> None:
 
 @inlined
 def _next_of_cascade(sim: Any) -> int:
-    """Take what the cascade does next; returns the strand to go on, -1 if there is none, -2 at the end of it."""
+    """Take what the cascade does next; returns a code as `push_wake` has it, -1 at the end of the cascade."""
     if sim.start_head != sim.start_tail:
         a = start_at(sim, sim.start_head & sim.start_mask).value
         sim.start_head += 1
-        return a
+        return 2 * a
     if sim.wake_head == sim.wake_tail:
-        return -2
+        return -1
     code = wake_at(sim, sim.wake_head & sim.wake_mask).value
     sim.wake_head += 1
     if sim.wake_tail - sim.wake_head > 1:
         _prefetch_after_next(sim)
     sim.handled += 1
-    if code & 1:
-        return settle(sim, code >> 1)
-    return code >> 1
+    return code
 
 
 @inlined
@@ -244,18 +243,28 @@ def run(state: Any) -> int:
     if sim.started == 0:
         sim.started = 1
         _start_all(sim)
+    told = -1  # the operation whose client is told next
     while sim.grow == 0:
-        a = _next_of_cascade(sim)
-        if a == -2:
-            if sim.release_count > 0:
+        a = -1
+        if told >= 0:
+            sim.handled += 1
+        else:
+            code = _next_of_cascade(sim)
+            if code >= 0:
+                told, a = (code >> 1, -1) if code & 1 else (-1, code >> 1)
+            elif sim.release_count > 0:
                 _release_first(sim)
                 continue
-            if sim.handled >= sim.handled_limit:
-                return PAUSED
-            a = _next_in_time(sim)
-            if a == -2:
-                sim.now = max(sim.now, sim.until_ns)
-                return REACHED
-        if a >= 0:
-            walk(sim, a)
+            else:
+                if sim.handled >= sim.handled_limit:
+                    return PAUSED
+                a = _next_in_time(sim)
+                if a == -2:
+                    sim.now = max(sim.now, sim.until_ns)
+                    return REACHED
+        if told >= 0:
+            a = settle(sim, told)
+        told = walk(sim, a) if a >= 0 else -1
+    if told >= 0:
+        push_wake(sim, 2 * told + 1)
     return GROW

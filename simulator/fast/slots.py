@@ -1,4 +1,4 @@
-"""Rows that come and go: taken from a free list, else from the top of the table.
+"""Rows that come and go: taken from a free list, else, when all are used, from the top of the table.
 
 Taking one never fails: a table that comes near its end asks (``sim.grow``) for the kernel to be stopped before the next
 action, and no single action takes more rows than the margin (see `simulator.fast.tables`).
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.fast.jit import inlined
-from simulator.fast.layout import batch_at, holding_at, operation_at, strand_at, task_at
+from simulator.fast.layout import batch_at, holding_at, operation_at, queue_at, strand_at, task_at
+from simulator.fast.lists import ready_queue
 
 
 @inlined
@@ -21,9 +22,8 @@ def take_operation(sim: Any) -> int:
     else:
         o = sim.operation_top
         sim.operation_top = o + 1
-    sim.operation_used += 1
-    if sim.operation_used >= sim.operation_margin_at:
-        sim.grow = 1
+        if o >= sim.operation_margin_at:
+            sim.grow = 1
     return o
 
 
@@ -32,7 +32,6 @@ def free_operation(sim: Any, o: int) -> None:
     """Give the row of an operation back."""
     operation_at(sim, o).next = sim.operation_free
     sim.operation_free = o
-    sim.operation_used -= 1
 
 
 @inlined
@@ -44,9 +43,8 @@ def take_strand(sim: Any) -> int:
     else:
         a = sim.strand_top
         sim.strand_top = a + 1
-    sim.strand_used += 1
-    if sim.strand_used >= sim.strand_margin_at:
-        sim.grow = 1
+        if a >= sim.strand_margin_at:
+            sim.grow = 1
     return a
 
 
@@ -57,7 +55,6 @@ def free_strand(sim: Any, a: int) -> None:
     strand.serial = -1
     strand.next = sim.strand_free
     sim.strand_free = a
-    sim.strand_used -= 1
 
 
 @inlined
@@ -69,9 +66,8 @@ def take_holding(sim: Any) -> int:
     else:
         v = sim.holding_top
         sim.holding_top = v + 1
-    sim.holding_used += 1
-    if sim.holding_used >= sim.holding_margin_at:
-        sim.grow = 1
+        if v >= sim.holding_margin_at:
+            sim.grow = 1
     return v
 
 
@@ -82,7 +78,6 @@ def free_holding(sim: Any, v: int) -> None:
     holding.type = -1
     holding.next = sim.holding_free
     sim.holding_free = v
-    sim.holding_used -= 1
 
 
 @inlined
@@ -94,9 +89,11 @@ def take_task(sim: Any) -> int:
     else:
         t = sim.task_top
         sim.task_top = t + 1
-    sim.task_used += 1
-    if sim.task_used >= sim.task_margin_at:
-        sim.grow = 1
+        queue = queue_at(sim, ready_queue(sim, t))  # that of a row that was used is empty
+        queue.head = -1
+        queue.tail = -1
+        if t >= sim.task_margin_at:
+            sim.grow = 1
     return t
 
 
@@ -105,7 +102,6 @@ def free_task(sim: Any, t: int) -> None:
     """Give the row of a task back."""
     task_at(sim, t).next = sim.task_free
     sim.task_free = t
-    sim.task_used -= 1
 
 
 @inlined
@@ -117,9 +113,8 @@ def take_batch(sim: Any) -> int:
     else:
         b = sim.batch_top
         sim.batch_top = b + 1
-    sim.batch_used += 1
-    if sim.batch_used >= sim.batch_margin_at:
-        sim.grow = 1
+        if b >= sim.batch_margin_at:
+            sim.grow = 1
     return b
 
 
@@ -129,4 +124,3 @@ def free_batch(sim: Any, b: int) -> None:
     batch = batch_at(sim, b)
     batch.next = sim.batch_free
     sim.batch_free = b
-    sim.batch_used -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +20,24 @@ from models.draws import (
 )
 from models.errors import FieldProblem, ScenarioError
 from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
+from simulator import program
 from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
-from simulator.fast.layout import CAUSE_COLUMNS, IDS, LINE, NEVER, ROWS, STATE, TABLES, TOP
+from simulator.fast import layout
+from simulator.fast.layout import (
+    AGAIN,
+    BUCKETS,
+    CAUSE_COLUMNS,
+    CHUNK,
+    ENTRY,
+    IDS,
+    LEVELS,
+    LINE,
+    NEVER,
+    ROWS,
+    STATE,
+    TABLES,
+    TOP,
+)
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
@@ -92,6 +109,11 @@ class FastTables:
         self.put(table, array)
         return array
 
+    def renew(self, table: str) -> None:
+        """Let the kernel go on with a copy of a table, so that the table stays as it is."""
+        old = self.arrays[table]
+        self.zeros(table, len(old))[:] = old
+
     def copied(self, table: str, source: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Make a table that begins with the columns of a compiled table."""
         array = self.zeros(table, len(source))
@@ -117,7 +139,7 @@ class FastTables:
     def _static_tables(self) -> None:
         """Copy what does not change."""
         compiled = self.compiled
-        self.copied("steps", compiled.program)
+        self._steps()
         self.values("branch_rows", compiled.branches["row"])
         self.values("branch_shares", compiled.branches["cumulative"])
         quantiles = compiled.quantiles if len(compiled.quantiles) else np.zeros((1, 2))
@@ -151,6 +173,19 @@ class FastTables:
             service_count=len(compiled.services),
         )
 
+    def _steps(self) -> None:
+        """Copy the program and note what is known of its visits."""
+        steps = self.copied("steps", self.compiled.program)
+        kinds = self.compiled.operations
+        bounds = [*sorted(kinds["first_row"].tolist()), len(self.compiled.program)]
+        steps["a"][steps["code"] == program.VISIT] = 0
+        steps["a"][kinds["first_row"]] = ENTRY
+        for first, end in pairwise(bounds):
+            visits = np.flatnonzero(steps["code"][first:end] == program.VISIT) + first
+            services, counts = np.unique(steps["service"][visits], return_counts=True)
+            steps["a"][visits] |= np.where(counts[np.searchsorted(services, steps["service"][visits])] > 1, AGAIN, 0)
+        self.set(choosing=int(np.any((steps["code"] == program.VISIT) & (steps["a"] & AGAIN > 0))))
+
     def _hosts_and_cores(self) -> None:
         """Make the hosts, their cores, run queues and timers."""
         compiled = self.compiled
@@ -168,6 +203,7 @@ class FastTables:
             host["search_key"] = decision_key(self.key, DECISION_SEARCH, index)
             host["steal_key"] = decision_key(self.key, DECISION_STEAL, index)
             alone = compiled.speeds[host["first_speed"] + 1 : host["first_speed"] + host["cores"] + 1]
+            host["speed"] = compiled.speeds[host["first_speed"] + 1]  # of every core, if they do not vary
             host["speeds_vary"] = host["threads_per_core"] > 1 or len(set(alone.tolist())) > 1
         leaves = 1 << max(compiled.total_cores - 1, 0).bit_length()
         self.zeros("timers", 2 * leaves, fill=NEVER)
@@ -280,7 +316,6 @@ class FastTables:
             tasks = compiled.instances["workers"].clip(0).sum() + first if name == "task" else 0
             self.set(**{f"{name}_free": -1, f"{name}_top": first if name == "strand" else 0})
             self._resize(name, capacity + self.margins[name] + int(tasks) + first)
-        self.set(strand_used=first)
         self._resize_heap()
         self._set_record_margin()
 
@@ -329,14 +364,33 @@ class FastTables:
         self.set(**{f"{name}_head": 0, f"{name}_tail": tail - head, f"{name}_mask": length - 1})
 
     def _resize_heap(self) -> None:
-        """Give the heap room for what one action may schedule at most."""
+        """Give the heap room for what one action may schedule at most, and as many events room in chunks."""
         most = len(self.arrays["strands"]) + len(self.arrays["sources"]) + len(self.compiled.events) + 1024
-        needed = self.get("heap_count") + most
+        needed = self.get("heap_count") + self.get("far_count") + most
         if len(self.arrays.get("heap", ())) < needed + most:
             self._enlarge("heap", 2 * (needed + most))
             if self.get("heap_count") == 0:
                 self.arrays["heap"]["time"][TOP] = NEVER
-        self.set(heap_margin_at=len(self.arrays["heap"]) - most)
+            self._resize_far()
+        margin = len(self.arrays["heap"]) - most
+        self.set(heap_margin_at=margin, heap_watch_at=min(margin, layout.MANY))
+
+    def _resize_far(self) -> None:
+        """Give the events that are far ahead as many places as the heap has, if there can be many."""
+        rows = len(self.arrays["heap"])
+        before = len(self.arrays.get("far_chunks", ()))
+        chunks = rows // CHUNK + BUCKETS if rows > layout.MANY else 1
+        if before == 0:
+            self.zeros("buckets", BUCKETS)
+            self.zeros("bucket_levels", LEVELS)
+            self.set(near_ns=NEVER, free_chunk=-1)
+        if chunks > before:
+            self._enlarge("far", chunks * CHUNK)
+            self._enlarge("far_chunks", chunks)
+            following = self.arrays["far_chunks"]["value"]
+            following[before:chunks] = np.arange(before + 1, chunks + 1)
+            following[chunks - 1] = self.get("free_chunk")
+            self.set(free_chunk=before)
 
     def _set_record_margin(self) -> None:
         self.set(record_margin_at=len(self.arrays["records"]) - 4)
@@ -359,7 +413,7 @@ class FastTables:
     def _new_task(self, instance: int, station: int) -> int:
         """Make a task before the run, as `simulator.fast.cpu_tasks.new_task` does during it."""
         t = self.get("task_top")
-        self.set(task_top=t + 1, task_used=t + 1, next_task_serial=t + 1)
+        self.set(task_top=t + 1, next_task_serial=t + 1)
         task = self.arrays["tasks"][t : t + 1]
         for name in ("core", "last_core", "strand", "batcher", "next_task", "visit"):
             task[name] = -1
@@ -379,7 +433,7 @@ class FastTables:
     def grow(self) -> None:
         """Enlarge every table that is nearly full."""
         for name in self.margins:
-            if self.get(f"{name}_used") >= self.get(f"{name}_margin_at"):
+            if self.get(f"{name}_top") > self.get(f"{name}_margin_at"):
                 table = {"batch": "batches"}.get(name, f"{name}s")
                 self._resize(name, 2 * len(self.arrays[table]))
         self._resize_heap()

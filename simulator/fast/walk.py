@@ -26,6 +26,7 @@ from simulator.fast.holdings import (
     allocation_cost_ns,
     append_holding,
     begin_visit,
+    end_visit,
     give_all_back,
     give_back,
     give_token_back,
@@ -35,8 +36,9 @@ from simulator.fast.holdings import (
     unlink_holding,
     wait_for_memory,
 )
-from simulator.fast.jit import add_columns, clear_columns, copy_columns, inlined, kernel, prefetch, rare
+from simulator.fast.jit import add_columns, clear_columns, copy_columns, inlined, kernel, rare
 from simulator.fast.layout import (
+    AGAIN,
     ALLOCATION,
     AT_JOIN,
     BEGIN,
@@ -44,6 +46,7 @@ from simulator.fast.layout import (
     DISPATCHED,
     DONE_UNDER_LOCK,
     ENDED,
+    ENTRY,
     GO_ON,
     GOT_LOCK,
     GOT_MEMORY,
@@ -63,9 +66,7 @@ from simulator.fast.layout import (
     lock_at,
     operation_at,
     operation_cause_at,
-    operation_kind_at,
     service_at,
-    source_at,
     start_at,
     step_at,
     strand_at,
@@ -177,20 +178,28 @@ def _dispatched(sim: Any, a: int, step: Any) -> int:
     return _be_sent(sim, a, step)
 
 
+@kernel
+def _chosen_before(sim: Any, a: int, s: int) -> int:
+    """Return the instance that an attempt uses, -1 before its first visit."""
+    return chosen_at(sim, strand_at(sim, a).root * sim.service_count + s).value
+
+
 @inlined
 def _be_sent(sim: Any, a: int, step: Any) -> int:
     """Be sent to an instance."""
     s = step.service
     strand = strand_at(sim, a)
     service = service_at(sim, s)
-    chosen = chosen_at(sim, strand.root * sim.service_count + s)
-    if chosen.value < 0:
-        chosen.value = choose_instance(sim, s, strand.source)
-        if chosen.value < 0:
+    index = _chosen_before(sim, a, s) if step.a & AGAIN else -1
+    if index < 0:
+        index = choose_instance(sim, s, strand.source)
+        if index < 0:
             return _fail(sim, a, REJECTED)
-    begin_visit(sim, a, service.first_instance + chosen.value, s)
-    if strand.root == a and strand.settled == 0 and s == operation_kind_at(sim, strand.kind).service:
-        operation_at(sim, strand.operation).instance = chosen.value
+        if step.a & AGAIN:
+            chosen_at(sim, strand.root * sim.service_count + s).value = index
+    begin_visit(sim, a, service.first_instance + index, s)
+    if sim.tracking and step.a & ENTRY and strand.settled == 0 and strand.root == a:
+        operation_at(sim, strand.operation).instance = index
     if service.hop_ns:
         return wait(sim, a, service.hop_ns, HOP_AND_DISPATCH, HOPPED)
     return _hopped(sim, a)
@@ -221,12 +230,14 @@ def _hopped(sim: Any, a: int) -> int:
 def _leave(sim: Any, a: int, step: Any) -> int:
     """Leave an instance and hop back; with the entry visit the attempt gives everything back."""
     strand = strand_at(sim, a)
-    prefetch(operation_at(sim, strand.operation), 0)  # both will be needed soon, if this is the end
-    prefetch(source_at(sim, strand.source), 0)
     v = find_visit(sim, a, step.service)
     strand.visit = -1
     if strand.root == a and strand.first_holding == v:
-        give_all_back(sim, a)
+        if strand.last_holding == v:
+            strand.first_holding = strand.last_holding = -1
+            end_visit(sim, v)
+        else:
+            give_all_back(sim, a)
     else:
         give_back(sim, v)
     return wait(sim, a, service_at(sim, step.service).hop_ns, HOP_AND_DISPATCH, GO_ON)
@@ -318,7 +329,6 @@ def _fork(sim: Any, a: int, step: Any) -> int:
         child = strand_at(sim, child_id)
         child.operation = parent.operation
         child.attempt = parent.attempt
-        child.kind = parent.kind
         child.source = parent.source
         child.key = parent.key
         child.root = parent.root
@@ -490,12 +500,16 @@ def _add_causes(sim: Any, o: int, a: int) -> None:
 
 
 @inlined
-def _end(sim: Any, a: int, outcome: int) -> None:
-    """Report the end of the server side of an attempt; one hop to its client if that still waits."""
+def _end(sim: Any, a: int, outcome: int) -> int:
+    """Report the end of the server side of an attempt: one hop to its client if that still waits.
+
+    Returns the operation if its client is to be told next, as nothing else waits, else -1.
+    """
     strand = strand_at(sim, a)
     if strand.parent >= 0:
         _end_branch(sim, a, outcome)
-        return
+        return -1
+    told = -1
     if outcome != COMPLETED:
         give_all_back(sim, a)
     enter(sim, a, WORKING)
@@ -504,13 +518,17 @@ def _end(sim: Any, a: int, outcome: int) -> None:
         operation.outcome = outcome
         if sim.tracking and outcome == COMPLETED:
             _add_causes(sim, strand.operation, a)
-        push_wake(sim, 2 * strand.operation + 1)
+        if sim.wake_head == sim.wake_tail and sim.start_head == sim.start_tail:
+            told = strand.operation
+        else:
+            push_wake(sim, 2 * strand.operation + 1)
     free_strand(sim, a)
+    return told
 
 
 @kernel
-def walk(sim: Any, a: int) -> None:
-    """Go on with a strand until it waits or ends."""
+def walk(sim: Any, a: int) -> int:
+    """Go on with a strand until it waits or ends; returns as `_end`."""
     strand = strand_at(sim, a)
     enter(sim, a, WORKING)
     state = NEXT
@@ -524,8 +542,7 @@ def walk(sim: Any, a: int) -> None:
     while state == NEXT:
         step = step_at(sim, row)
         if step.code == program.END:
-            _end(sim, a, COMPLETED)
-            return
+            return _end(sim, a, COMPLETED)
         if step.code == program.JUMP:
             row = step.a
         elif step.code == program.CHOICE:
@@ -534,5 +551,4 @@ def walk(sim: Any, a: int) -> None:
             strand.row = row
             state = _stage(sim, a, step)
             row = step.next
-    if state == ENDED:
-        _end(sim, a, strand.end_outcome)
+    return _end(sim, a, strand.end_outcome) if state == ENDED else -1
