@@ -22,10 +22,20 @@ from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, COMPLETED
 from simulator.compile import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
 from simulator.fast.heap import drop_first, replace_first, schedule
-from simulator.fast.jit import add_columns, bit_length, clear_columns, copy_columns, inlined, kernel, prefetch, rare
+from simulator.fast.jit import (
+    add_line,
+    bit_length,
+    clear_columns,
+    copy_columns,
+    inlined,
+    kernel,
+    line_is_set,
+    prefetch,
+    rare,
+)
 from simulator.fast.layout import (
     CAUSE_COLUMNS,
-    LINE,
+    CAUSES_OF_A_LINE,
     arrival_at,
     cause_sum_at,
     chosen_at,
@@ -41,6 +51,7 @@ from simulator.fast.layout import (
     record_cause_at,
     source_at,
     strand_at,
+    strand_cause_at,
     weights_of,
     workload_at,
 )
@@ -249,13 +260,24 @@ def _count_in_bin(sim: Any, position: int) -> None:
     sim.counted_bin = position
 
 
+@inlined
+def _add_last_causes(sim: Any) -> None:
+    """Add the causes of the last operation; of the two lines of the cache, the second only if it has any."""
+    row = sim.summed_bin * CAUSE_COLUMNS
+    add_line(cause_sum_at(sim, row), last_cause_at(sim, 0))
+    if line_is_set(last_cause_at(sim, CAUSES_OF_A_LINE)):
+        add_line(cause_sum_at(sim, row + CAUSES_OF_A_LINE), last_cause_at(sim, CAUSES_OF_A_LINE))
+
+
 @kernel
 def _sum_causes(sim: Any, o: int, position: int) -> None:
     """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does."""
     prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), 0)
-    prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), LINE)
-    add_columns(cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS), last_cause_at(sim, 0))
-    copy_columns(last_cause_at(sim, 0), operation_cause_at(sim, o * CAUSE_COLUMNS))
+    _add_last_causes(sim)
+    if sim.causes_of >= 0:  # the operation's are those of its only attempt, which has just ended
+        copy_columns(last_cause_at(sim, 0), strand_cause_at(sim, sim.causes_of * CAUSE_COLUMNS))
+    else:
+        copy_columns(last_cause_at(sim, 0), operation_cause_at(sim, o * CAUSE_COLUMNS))
     sim.summed_bin = position
 
 
@@ -266,7 +288,7 @@ def count_last(sim: Any) -> None:
     histogram_at(sim, sim.counted_bin).value += 1
     sim.counted_bin = none
     if sim.summing:
-        add_columns(cause_sum_at(sim, sim.summed_bin * CAUSE_COLUMNS), last_cause_at(sim, 0))
+        _add_last_causes(sim)
         sim.summed_bin = BINS
 
 

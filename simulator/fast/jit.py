@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from models.compiled import HAVE_NUMBA, prepare_compiler
-from simulator.fast.layout import CAUSE_COLUMNS
+from simulator.fast.layout import CAUSE_COLUMNS, CAUSES_OF_A_LINE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -177,12 +177,12 @@ if HAVE_NUMBA:
 
     prefetch: Any = _prefetch
 
-    def _columns_function(emit: Callable[[Any, list[Any], Any], Any], rows: int) -> Any:
-        """Return a function of rows of single values that works on CAUSE_COLUMNS of them from each on, as a vector.
+    def _columns_function(emit: Callable[[Any, list[Any], Any], Any], rows: int, columns: int = CAUSE_COLUMNS) -> Any:
+        """Return a function of rows of single values that works on so many of them from each on, as a vector.
 
         emit: returns what is to be stored from the first row on. Numba's own loops over so few become no vectors.
         """
-        vector = ir.VectorType(ir.IntType(64), CAUSE_COLUMNS)
+        vector = ir.VectorType(ir.IntType(64), columns)
 
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             given = zip(signature.args, arguments, strict=True)
@@ -223,6 +223,22 @@ if HAVE_NUMBA:
     clear_columns: Any = _columns_function(_nothing, 1)
     copy_columns: Any = _columns_function(_other, 2)
     add_columns: Any = _columns_function(_sum, 2)
+    add_line: Any = _columns_function(_sum, 2, CAUSES_OF_A_LINE)
+
+    @intrinsic
+    def _line_is_set(_context: Any, row: Any) -> Any:
+        """Return whether any value of a line of the cache is not 0."""
+
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            vector = ir.VectorType(ir.IntType(64), CAUSES_OF_A_LINE)
+            address, tag = _field(context, builder, signature.args[0], arguments[0], "value")
+            bits = ir.IntType(64 * CAUSES_OF_A_LINE)
+            value = builder.bitcast(_loaded(builder, (builder.bitcast(address, vector.as_pointer()), tag)), bits)
+            return builder.icmp_unsigned("!=", value, ir.Constant(bits, 0))
+
+        return types.boolean(row), code
+
+    line_is_set: Any = _line_is_set
 
     def state_accessor(dtype: np.dtype[Any]) -> Any:
         """Return a function of the address that the kernel is called with to the row that lies there."""
@@ -295,9 +311,9 @@ else:
     def _fetch_nothing(row: Row, offset: int) -> None:
         """Do nothing."""
 
-    def _columns(row: Row) -> Any:
+    def _columns(row: Row, columns: int = CAUSE_COLUMNS) -> Any:
         """Return the values of the rows from one on."""
-        return row.array["value"][row.index : row.index + CAUSE_COLUMNS]
+        return row.array["value"][row.index : row.index + columns]
 
     def _clear_columns(row: Row) -> None:
         """Set the values to 0."""
@@ -311,6 +327,15 @@ else:
         """Add the values of other rows."""
         _columns(row)[:] += _columns(other)
 
+    def _add_line(row: Row, other: Row) -> None:
+        """Add a line of the cache of values of other rows."""
+        _columns(row, CAUSES_OF_A_LINE)[:] += _columns(other, CAUSES_OF_A_LINE)
+
+    def _any_of_line(row: Row) -> bool:
+        """Return whether any value of a line of the cache is not 0."""
+        return bool(_columns(row, CAUSES_OF_A_LINE).any())
+
+    add_line, line_is_set = _add_line, _any_of_line
     bit_length = _count_bits
     prefetch = _fetch_nothing
     clear_columns, copy_columns, add_columns = _clear_columns, _copy_columns, _add_columns

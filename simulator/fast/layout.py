@@ -22,6 +22,7 @@ from simulator.program import PROGRAM
 NEVER: Final = (1 << 63) - 1
 LINE: Final = 64  # bytes of a line of the cache
 CAUSE_COLUMNS: Final = 16  # of the tables of causes; they are cleared, copied and added at once
+CAUSES_OF_A_LINE: Final = 8  # the causes after these are none of most operations'
 assert CAUSES <= CAUSE_COLUMNS
 
 
@@ -201,7 +202,7 @@ _SCALARS: Final = (
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
     "heap_watch_at near_ns base_ns far_count free_chunk "
-    "counted_bin summed_bin wake_head wake_tail wake_mask start_head start_tail start_mask "
+    "counted_bin summed_bin causes_of wake_head wake_tail wake_mask start_head start_tail start_mask "
     "release_count free_core_count"
 )
 _ROW_SCALARS: Final = [

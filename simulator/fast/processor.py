@@ -70,7 +70,7 @@ from simulator.fast.totals import arrive, change, depart
 
 @inlined
 def ask(sim: Any, t: int, demand_ns: int) -> None:
-    """Let a task that has none execute a burst of more than 0 ns."""
+    """Let a task that has none execute a burst of more than 0 ns; its strand's time already is a wait for a core."""
     task = task_at(sim, t)
     group = instance_at(sim, task.group)
     h = group.host
@@ -94,7 +94,6 @@ def ask(sim: Any, t: int, demand_ns: int) -> None:
         _go_on(sim, task.core, t)
     else:
         task.state = WAITING
-        waits(sim, t, False)
         if discipline == FIFO:
             _place_fifo(sim, h, t)
         elif discipline == ROUND_ROBIN:

@@ -69,6 +69,7 @@ def _next_burst(sim: Any, t: int) -> None:
     q = ready_queue(sim, t)
     a = queue_at(sim, q).head
     remove_strand(sim, q, a)
+    enter(sim, a, WAITING_FOR_CORE)
     _begin(sim, t, a, strand_at(sim, a).demand_ns)
 
 

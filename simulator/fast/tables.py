@@ -67,7 +67,7 @@ class FastTables:
     ) -> None:
         self.compiled = compiled
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
-        self.state = np.zeros(1, dtype=STATE)
+        self.state = _aligned_zeros(1, STATE)  # no line of the cache is another thread's too
         self.key = int(run_key(seed, replication))
         self.state["run_key"] = self.key
         self.queues = 0

@@ -516,12 +516,15 @@ def _end(sim: Any, a: int, outcome: int) -> int:
     if strand.settled == 0:
         operation = operation_at(sim, strand.operation)
         operation.outcome = outcome
-        if sim.tracking and outcome == COMPLETED:
-            _add_causes(sim, strand.operation, a)
         if sim.wake_head == sim.wake_tail and sim.start_head == sim.start_tail:
             told = strand.operation
         else:
             push_wake(sim, 2 * strand.operation + 1)
+        if sim.tracking and outcome == COMPLETED:
+            alone = told >= 0 and strand.attempt == 1 and sim.recording == 0
+            sim.causes_of = a if alone else -1
+            if not alone:
+                _add_causes(sim, strand.operation, a)
     free_strand(sim, a)
     return told
 
