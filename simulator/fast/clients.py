@@ -91,16 +91,17 @@ def begin_operation(sim: Any, source_id: int, kind: int, key: int) -> int:
     sim.next_operation_serial += 1
     operation.source = source_id
     operation.key = key
-    operation.kind = kind if kind >= 0 else _kind_of(sim, source.workload, key)
+    if kind < 0:
+        kind = _kind_of(sim, source.workload, key)
+    operation.kind = kind
     operation.start_ns = sim.now
-    operation.attempts = 0
     source.operations += 1
     workload.offered += 1
     if sim.recording:
         _begin_record(sim, o)
     if workload.budget >= 0:
         workload.tokens += workload.budget
-    return _begin_attempt(sim, o)
+    return _begin_attempt(sim, o, 1, source_id, key, kind)
 
 
 @rare
@@ -124,14 +125,17 @@ def _begin_record(sim: Any, o: int) -> None:
 @kernel
 def begin_attempt(sim: Any, o: int) -> int:
     """Make an attempt after the first one; returns its strand."""
-    return _begin_attempt(sim, o)
+    operation = operation_at(sim, o)
+    return _begin_attempt(sim, o, operation.attempts + 1, operation.source, operation.key, operation.kind)
 
 
 @inlined
-def _begin_attempt(sim: Any, o: int) -> int:
-    """Make the next attempt of an operation; returns its strand."""
+def _begin_attempt(  # noqa: PLR0917 - compiled by position
+    sim: Any, o: int, attempt: int, source_id: int, key: int, kind: int
+) -> int:
+    """Make an attempt of an operation of a source; returns its strand."""
     operation = operation_at(sim, o)
-    operation.attempts += 1
+    operation.attempts = attempt
     if sim.tracking:  # as it is where there are records
         operation.instance = -1
         operation.attempt_ns = sim.now
@@ -139,18 +143,17 @@ def _begin_attempt(sim: Any, o: int) -> int:
     reset_strand(sim, a)
     strand = strand_at(sim, a)
     strand.operation = o
-    strand.attempt = operation.attempts
-    strand.source = operation.source
-    strand.key = operation.key
+    strand.attempt = attempt
+    strand.source = source_id
+    strand.key = key
     strand.root = a
-    strand.row = operation_kind_at(sim, operation.kind).first_row
+    strand.row = operation_kind_at(sim, kind).first_row
     if sim.choosing:
         for service in range(sim.service_count):
             chosen_at(sim, a * sim.service_count + service).value = -1
-    workload = workload_at(sim, source_at(sim, operation.source).workload)
+    workload = workload_at(sim, source_at(sim, source_id).workload)
     if workload.timeout >= 0:
-        position = coordinate(operation.attempts, STAGE_TIMEOUT, 0)
-        wait_ns = max(1, draw(sim, workload.timeout, operation.key, position))
+        wait_ns = max(1, draw(sim, workload.timeout, key, coordinate(attempt, STAGE_TIMEOUT, 0)))
         schedule(sim, sim.now + wait_ns, TIMEOUT, strand.serial, a)
     return a
 

@@ -10,8 +10,6 @@ This uses private parts of Numba. Where they are missing the kernel still compil
 from __future__ import annotations
 
 import gc
-import platform
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +17,8 @@ from typing import Any
 import llvmlite.binding as llvm
 from numba.core import callconv, codegen
 from numba.core.compiler_lock import global_compiler_lock
+
+from simulator.fast.machine_code import COMPACT
 
 
 def _closure(library: Any) -> list[Any]:
@@ -52,7 +52,7 @@ def _translate(library: Any) -> None:
     """
     passes, builder = library._codegen._module_pass_manager(loop_vectorize=False, slp_vectorize=False)
     passes.run(library._final_module, builder)
-    if not (sys.platform == "linux" and platform.machine() == "x86_64" and library._object_caching_enabled):
+    if not (COMPACT and library._object_caching_enabled):
         return
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=llvm.get_host_cpu_name(),

@@ -11,6 +11,7 @@ called: what cannot ends the process, so that it is tried in one of its own befo
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Any
 
 Run = Callable[[int], int]
 """Runs the kernel on the state at an address; returns why it stopped."""
+
+COMPACT = sys.platform == "linux" and platform.machine() == "x86_64"
+"""Whether the code finds its constants and functions beside it, and has to be loaded into one place therefore."""
 
 _SIGNATURE = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64
@@ -52,7 +56,8 @@ def loaded(code: bytes, symbol: str) -> Run:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    in_one_place = True if COMPACT else None  # None: as is usual on this platform
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, in_one_place)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = engine.get_function_address(symbol)

@@ -49,7 +49,7 @@ def _queue_burst(sim: Any, t: int, a: int, demand_ns: int) -> None:
     push_strand(sim, ready_queue(sim, t), a)
 
 
-@kernel
+@inlined
 def run_burst(sim: Any, t: int, a: int, demand_ns: int, resume: int) -> None:
     """Execute a burst for a strand, which is woken when it is finished."""
     prepare(sim, a, AT_RUNNER, t, WAITING_FOR_CORE, resume)

@@ -160,6 +160,12 @@ def _execute(sim: Any, a: int, s: int, demand_ns: int, resume: int) -> int:
     return WAITS
 
 
+@kernel
+def _execute_beside(sim: Any, a: int, s: int, demand_ns: int, resume: int) -> int:
+    """As `_execute`, for stages that do so less often."""
+    return _execute(sim, a, s, demand_ns, resume)
+
+
 # --- visits ----------------------------------------------------------------------------------------------------------
 
 
@@ -266,7 +272,7 @@ def _memory(sim: Any, a: int, step: Any) -> int:
 def _pay_for_memory(sim: Any, a: int, step: Any) -> int:
     """Execute the cost of the last allocation."""
     cost_ns = allocation_cost_ns(sim, strand_at(sim, a).last_holding)
-    return _execute(sim, a, step.service, cost_ns, GO_ON)
+    return _execute_beside(sim, a, step.service, cost_ns, GO_ON)
 
 
 @kernel
@@ -291,7 +297,7 @@ def _lock(sim: Any, a: int, step: Any) -> int:
 @kernel
 def _work_under_lock(sim: Any, a: int, step: Any) -> int:
     """Execute the hold of a lock, then give the lock back."""
-    state = _execute(sim, a, step.service, _draw(sim, a, step), DONE_UNDER_LOCK)
+    state = _execute_beside(sim, a, step.service, _draw(sim, a, step), DONE_UNDER_LOCK)
     if state == NEXT:
         give_token_back(sim, a, _lock_of(sim, a, step))
     return state
