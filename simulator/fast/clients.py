@@ -266,16 +266,16 @@ def _count_in_bin(sim: Any, position: int) -> None:
 @inlined
 def _add_last_causes(sim: Any) -> None:
     """Add the causes of the last operation; of the two lines of the cache, the second only if it has any."""
-    row = sim.summed_bin * CAUSE_COLUMNS
-    add_line(cause_sum_at(sim, row), last_cause_at(sim, 0))
+    add_line(cause_sum_at(sim, sim.summed_bin * CAUSES_OF_A_LINE), last_cause_at(sim, 0))
     if line_is_set(last_cause_at(sim, CAUSES_OF_A_LINE)):
-        add_line(cause_sum_at(sim, row + CAUSES_OF_A_LINE), last_cause_at(sim, CAUSES_OF_A_LINE))
+        second = BINS + 1 + sim.summed_bin
+        add_line(cause_sum_at(sim, second * CAUSES_OF_A_LINE), last_cause_at(sim, CAUSES_OF_A_LINE))
 
 
 @kernel
 def _sum_causes(sim: Any, o: int, position: int) -> None:
     """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does."""
-    prefetch(cause_sum_at(sim, position * CAUSE_COLUMNS), 0)
+    prefetch(cause_sum_at(sim, position * CAUSES_OF_A_LINE), 0)
     _add_last_causes(sim)
     if sim.causes_of >= 0:  # the operation's are those of its only attempt, which has just ended
         copy_columns(last_cause_at(sim, 0), strand_cause_at(sim, sim.causes_of * CAUSE_COLUMNS))

@@ -108,9 +108,7 @@ class Replication:
     def _until(self, end_ns: int, progress: Callable[[int], bool] | None) -> EngineOutput:
         tables, warmup_ns = self._tables, self._given["warmup_ns"]
         reached = warmup_ns
-        if self._before is not None:
-            tables.renew("cause_sums")  # the last answer has the table
-        else:
+        if self._before is None:
             reached = _advance(tables, warmup_ns, progress)
             self._before = _Totals(tables)
             instances = tables.arrays["instances"][: len(tables.compiled.instances)]

@@ -192,7 +192,7 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "records": RECORD,
     "record_causes": VALUE,  # [records][CAUSE_COLUMNS]
     "histogram": VALUE,  # [workloads][BINS], and a bin that counts for nothing
-    "cause_sums": VALUE,  # [BINS + 1][CAUSE_COLUMNS]: the last row counts for nothing
+    "cause_sums": VALUE,  # [2][BINS + 1][CAUSES_OF_A_LINE]: the last row of each counts for nothing
     "last_causes": VALUE,  # [CAUSE_COLUMNS] of the operation that is to be added next
 }
 

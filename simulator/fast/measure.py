@@ -20,7 +20,7 @@ from models.records import (
     OPERATION_RECORD,
     STATION_TOTALS,
 )
-from simulator.fast.layout import CAUSE_COLUMNS
+from simulator.fast.layout import CAUSE_COLUMNS, CAUSES_OF_A_LINE
 from simulator.fast.tables import FastTables
 from simulator.histogram import BINS
 
@@ -89,8 +89,13 @@ def records(tables: FastTables) -> NDArray[Any]:
 
 
 def cause_sums(tables: FastTables) -> NDArray[np.int64]:
-    """Return the sums by bin of the histogram and cause: the table itself, as a copy takes milliseconds."""
-    result: NDArray[np.int64] = tables.arrays["cause_sums"]["value"].reshape(-1, CAUSE_COLUMNS)[:BINS, :CAUSES]
+    """Return the sums by bin of the histogram and cause."""
+    lines = tables.arrays["cause_sums"]["value"].reshape(2, BINS + 1, CAUSES_OF_A_LINE)
+    counted = tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS).any(axis=0)
+    used = np.flatnonzero(counted)  # a copy of all would take milliseconds
+    result = np.zeros((BINS, CAUSES), dtype=np.int64)
+    result[used, :CAUSES_OF_A_LINE] = lines[0, used]
+    result[used, CAUSES_OF_A_LINE:] = lines[1, used, : CAUSES - CAUSES_OF_A_LINE]
     return result
 
 

@@ -109,11 +109,6 @@ class FastTables:
         self.put(table, array)
         return array
 
-    def renew(self, table: str) -> None:
-        """Let the kernel go on with a copy of a table, so that the table stays as it is."""
-        old = self.arrays[table]
-        self.zeros(table, len(old))[:] = old
-
     def copied(self, table: str, source: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Make a table that begins with the columns of a compiled table."""
         array = self.zeros(table, len(source))
