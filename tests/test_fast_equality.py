@@ -161,13 +161,13 @@ def test_a_replication_that_is_continued_is_the_same(discipline: str, tmp_path: 
 
 
 def test_what_a_continued_replication_answered_before_stays(tmp_path: Path) -> None:
-    text = TIES.format(discipline="fifo", timeout="12ms", cancel="true", policy="random", workers="")
+    text = TIES.format(discipline="fifo", timeout="1s", cancel="true", policy="random", workers="")
     compiled = compile_scenario(scenario_from(text, tmp_path))
     replication = Replication(compiled, seed=1, replication=0, warmup_ns=0, causes=True)
-    first = replication.until(20_000_000).causes_ns
+    first = replication.until(100_000_000).causes_ns
     assert first is not None
     before = first.copy()
-    last = replication.until(60_000_000).causes_ns
+    last = replication.until(300_000_000).causes_ns
     assert np.array_equal(first, before)
     assert last is not None
     assert last.sum() > before.sum() > 0
