@@ -3,15 +3,17 @@
     python -m benchmarks.real_programs [--only NAME,...] [--seconds S] [--repeats R] [--profile FILE] [--list]
                                        [--steps calibrate,predict,measure,compare]
 
-Own programs are fitted at 1 and 2 copies, servers at 1, 4 and 8 connections. The section of each program in the report
-is replaced, the others stay. Each step leaves a file in the directory --work that the next one reads, so that only
-calibrate and measure need a quiet machine. Exit codes: 0 fine, 2 unknown name, 4 a level was never undisturbed.
+Own programs are fitted at 1 and 2 copies, servers at three levels of at most 8 connections. The section of each
+program in the report is replaced, the others stay. Each step leaves a file in the directory --work that the next one
+reads, so that only calibrate and measure need a quiet machine. Exit codes: 0 fine, 2 unknown
+name, 4 a level was never undisturbed.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import statistics
 import sys
 import tempfile
 import time
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import real_programs_report as report
-from benchmarks.real_programs_list import PROGRAMS, Measure, RealProgram
+from benchmarks.real_programs_list import FITTED_SHARE, PROGRAMS, Measure, RealProgram
 from benchmarks.real_servers import NotHere
 from calibration.fit_live import fit_live
 from calibration.live.cleanup import guarded
@@ -99,7 +101,7 @@ def validated(name: str, program: RealProgram, host: Profile | None, how: How) -
         program.opened(Path(directory)) if {"calibrate", "measure"} & {*how.steps} else _closed() as run,
     ):
         if "calibrate" in how.steps:
-            low.write_text(run(_settings(program, how, program.fitted, 1), _tell).to_json())
+            low.write_text(_calibrated(program, run, how).to_json())
         if "predict" in how.steps:
             predicted.write_text(_prediction(name, program, Measurement.load(low), host).to_json())
         if "measure" in how.steps:
@@ -134,14 +136,28 @@ def _prediction(name: str, program: RealProgram, low: Measurement, host: Profile
     return prediction.model_copy(update={"limitations": texts})
 
 
+def _calibrated(program: RealProgram, run: Measure, how: How) -> Measurement:
+    """Measure the levels that are fitted: closed ones and, where open ones are to be predicted, one of these."""
+    low = run(_settings(program, how, program.fitted, 1), _tell)
+    if not program.shares:
+        return low
+    top = [one.throughput_per_s for one in low.table.levels if one.procs == max(program.fitted)]
+    rate = float(f"{FITTED_SHARE * statistics.median(top):.4g}")
+    return _with(low, run(_settings(program, how, [OPEN_CONNECTIONS], 1, [rate]), _tell))
+
+
 def _measured(program: RealProgram, run: Measure, rates: Sequence[float], how: How) -> Measurement:
     """Measure the levels that were held out: closed ones, then open ones."""
     held = run(_settings(program, how, program.held, HELD_SEED), _tell)
     if not rates:
         return held
-    opened = run(_settings(program, how, [OPEN_CONNECTIONS], HELD_SEED, rates), _tell)
-    table = held.table.model_copy(update={"levels": [*held.table.levels, *opened.table.levels]})
-    return held.model_copy(update={"table": table, "never_quiet": [*held.never_quiet, *opened.never_quiet]})
+    return _with(held, run(_settings(program, how, [OPEN_CONNECTIONS], HELD_SEED, rates), _tell))
+
+
+def _with(closed: Measurement, opened: Measurement) -> Measurement:
+    """Return a measurement with the levels of another beside its own; details are those of its own."""
+    table = closed.table.model_copy(update={"levels": [*closed.table.levels, *opened.table.levels]})
+    return closed.model_copy(update={"table": table, "never_quiet": [*closed.never_quiet, *opened.never_quiet]})
 
 
 def _settings(

@@ -23,6 +23,12 @@ from calibration.python_callable import calibrate_python
 Tell = Callable[[str], None]
 Measure = Callable[[Settings, Tell], Measurement]
 OWN: Final = (4, 8, 16, 30, 50)
+LOW: Final = (1, 4, 8)
+"""Connections that servers are fitted at."""
+LOW_WITH_RATE: Final = (1, 8)
+"""The same where loads at a rate are asked for: the third level is one of them."""
+FITTED_SHARE: Final = 0.6
+"""Rate of that level, relative to the throughput of the highest closed one."""
 SERVED: Final = (16, 32, 64)
 HTTP: Final = (16, 32, 64)
 OPEN_SHARES: Final = (0.5, 0.7, 0.85, 0.95)
@@ -36,7 +42,8 @@ class RealProgram:
     """One row of the table.
 
     opened: a block in which the program can be measured. fitted, held: copies or connections. shares: of the capacity,
-    open levels. rate_bound, time_bound: errors that are asked for. think_s: mean pause. least_seconds: of a repeat.
+    open levels; one more at a rate is then fitted. rate_bound, time_bound: errors that are asked for. think_s: mean
+    pause. least_seconds: of a repeat.
     warmup_s: before it.
     """
 
@@ -133,7 +140,7 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
         served_over_http(lambda directory: real_servers.python_service("blocking", 8, directory)),
         0.05,
         0.15,
-        (1, 4, 8),
+        LOW,
         HTTP,
     ),
     "http-event-loop": RealProgram(
@@ -141,19 +148,17 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
         served_over_http(lambda directory: real_servers.python_service("event_loop", 1, directory)),
         0.05,
         0.15,
-        (1, 4, 8),
+        LOW,
         HTTP,
     ),
-    "nginx": RealProgram(
-        "nginx, 1 kB file, 2 workers", served_over_http(real_servers.nginx), 0.08, 0.25, (1, 4, 8), SERVED
-    ),
-    "redis": RealProgram("Redis GET", _redis, 0.08, 0.25, (1, 4, 8), SERVED),
+    "nginx": RealProgram("nginx, 1 kB file, 2 workers", served_over_http(real_servers.nginx), 0.08, 0.25, LOW, SERVED),
+    "redis": RealProgram("Redis GET", _redis, 0.08, 0.25, LOW, SERVED),
     "pgbench-select": RealProgram(
         "PostgreSQL, pgbench select-only",
         _pgbench("select-only"),
         0.08,
         0.25,
-        (1, 4, 8),
+        LOW_WITH_RATE,
         SERVED,
         OPEN_SHARES,
         warmup_s=NEW_CONNECTIONS_S,
@@ -163,7 +168,7 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
         _pgbench("simple-update"),
         0.08,
         0.25,
-        (1, 4, 8),
+        LOW_WITH_RATE,
         SERVED,
         OPEN_SHARES,
         warmup_s=NEW_CONNECTIONS_S,

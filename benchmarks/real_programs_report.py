@@ -20,9 +20,10 @@ TIMES: Final = ("mean", "p50", "p95", "p99")
 HEAD: Final = """# Accuracy on real programs
 
 `python -m benchmarks.real_programs` measures, `--only NAME` one of them. Own programs are fitted at 1 and 2 copies,
-servers at 1, 4 and 8 connections; everything below was held out: the prediction was in a file before the first held-out
-level was measured. Errors are medians over the held-out levels (the worst in brackets), each level the median of
-interleaved repeats. "Within": figures whose error is within the bound, or within the measurement's own repeatability.
+servers at three levels of at most 8 connections (1, 4 and 8, or 1, 8 and 8 at a rate); everything below was held out:
+the prediction was in a file before the first held-out level was measured. Errors are medians over the held-out levels
+(the worst in brackets), each level the median of interleaved repeats. "Within": figures whose error is within the
+bound, or within the measurement's own repeatability.
 """
 TABLE: Final = """
 | program | throughput (asked) | mean (asked) | p50 | p95 | p99 | within | inside 90 % | half-width | grade |

@@ -82,7 +82,7 @@ def postgres(directory: Path, scale: int = PGBENCH_SCALE) -> Iterator[Server]:
     Its data lie in a directory of their own, as its user may not enter one of root's; `directory` has the log.
     """
     folders = sorted(Path(POSTGRES_FOLDERS).glob("*/bin"), reverse=True)
-    initdb, program, pgbench = (_found(name, [*map(str, folders)]) for name in ("initdb", "postgres", "pgbench"))
+    initdb, program, ready = (_found(name, [*map(str, folders)]) for name in ("initdb", "postgres", "pg_isready"))
     user = _postgres_user()
     with tempfile.TemporaryDirectory(prefix="sim-postgres-") as own:
         if user is not None:
@@ -94,7 +94,8 @@ def postgres(directory: Path, scale: int = PGBENCH_SCALE) -> Iterator[Server]:
         settings += ["max_connections=150", "autovacuum=off", "checkpoint_timeout=1h", "max_wal_size=8GB"]
         options = [part for setting in settings for part in ("-c", setting)]
         with _started([program, "-D", data, "-p", str(port), *options], port, directory, user) as server:
-            _done([*pgbench_command(port), "-i", "-q", "-s", str(scale)], user, pgbench)
+            _wait_until_ready([ready, "-q", "-h", "127.0.0.1", "-p", str(port)])
+            _done([*pgbench_command(port), "-i", "-q", "-s", str(scale)], user, "pgbench -i")
             yield server
 
 
@@ -176,3 +177,12 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         time.sleep(0.05)
     words = log.read_text(errors="replace").strip().splitlines() or ["no word"]
     raise NotHere(f"the server did not start: {words[-1]}")
+
+
+def _wait_until_ready(command: Sequence[str]) -> None:
+    """Wait until a command succeeds: PostgreSQL listens before it lets anyone in."""
+    give_up = time.monotonic() + START_TIMEOUT_S
+    while subprocess.run(list(command), check=False, stdin=subprocess.DEVNULL).returncode:
+        if time.monotonic() > give_up:
+            raise NotHere(f"the server lets nobody in within {START_TIMEOUT_S:g} s")
+        time.sleep(0.05)

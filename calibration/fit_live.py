@@ -22,6 +22,7 @@ from calibration.fitting.blueprint import Free, Load
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, own_cores, simulate
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
+from calibration.fitting.server_blueprints import weighed
 from calibration.fitting.targets import Target, disk_targets, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
@@ -151,7 +152,8 @@ class LiveFit:
         seen = max(target.load.in_flight for target in self.targets)
         doublings = max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
         spread = float(np.std(np.log(drawn), ddof=1)) if len(drawn) > 1 else 0.0
-        width = 1.645 * math.sqrt(own**2 + doublings * known.per_doubling**2 + spread**2)
+        open_beyond = math.hypot(known.per_doubling, self.best.blueprint.crowding)
+        width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2)
         return middle, middle * math.exp(-width), middle * math.exp(width)
 
     def profile(self) -> Profile:
@@ -230,11 +232,13 @@ def fit_live(
     targets = [*targets_of(measurement.table.levels, measurement.pacing.think_kind)]
     if not targets:
         raise ValueError("a measurement without levels")
+    if measurement.kind == "http":
+        targets = weighed(targets)
     every = [
         fit_blueprint(one, [*targets, *disk_targets(measurement, host, targets), *extra])
         for one in live_blueprints(measurement, host)
     ]
-    weights = _weights([one.score for one in every])
+    weights = _weights([one.score + math.log(one.blueprint.likely) for one in every])
     generator = np.random.default_rng([seed, 3])
     structures = sorted((Weighed(*pair) for pair in zip(every, weights, strict=True)), key=lambda one: -one.weight)
     redraws: list[tuple[Fitted, Array]] = []

@@ -14,6 +14,7 @@ from calibration.fitting import rivals
 from calibration.fitting.blueprint import Load
 from calibration.fitting.points import Point, points_of
 from calibration.fitting.skeleton import Machine
+from calibration.levels import Level
 
 DEFAULT_FILE: Final = "sim-prediction.json"
 FIGURES: Final = ("throughput", "mean", "p50", "p95", "p99", "cpu")
@@ -22,6 +23,7 @@ ZONES: Final[tuple[Zone, ...]] = ("below", "at", "past")
 CROWD: Final = 64
 """Clients without pauses whose predicted throughput is called the capacity."""
 DRAWS: Final = 20
+OVERLOAD: Final = 1.3
 
 
 class _Plain(BaseModel):
@@ -100,12 +102,13 @@ def predict_levels(fit: LiveFit, asked: Asked) -> Prediction:
     alone = _throughput(fit, Load(1, 1, paced.think_mean_s, paced.think_kind))
     knee = max(capacity / alone, 1.0)
     closed = [Load(count, 1, paced.think_mean_s, paced.think_kind) for count in sorted(set(asked.procs))]
-    rates = sorted({*asked.rates_per_s, *(float(f"{share * capacity:.4g}") for share in asked.shares)})
+    served = _served(fit, asked.open_procs, capacity) if asked.shares else capacity
+    rates = sorted({*asked.rates_per_s, *(float(f"{share * served:.4g}") for share in asked.shares)})
     laws = _laws(fit, closed) if closed else {}
     levels = []
     for load in [*closed, *(Load(asked.open_procs, rate_per_s=rate) for rate in rates)]:
         zone = _zone(load.procs / knee, 0.75, 2.0) if load.rate_per_s is None else None
-        zone = zone or _zone((load.rate_per_s or 0.0) / capacity, 0.7, 0.95)
+        zone = zone or _zone((load.rate_per_s or 0.0) / served, 0.7, 0.95)
         figures = {name: _expected(one) for name, one in fit.predict(load, draws=DRAWS).items() if name in FIGURES}
         said = laws.get(load.procs, {}) if load.rate_per_s is None else {}
         if load.rate_per_s is not None:
@@ -131,6 +134,13 @@ def _throughput(fit: LiveFit, load: Load) -> float:
     return fit.predict(load, draws=0)["throughput"][0]
 
 
+def _served(fit: LiveFit, procs: int, capacity: float) -> float:
+    """Return what a service serves of more arrivals than it can: at a rate, operations may cost more."""
+    if fit.measurement.kind != "http":
+        return capacity
+    return min(_throughput(fit, Load(procs, rate_per_s=OVERLOAD * capacity)), capacity)
+
+
 def _zone(relative: float, below: float, at: float) -> Zone:
     return "below" if relative < below else "at" if relative <= at else "past"
 
@@ -148,9 +158,13 @@ def _plain(parameter: Any) -> dict[str, float | bool]:
     }
 
 
+def _closed(levels: Sequence[Level]) -> list[Level]:
+    return [one for one in levels if one.kind != "open"]
+
+
 def _laws(fit: LiveFit, loads: Sequence[Load]) -> Mapping[int, dict[str, Expected]]:
     """Return what the laws predict for closed levels from the same fitted levels, by clients; empty for open ones."""
-    lower = [] if fit.measurement.pacing.kind == "rate" else points_of(fit.measurement.table.levels)
+    lower = [] if fit.measurement.pacing.kind == "rate" else points_of(_closed(fit.measurement.table.levels))
     if len(lower) < 2:
         return {}
     targets = [Point(float(load.in_flight), 1.0, 0.01, think_time_s=load.think_time_s) for load in loads]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -27,7 +28,9 @@ def provenance(engine: str, scenario_hash: str, elapsed_s: float) -> dict[str, A
     }
 
 
+@functools.cache
 def _version(distribution: str) -> str | None:
+    """Return an installed version. Looked up once: a fit runs hundreds of short simulations."""
     try:
         return version(distribution)
     except PackageNotFoundError:

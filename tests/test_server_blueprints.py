@@ -79,13 +79,20 @@ def labels(made_up):
     return [one.label for one in served_blueprints(made_up, made_up.workload, lambda: {"cores": 2})]
 
 
-def test_what_the_lowest_level_takes_more_is_slowness_while_alone():
+def test_what_levels_with_more_sleeps_take_more_is_the_cost_of_a_sleep():
     costs = costs_of(LOOP, LOOP.workload)
-    assert costs.server == pytest.approx(8 * US)
-    assert costs.alone == pytest.approx(4.0)
+    # 40, 10 and 8 us with 1, 0.1 and 0.02 sleeps: about 30 us of each sleep
+    assert costs.server == pytest.approx(8 * US, rel=0.1)
+    assert costs.server_wake == pytest.approx(30 * US, rel=0.15)
     assert costs.wait == 0.0
     # 90 us of response with 80 us of CPU: 5 us of each of the two wake-ups belong to nobody
     assert costs.idle == pytest.approx(5 * US)
+
+
+def test_sleeps_of_every_operation_at_every_level_tell_nothing_of_their_cost():
+    costs = costs_of(FORKS, FORKS.workload)
+    assert costs.server == pytest.approx(26 * US)
+    assert costs.server_wake == pytest.approx(1 * US)
 
 
 def test_a_response_that_cpu_does_not_explain_is_a_wait():
@@ -120,7 +127,7 @@ def test_the_lowest_level_weighs_least():
     assert room == pytest.approx([4.0, 2.0, 1.0])
 
 
-def test_a_loop_alone_is_slow_and_both_cores_together_are_not():
+def test_a_loop_that_sleeps_for_each_operation_is_slow_and_one_that_never_does_is_not():
     blueprint = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
     position = [0.0] * len(blueprint.free)
     alone = simulate(blueprint, position, Load(1), 1e4, 2_000)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Parts
+from calibration.fitting.server_blueprints import served_blueprints
 from calibration.host.service_fields import service_fields
 from calibration.live.measured import Figure, Measurement, Workload
 from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
@@ -17,8 +18,6 @@ from models.units import SIZE, TIME
 WAKEUP_S: Final = 10e-6
 """CPU of a wake-up and of falling asleep where the host was not calibrated: what Linux commonly takes."""
 IDLE_EXIT_S: Final = 20e-6
-TAKES_PART: Final = 0.1
-"""Share of a service's CPU from which a process counts as one of its workers."""
 OTHERS: Final = 0.01
 """Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
@@ -78,7 +77,9 @@ def live_blueprints(measurement: Measurement, host: Profile | None) -> list[Blue
     if measurement.workload is None:
         raise ValueError("a measurement without any complete level describes no workload")
     known = Known(measurement, measurement.workload, host)
-    return list(_served(known) if measurement.kind == "http" else _programs(known))
+    if measurement.kind == "http":
+        return list(served_blueprints(measurement, measurement.workload, known.service))
+    return list(_programs(known))
 
 
 def _width(figure: Figure, least: float) -> float:
@@ -253,56 +254,3 @@ def _times(values: Mapping[str, float]) -> dict[str, str]:
         for name in ("wakeup", "idle_exit")
         if values.get(name, 0.0) >= LEAST_S
     }
-
-
-def _served(known: Known) -> Iterator[Blueprint]:
-    """Yield the structures of a server: who in it does the work."""
-    processes = busy_processes(known.measurement)
-    yield _server(known, "a thread or process for each request", {})
-    yield _server(known, f"event loops ({processes})", {"workers": processes, "worker_kind": "event_loop"})
-    if known.workload.wait is not None:
-        yield _server(
-            known, f"workers that wait themselves ({processes})", {"workers": processes, "worker_kind": "blocking"}
-        )
-
-
-def busy_processes(measurement: Measurement) -> int:
-    """Return how many processes of the service take part in its work, at the highest level; at least one."""
-    most = max((detail.copies for detail in measurement.details), default=1)
-    found = [
-        sum(cores >= TAKES_PART * sum(detail.process_cpu_cores) for cores in detail.process_cpu_cores)
-        for detail in measurement.details
-        if detail.copies == most and sum(detail.process_cpu_cores) > 0
-    ]
-    return max([*found, 1])
-
-
-def _server(known: Known, label: str, workers: dict[str, Any]) -> Blueprint:
-    """Server and generator share the machine: the generator sends, the server works, the generator reads."""
-    workload = known.workload
-    generator = workload.generator_cpu_s
-    free = [Free("demand", max(workload.demand.mean_s.value, LEAST_S), 0.25, "CPU of the server for each operation")]
-    if generator is not None and generator.value > LEAST_S:
-        free.append(Free("generator", generator.value, 0.25, "CPU of the load generator for each operation"))
-    free += _sleeping(known, None)
-    if workload.wait is not None:
-        free.append(Free("wait", workload.wait.mean_s.value, 0.3, "response time that nothing else explains"))
-
-    def build(values: Mapping[str, float]) -> Parts:
-        server = known.service() | workers | _times(values)
-        services: dict[str, Any] = {"server": server}
-        scale = values["demand"] / max(workload.demand.mean_s.value, LEAST_S)
-        stages: list[dict[str, Any]] = [
-            {"kind": "cpu", "service": "server", "demand": distribution(workload.demand, scale)}
-        ]
-        if workload.wait is not None:
-            share = values["wait"] / workload.wait.mean_s.value
-            stages.append({"kind": "delay", "time": distribution(workload.wait, share)})
-        if "generator" in values:
-            services["generator"] = {"cores_of": "server", "workers": 1} | _times({"wakeup": values["wakeup"]})
-            half = TIME.print(max(round(values["generator"] / 2 * 1e9), 1))
-            own = {"kind": "cpu", "service": "generator", "demand": half}
-            stages = [own, *stages, own]
-        return services, stages
-
-    return Blueprint(label, free, build)

@@ -2,8 +2,9 @@
 
 What an operation costs is not one number there: at one connection server and generator take turns, each on a core
 that has just idled, and the interrupt that wakes it, the way out of the idle state and cold caches cost several times
-what the work itself takes; with all cores at work that ceases. So the CPU of the busiest level is the work, and what
-the lowest level takes more makes work slower while one core is busy alone.
+what the work itself takes; where requests queue, a loop finds the next one ready and does not sleep. How often each of
+them slept was counted at every level, so what a level takes more than the busiest one is the cost of its sleeps; what
+follows the cores at work instead is left to the fit, as slowness while one core is busy alone.
 """
 
 from __future__ import annotations
@@ -27,13 +28,23 @@ LEAST_WAIT_S: Final = 20e-6
 """Of each sleep; less is what it takes to leave the idle state."""
 LEAST_WAKE_S: Final = 1e-6
 LEAST_IDLE_S: Final = 3e-6
-LEAST_SHARE: Final = 0.01
+ALONE: Final = 0.05
+"""How much more CPU an operation takes while one core is busy alone, before the fit: mostly nothing that shows."""
+LEAST_WORK: Final = 0.3
+"""Share of the CPU of the busiest level that is work at least, however often it sleeps there."""
+MOST_SLEEPS: Final = 0.5
+"""Sleeps for each operation at the busiest level, above which nothing tells their cost from the work."""
 SPREAD: Final = 0.3
 """Standard deviation of the work of an operation, relative to its mean, before the fit."""
 CHANCE: Final = 0.5
 """That an idle core is found, or looks for work, where the host was not calibrated."""
 LATE_S: Final = 40e-6
 """How late a timer wakes a generator that is idle: the kernel's slack of 50 us, and less where events come earlier."""
+UNUSUAL: Final = 0.15
+"""Odds of event loops that outnumber the cores, which gain nothing by it, and of workers that wait and do not."""
+PACED: Final = 1.1
+"""CPU of an operation at a rate, relative to one in a closed loop: timers are set, and connections rest in between."""
+PACED_HOW: Final = "assumed: CPU at a rate, relative to a closed loop; of open loads alone"
 EACH: Final = 0.8
 """Processes more for each connection more, from which each connection is said to have its own."""
 SLEEPS_OF_ITS_OWN: Final = 0.5
@@ -48,14 +59,13 @@ FLUSH_BYTES: Final = "1B"
 class Costs:
     """What the levels say of an operation before the fit, in seconds.
 
-    server, generator: CPU where nobody sleeps, as far as was seen. alone: how much more CPU it takes, relative to
-    that, where one core works while the others idle. generator_wake: what a sleep of the generator takes beside that.
+    server, generator: CPU without that of sleeps, as far as was seen. server_wake, generator_wake: CPU of each sleep.
     idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
     """
 
     server: float
     generator: float
-    alone: float
+    server_wake: float
     generator_wake: float
     idle: float
     wait: float
@@ -76,31 +86,51 @@ class Served:
 
 
 def costs_of(measurement: Measurement, workload: Workload) -> Costs:
-    """Return the costs of an operation by the CPU and the sleeps of the lowest and of the busiest level."""
+    """Return the costs of an operation by the CPU and the sleeps of its levels."""
     by_level = {
         copies: [one for one in measurement.details if one.copies == copies and one.cpu_s is not None]
         for copies in sorted({one.copies for one in measurement.details})
     }
     by_level = {copies: found for copies, found in by_level.items() if found}
     lowest = by_level[min(by_level)]
-    server = max(min(_middle(found, "cpu_s") for found in by_level.values()), LEAST_S)
-    generator = min(_middle(found, "generator_cpu_s") for found in by_level.values())
+    server, server_wake = _work_and_sleep(by_level, "cpu_s", "voluntary_switches")
+    generator, generator_wake = _work_and_sleep(by_level, "generator_cpu_s", "generator_switches")
     sleeps = _middle(lowest, "voluntary_switches") + (_middle(lowest, "generator_switches") or 1.0)
-    more = max(_middle(lowest, "cpu_s") - server, 0.0)
-    generator_more = max(_middle(lowest, "generator_cpu_s") - generator, 0.0)
+    charged = _middle(lowest, "cpu_s") + _middle(lowest, "generator_cpu_s")
+    more = max(charged - server - generator, 0.0)
     times = [level.mean_s for level in measurement.table.levels if level.procs == min(by_level) and level.mean_s]
-    charged = server + more + generator + generator_more
     left = max((statistics.fmean(times) if times else charged) - charged, 0.0)
-    waits = left > max(REAL_WAIT * (more + generator_more), LEAST_WAIT_S * sleeps) or bool(workload.disk_written_bytes)
-    alone = more / server
+    waits = left > max(REAL_WAIT * more, LEAST_WAIT_S * sleeps) or bool(workload.disk_written_bytes)
     return Costs(
-        server=server,
+        server=max(server, LEAST_S),
         generator=generator,
-        alone=max(alone, LEAST_SHARE),
-        generator_wake=max(generator_more - alone * generator, LEAST_WAKE_S),
+        server_wake=max(server_wake, LEAST_WAKE_S),
+        generator_wake=max(generator_wake, LEAST_WAKE_S),
         idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
         wait=left if waits else 0.0,
     )
+
+
+def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: str) -> tuple[float, float]:
+    """Return the CPU of an operation without sleeps, and that of a sleep: a line through the busiest level [s].
+
+    Its slope is that of least squares, levels weighed as they are in the fit.
+    """
+    most = max(by_level)
+    top, slept = _middle(by_level[most], cpu), _middle(by_level[most], sleeps)
+    above = below = 0.0
+    for copies, found in by_level.items():
+        weight = 1.0 / (_room(copies, most) * max(_middle(found, cpu), LEAST_S)) ** 2
+        apart = _middle(found, sleeps) - slept
+        above += weight * apart * (_middle(found, cpu) - top)
+        below += weight * apart * apart
+    each = max(above / below, 0.0) if below > 0.0 and slept < MOST_SLEEPS else 0.0
+    each = min(each, (1.0 - LEAST_WORK) * top / slept) if slept > 0.0 else each
+    return top - each * slept, each
+
+
+def _room(load: float, most: float) -> float:
+    return 1.0 + math.log2(most / load)
 
 
 def _middle(details: Sequence[Detail], name: str) -> float:
@@ -114,9 +144,12 @@ def weighed(targets: Sequence[Target]) -> list[Target]:
     What is asked for lies above it, and what idling costs at the lowest level is the roughest part of the structures.
     """
     most = max((one.load.in_flight for one in targets), default=1)
+    fastest = max((one.throughput_per_s for one in targets), default=1.0)
     found = []
     for one in targets:
-        room = 1.0 + math.log2(most / one.load.in_flight)
+        room = _room(one.load.in_flight, most)
+        if one.load.rate_per_s is not None:
+            room = _room(min(one.throughput_per_s, fastest), fastest)
         measured = {name: (value, deviation * room) for name, (value, deviation) in one.measured.items()}
         found.append(replace(one, measured=measured))
     return found
@@ -138,11 +171,15 @@ def served_blueprints(
             yield _server(known, f"a thread or process for each request{end}", {}, wait)
     if own:
         return
+    crowded = known.processes > known.cores
     loops = {"workers": known.processes, "worker_kind": "event_loop"}
-    yield _server(known, f"event loops ({known.processes})", loops, "delay")
+    yield replace(
+        _server(known, f"event loops ({known.processes})", loops, "delay"), likely=UNUSUAL if crowded else 1.0
+    )
     if known.costs.wait and not shared:
         blocking = {"workers": known.processes, "worker_kind": "blocking"}
-        yield _server(known, f"workers that wait themselves ({known.processes})", blocking, "delay")
+        label = f"workers that wait themselves ({known.processes})"
+        yield replace(_server(known, label, blocking, "delay"), likely=1.0 if crowded else UNUSUAL)
 
 
 def a_process_each(measurement: Measurement) -> bool:
@@ -163,12 +200,14 @@ def sleeps_when_busy(measurement: Measurement) -> float:
 
 
 def busy_processes(measurement: Measurement) -> int:
-    """Return how many processes of the service take part in its work, at the highest level; at least one."""
-    most = max((detail.copies for detail in measurement.details), default=1)
+    """Return how many processes of the service take part in its work, at the level that shows most; at least one.
+
+    A few connections may all have come to one of several workers.
+    """
     found = [
         sum(cores >= TAKES_PART * max(detail.process_cpu_cores) for cores in detail.process_cpu_cores)
         for detail in measurement.details
-        if detail.copies == most and sum(detail.process_cpu_cores) > 0
+        if sum(detail.process_cpu_cores) > 0
     ]
     return max([*found, 1])
 
@@ -177,7 +216,8 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
     def build(values: Mapping[str, float]) -> Parts:
         alone = 1.0 / (1.0 + values["alone"])
         speeds = [round(alone + (1.0 - alone) * index / max(known.cores - 1, 1), 6) for index in range(known.cores)]
-        server = known.machine() | workers | {"idle_exit": _time(values["idle_exit"]), "speed_by_busy": speeds}
+        server = known.machine() | workers | {"speed_by_busy": speeds}
+        server |= {"idle_exit": _time(values["idle_exit"]), "wakeup": _time(values["wakeup"])}
         chances = {name: round(values[name], 6) for name in ("idle_search", "idle_steal")}
         server["linux"] = server.get("linux", {}) | chances
         services: dict[str, Any] = {"server": server}
@@ -188,9 +228,13 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
             stages = [own, *stages, own]
         return services, stages
 
+    def arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
+        more = {name: values[name] * values["paced"] for name in ("demand", "generator") if name in values}
+        return _arriving(values, load, build({**values, **more}))
+
     if workers:
-        return Blueprint(label, _free(known, wait), build, arriving=_arriving)
-    return Blueprint(label, _free(known, wait), build, [CROWDED], _arriving, OWN_MEMORY)
+        return Blueprint(label, _free(known, wait), build, arriving=arriving)
+    return Blueprint(label, _free(known, wait), build, [CROWDED], arriving, OWN_MEMORY)
 
 
 def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
@@ -209,16 +253,18 @@ def _free(known: Served, wait: str) -> list[Free]:
     free = [
         Free("demand", costs.server, 0.15, "CPU of the server for each operation at its busiest level"),
         Free("spread", SPREAD, 0.5, "assumed", unit="ratio"),
-        Free("alone", costs.alone, 0.3, "how much more CPU the lowest level takes", unit="ratio"),
+        Free("wakeup", costs.server_wake, 0.7, "what levels take more in which the server sleeps more often"),
+        Free("alone", ALONE, 1.0, "assumed: what else operations take more while one core is busy", unit="ratio"),
         Free("idle_exit", costs.idle, 0.5, "what nothing else explains of the lowest level, for each sleep"),
         Free("late", LATE_S, 0.7, "assumed: timers of the kernel; of open loads alone"),
+        Free("paced", PACED, 0.15, PACED_HOW, unit="ratio"),
     ]
     for name in ("idle_search", "idle_steal"):
         how = "the host's calibration, if any; it is another for every length of pauses"
         free.append(Free(name, known.chance(name), 1.0, how, "logit", "share"))
     if costs.generator > LEAST_S:
         free.append(Free("generator", costs.generator, 0.15, "CPU of the load generator, as of the server"))
-        free.append(Free("generator_wakeup", costs.generator_wake, 0.7, "what the lowest level takes more"))
+        free.append(Free("generator_wakeup", costs.generator_wake, 0.7, "as of the server"))
     if costs.wait:
         free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))
     if wait == "group":

@@ -47,7 +47,7 @@ def measure_service(service: Service, settings: Settings, tell: Tell, watch: Wat
         repeats=settings.repeats,
         retries=settings.retries,
         measure=measure,
-        judge=Judge(lambda plan, recording: judged(plan, recording.interference), _cpu_of_operation),
+        judge=Judge(lambda plan, recording: judged(plan, recording.interference, served=True), _cpu_of_operation),
         tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
     )
     if not found.made:

@@ -91,7 +91,11 @@ def watch_of(own: Callable[[], Iterable[int]]) -> Watch:
     return Watch(own, ProcSource(kernel_threads=False))
 
 
-def judged(plan: Plan, interference: Interference) -> tuple[list[str], float]:
-    """Return what disturbed a level, in words, and how badly. A copy alone should not wait for a core either."""
-    limits = Limits(wait=WAIT_LIMIT if plan.copies == 1 else None)
+def judged(plan: Plan, interference: Interference, *, served: bool = False) -> tuple[list[str], float]:
+    """Return what disturbed a level, in words, and how badly.
+
+    A copy alone should not wait for a core either. served: by processes that wake each other, which wait for the
+    core of whoever woke them, and for their core to leave its idle state, on a quiet machine too.
+    """
+    limits = Limits(wait=WAIT_LIMIT if plan.copies == 1 and not served else None)
     return interference.problems(limits), interference.severity(limits)
