@@ -12,7 +12,7 @@ from calibration.command import calibrate_command
 from calibration.live import cleanup, level_run
 from calibration.live.errors import LiveError
 from calibration.live.pacing import Pacing
-from calibration.live.settings import Settings, default_copies
+from calibration.live.settings import Settings, default_connections, default_copies
 from calibration.python_callable import calibrate_python
 from tests.live_recordings import quiet_watch
 
@@ -249,6 +249,7 @@ def test_a_level_without_any_operation_is_an_error():
 
 def test_levels_without_names_are_powers_of_two_up_to_the_cores():
     assert [default_copies(cores) for cores in (1, 2, 7, 8)] == [[1, 2], [1, 2], [1, 2, 4], [1, 2, 4, 8]]
+    assert [default_connections(cores) for cores in (1, 2, 8)] == [[1, 2, 4], [1, 4, 8], [1, 16, 32]]
 
 
 @pytest.mark.parametrize("wrong", [{"copies": ()}, {"copies": (0,)}, {"repeats": 0}, {"duration_ns": 0}])

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.pgbench_load import transactions
+from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import simulate
 from calibration.fitting.server_blueprints import (
@@ -13,8 +14,13 @@ from calibration.fitting.server_blueprints import (
     weighed,
 )
 from calibration.fitting.targets import targets_of
+from calibration.interference import Interference
 from calibration.levels import Level, LevelTable
+from calibration.live.level_run import Plan
 from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
+from calibration.live.pacing import Pacing
+from calibration.live.settings import judged
+from calibration.validate_prediction import Asked, predict_levels
 
 US = 1e-6
 
@@ -160,3 +166,35 @@ def test_a_client_of_pgbench_waits_from_the_end_of_its_last_transaction():
 
 def test_at_a_rate_the_intended_start_is_that_of_the_schedule():
     assert list(transactions("0 1 100 0 10 1000 40\n", True)) == ["op 10000900000 10000940000 10001000000\n"]
+
+
+def test_at_a_rate_operations_take_more_cpu():
+    blueprint = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    closed = blueprint.scenario(position, Load(8)).operations[0].stages[1]
+    pool = blueprint.scenario(position, Load(8, rate_per_s=1000.0)).operations[0].stages[1]
+    assert pool.stages[1].demand.mean == pytest.approx(1.1 * closed.demand.mean, rel=1e-3)
+
+
+def test_workers_that_outnumber_the_cores_are_likelier_to_wait_themselves():
+    likely = {one.label: one.likely for one in served_blueprints(PREFORK, PREFORK.workload, lambda: {"cores": 2})}
+    assert likely["workers that wait themselves (8)"] > 5 * likely["event loops (8)"]
+
+
+def test_a_worker_that_no_connection_came_to_at_the_highest_level_is_a_worker():
+    two = measurement([(2, 50, 260, 540, 1.0, [0.1, 0.1]), (8, 52, 200, 1630, 1.0, [0.25, 0.0])])
+    assert busy_processes(two) == 2
+
+
+def test_the_capacity_of_arrivals_is_what_is_served_at_a_rate():
+    fit = fit_live(LOOP, draws=4)
+    said = predict_levels(fit, Asked(shares=(0.5,), open_procs=8))
+    assert said.levels[0].rate_per_s < 0.49 * said.capacity_per_s
+    assert said.levels[0].zone == "below"
+
+
+def test_processes_of_a_service_may_wait_for_each_other():
+    plan = Plan(1, Pacing(), 10**9, 10**8, 1)
+    waited = Interference(1.0, 0.0, 0.0, wait_share=0.3)
+    assert judged(plan, waited)[0]
+    assert judged(plan, waited, served=True) == ([], 0.0)

@@ -81,6 +81,14 @@ def default_copies(cores: int) -> list[int]:
     return levels
 
 
+def default_connections(cores: int) -> list[int]:
+    """Return the connections to a service that are measured when none are named: one, and two with rising queues.
+
+    A service shares the cores with its generator and often waits, so that it is busy well beyond as many as the cores.
+    """
+    return [1, 2 * cores, 4 * cores]
+
+
 def usable_cores() -> int:
     """Return the CPUs that this process, and so what it starts, may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

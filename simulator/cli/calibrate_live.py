@@ -21,7 +21,7 @@ from calibration.live.live_text import measurement_text
 from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
 from calibration.live.scenario_draft import draft
-from calibration.live.settings import Settings, default_copies, usable_cores
+from calibration.live.settings import Settings, default_connections, default_copies, usable_cores
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
 from calibration.python_callable import calibrate_python
 from models.units import RATE, TIME
@@ -65,7 +65,7 @@ Connections = Annotated[
         "--procs",
         panel=OFFERED,
         metavar="N,N,...",
-        text="Levels: connections at once. Without it 1, 2, 4 ... up to the cores; with --rate, 256.",
+        text="Levels: connections at once. Without it 1, and 2 and 4 times the cores; with --rate, 256.",
     ),
 ]
 Think = Annotated[
@@ -278,7 +278,8 @@ def http(
             body=body,
             timeout_s=live_options.quantity("--timeout", timeout, TIME) / 1e9,
         )
-        levels = connections or (str(OPEN_CONNECTIONS) if rate else None)
+        usual = [OPEN_CONNECTIONS] if rate else default_connections(usable_cores())
+        levels = connections or ",".join(map(str, usual))
         settings = _settings(
             levels, think, think_distribution, rate, duration, warmup, repeats, retries, seed, ready_timeout
         )
