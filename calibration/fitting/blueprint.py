@@ -80,6 +80,7 @@ class Blueprint:
     arriving: changes services and stages for operations that arrive at a rate; None: nothing changes.
     crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
     structure leaves more open there than the profile's discrepancy has.
+    exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
     """
 
@@ -89,6 +90,7 @@ class Blueprint:
     notes: Sequence[str] = ()
     arriving: Callable[[Mapping[str, float], Load, Parts], Parts] | None = None
     crowding: float = 0.0
+    exits_counted: float = 0.0
     likely: float = 1.0
 
     def values(self, position: Sequence[float]) -> dict[str, float]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-Plan = TypeVar("Plan")
+FEWEST: Final = 3
+"""Repeats of a level from which one can be told from the others."""
+
+Plan = TypeVar("Plan", bound=Hashable)
 Measured = TypeVar("Measured")
 
 
@@ -95,26 +98,37 @@ def measure_all(
     try:
         for plan in [plan for _ in range(repeats) for plan in plans]:
             once(plan)
-        found.made = list(_with_strays(found, judge))
         for _ in range(retries):
-            lacking = [plan for plan in plans if len(found.quiet(plan)) < repeats]
+            marked = replace(found, made=_with_strays(found, judge))
+            lacking = [plan for plan in plans if len(marked.quiet(plan)) < repeats]
             if not lacking:
                 break
             once(min(lacking, key=lambda plan: len(found.of(plan))))
-            found.made = list(_with_strays(found, judge))
     except KeyboardInterrupt:
         found.interrupted = True
-    return found
+    return replace(found, made=_with_strays(found, judge))
 
 
-def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -> Iterator[Repeat[Plan, Measured]]:
-    """Yield all repeats, those marked whose key is too far from the median of the quiet ones of their level."""
+def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -> list[Repeat[Plan, Measured]]:
+    """Return all repeats, those marked whose key is too far from the median of the quiet ones of their level.
+
+    A stray is one that most others are not: where no majority lies near the median, the level itself repeats badly,
+    and a choice among its repeats would only hide that.
+    """
+    usual = {}
+    for plan in found.plans:
+        keys = [judge.key(one.value) for one in found.quiet(plan)]
+        middle = statistics.median(keys) if len(keys) >= FEWEST else 0.0
+        near = sum(abs(key - middle) <= judge.stray_limit * middle for key in keys)
+        if middle and near > len(keys) / 2:
+            usual[plan] = middle
+    marked = []
     for repeat in found.made:
-        keys = [judge.key(other.value) for other in found.quiet(repeat.plan)]
-        usual = statistics.median(keys) if keys else 0.0
-        distance = abs(judge.key(repeat.value) / usual - 1) if usual else 0.0
-        if repeat.problems or distance <= judge.stray_limit or len(keys) < 3:
-            yield repeat
-        else:
+        middle = usual.get(repeat.plan, 0.0)
+        distance = abs(judge.key(repeat.value) / middle - 1) if middle and not repeat.problems else 0.0
+        if distance > judge.stray_limit:
             problem = f"CPU of an operation {distance:.1%} from that of the other repeats"
-            yield replace(repeat, problems=(problem,), severity=distance / judge.stray_limit)
+            marked.append(replace(repeat, problems=(problem,), severity=distance / judge.stray_limit))
+        else:
+            marked.append(repeat)
+    return marked
