@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from calibration.audit import across_levels, single_level
 from calibration.audit.claims import check_claims
 from calibration.audit.curves import check_monotonicity, check_offered, is_steady
-from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of
+from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of, untied_of
 from calibration.audit.notes import add_notes
 from calibration.audit.overload import check_lost
 from calibration.audit.repeats import check_repeats
@@ -35,6 +35,7 @@ def audit(tables: Sequence[LevelTable]) -> AuditReport:
         sum(len(table.levels) for table in tables),
         tuple(findings),
         laws_of(ledger),
+        untied_of(ledger, (level for table in tables for level in table.levels)),
     )
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
+from calibration.audit.per_process import check_per_process
 from calibration.audit.shape import common_statistics
 from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of, sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
+
+Numbers = NDArray[np.float64]
+UNHINDERED: Final = 0.85
+"""Share of the throughput of a lower load that a process still has where the system is far from saturated."""
 
 
 def is_steady(level: Level) -> bool:
@@ -73,6 +80,7 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
     for place in range(1, len(ordered) - 1):
         if _dips(throughput, place, _allowed(ordered, place, "throughput_per_s")):
             _report(ledger, ordered, place, "throughput_per_s", throughput)
+    check_per_process(ordered, ledger)
     for name in common_statistics(ordered):
         values = [level.figure(name) or 0.0 for level in ordered]
         for place in range(1, len(ordered) - 1):
@@ -83,17 +91,19 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
 
 
 def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
-    """Under an open load the inverse of a mean response time falls steadily with the rate, to 0 at the capacity.
+    """The inverse of a mean response time falls steadily with what is served, to 0 at the capacity.
 
-    It is a straight line for one server in front of which arrivals queue (M/M/1) or which they share.
+    It is a straight line for one server in front of which arrivals queue (M/M/1) or which they share. Closed levels
+    count as far as their processes hardly slow each other.
     """
     name = next((one for one in ("mean_s", "p50") if one in common_statistics(levels)), None)
-    if name is None or any(level.kind != "open" or level.arrival_rate_per_s is None for level in levels):
+    served = _growing(levels)
+    if name is None or len(served) < 3:
         return
-    rates = np.array([level.arrival_rate_per_s or 0.0 for level in levels])
+    levels = levels[: len(served)]
     inverse = 1.0 / np.array([level.figure(name) or 1.0 for level in levels])
     allowed = np.array([ODD + rounding_of(level, name) for level in levels])
-    found = off_course(rates, inverse, allowed * inverse)
+    found = off_course(served, inverse, allowed * inverse)
     if found is None or not 0 < found[0] < len(levels) - 1 or ledger.found_at("monotonicity", levels[found[0]]):
         return  # past the highest rate nothing tells how near the capacity is
     level, expected = levels[found[0]], 1.0 / found[1]
@@ -117,6 +127,18 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
     )
 
 
+def _growing(levels: Sequence[Level]) -> Numbers:
+    """Return what is served at the levels in order: rates offered, or throughputs as far as processes hardly slow."""
+    if all(level.kind == "open" and level.arrival_rate_per_s for level in levels):
+        return np.array([level.arrival_rate_per_s for level in levels], dtype=np.float64)
+    if any(level.kind == "open" for level in levels):
+        return np.array([])
+    served = np.array([level.throughput_per_s for level in levels])
+    each = served / np.array([level.load or 1.0 for level in levels])
+    slowed = np.flatnonzero((each < UNHINDERED * np.maximum.accumulate(each)) | (np.diff(served, prepend=0.0) <= 0.0))
+    return served[: int(slowed[0])] if len(slowed) else served
+
+
 def _allowed(levels: Sequence[Level], place: int, name: str) -> float:
     noise = ODD if name == "throughput_per_s" else ODD * sampling_factor(name)
     return noise + max(rounding_of(level, name) for level in levels[place - 1 : place + 2]) * 2.0
@@ -138,8 +160,9 @@ def _report(ledger: Ledger, levels: Sequence[Level], place: int, name: str, valu
     level = levels[place]
     before, value, after = values[place - 1 : place + 2]
     others = (before + after) / 2.0
-    if any(ledger.found_at(law, level) for law in ("interactive", "little", "monotonicity")):
-        return
+    told = any(ledger.found_at(law, level) for law in ("interactive", "little", "monotonicity"))
+    if told or any(ledger.found_at("monotonicity", levels[beside]) for beside in (place - 1, place + 1)):
+        return  # beside a level that stands out, another seems to
     ledger.find(
         "monotonicity",
         "implausible",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
@@ -24,6 +24,23 @@ LAWS: Final[Mapping[str, str]] = {
     "claims": "stated changes agree with their figures, with each other and with the laws",
 }
 """What each law says; SI symbols are left to docs/audit.md."""
+
+TIED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "throughput_per_s": (
+        "arithmetic", "little", "interactive", "utilization", "forced_flow", "bounds", "monotonicity", "claims",
+    ),
+    "mean_s": ("little", "interactive", "distribution", "monotonicity", "shape"),
+    "percentiles_s": ("distribution", "monotonicity", "shape"),
+    "stdev_s": ("distribution",),
+    "efficiency": ("arithmetic",),
+    "speedup": ("arithmetic",),
+    "cpu_utilization": ("utilization",),
+    "cpu_busy_cores": ("utilization",),
+    "memory_bytes": ("memory",),
+    "network_bytes_per_s": ("forced_flow",),
+    "disk_bytes_per_s": ("forced_flow",),
+}  # fmt: skip
+"""By which laws a figure is tied to others: where none of them could be checked, a wrong one stays unseen."""
 
 Severity = Literal["impossible", "implausible", "note"]
 ACCUSING: Final = ("impossible", "implausible")
@@ -108,13 +125,14 @@ class AuditReport:
     """The answer of an audit: plain data.
 
     sources: what was audited. findings: accusations first. laws: of each law its text, whether it was
-    checked, broken or skipped, and why.
+    checked, broken or skipped, and why. untied: figures that no law that was checked ties to others.
     """
 
     sources: tuple[str, ...]
     levels: int
     findings: tuple[Finding, ...]
     laws: tuple[Mapping[str, Any], ...]
+    untied: tuple[str, ...] = ()
 
     @property
     def accusations(self) -> tuple[Finding, ...]:
@@ -123,9 +141,10 @@ class AuditReport:
 
     @property
     def verdict(self) -> str:
-        """What the findings come to: "consistent", "implausible" or "impossible"."""
+        """What the findings come to: "consistent", "implausible" or "impossible"; "unchecked" where no law applied."""
         found = {entry.severity for entry in self.findings}
-        return next((severity for severity in ACCUSING if severity in found), "consistent")
+        checked = any(law["checked"] for law in self.laws if law["law"] != "figures")
+        return next((severity for severity in ACCUSING if severity in found), "consistent" if checked else "unchecked")
 
     def to_data(self) -> dict[str, Any]:
         """Return everything as plain data for JSON."""
@@ -137,7 +156,14 @@ class AuditReport:
             "verdict": self.verdict,
             "findings": [asdict(entry) for entry in self.findings],
             "laws": [dict(law) for law in self.laws],
+            "untied": list(self.untied),
         }
+
+
+def untied_of(ledger: Ledger, levels: Iterable[Level]) -> tuple[str, ...]:
+    """Return the figures of levels that no law that was checked ties to others."""
+    printed = {name for level in levels for name in TIED_BY if getattr(level, name)}
+    return tuple(name for name in TIED_BY if name in printed and not any(map(ledger.checked.get, TIED_BY[name])))
 
 
 def laws_of(ledger: Ledger) -> tuple[dict[str, Any], ...]:

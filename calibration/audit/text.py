@@ -6,7 +6,7 @@ import textwrap
 from typing import Final
 
 from calibration.audit.findings import AuditReport, Finding
-from calibration.audit.words import percent
+from calibration.audit.words import named, percent
 
 WIDTH: Final = 100
 MARKS: Final = {"impossible": "✗", "implausible": "!", "note": "·"}
@@ -21,6 +21,9 @@ def audit_text(report: AuditReport) -> str:
     blocks += ["\n".join(accusing)] if accusing else []
     blocks += ["to be known\n" + "\n".join(notes)] if notes else []
     blocks.append("laws\n" + "\n".join(_law(dict(law)) for law in report.laws))
+    if report.untied:
+        names = ", ".join("percentiles" if name == "percentiles_s" else named(name) for name in report.untied)
+        blocks.append(textwrap.fill(f"not checked, because nothing in the report ties them to others: {names}", WIDTH))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -41,6 +44,8 @@ def _verdict(report: AuditReport) -> str:
         return f"✗ this report is not possible as it stands: {impossible} contradiction{'s' * (impossible != 1)}{more}"
     if implausible:
         return f"! {implausible} figure{'s' * (implausible != 1)} out of line with the rest of the report"
+    if report.verdict == "unchecked":
+        return "? this report prints too little: no law could be checked"
     return "✓ nothing in this report contradicts itself"
 
 
