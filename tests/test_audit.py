@@ -112,6 +112,44 @@ def test_a_law_without_its_figures_is_skipped_and_named() -> None:
     assert laws["bounds"]["state"] == "held"
 
 
+PER_PROCESS = "procs,throughput_per_s\n1,100\n2,{two}\n4,{four}\n8,{eight}\n16,900\n"
+
+
+@pytest.mark.parametrize(
+    ("two", "four", "eight", "odd"),
+    [
+        (195, 300, 740, "4 processes"),  # 75 each, between 97 and 92
+        (160, 400, 480, "4 processes"),  # 100 each, between 80 and 60
+        (195, 380, 700, None),
+        (195, 345, 740, None),  # 86 each: no more than what batches of a set size bring
+        (160, 300, 600, None),  # from 80 to 75 each and no further
+    ],
+)
+def test_throughput_alone_is_held_against_that_of_each_process_beside(
+    two: int, four: int, eight: int, odd: str | None
+) -> None:
+    found = audited(PER_PROCESS.format(two=two, four=four, eight=eight)).accusations
+    assert [(entry.law, entry.level) for entry in found] == ([("monotonicity", odd)] if odd else [])
+
+
+def test_a_report_that_no_law_applies_to_is_not_called_consistent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = audited("procs,throughput_per_s\n4,100\n")
+    assert (alone.verdict, alone.untied) == ("unchecked", ("throughput_per_s",))
+    path = tmp_path / "report.csv"
+    path.write_text("procs,throughput_per_s\n4,100\n")
+    assert main(["audit", str(path)]) == 0
+    assert "no law could be checked" in capsys.readouterr().out
+
+
+def test_figures_that_nothing_ties_to_others_are_named() -> None:
+    assert audited("threads,tps,lat_avg_ms,p99_ms,memory_mb\n1,100,9.9,20,50\n2,198,10,20,51\n").untied == (
+        "memory_bytes",
+    )
+    assert audited("procs,throughput_per_s,p99_ms\n1,100,20\n2,198,20\n").untied == ("percentiles_s",)
+
+
 SMOOTH = (
     "procs,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms\n1,100,10,9,20,28\n5,480,10.6,9.5,21.6,30.5\n"
     "10,950,11.3,10,23.5,33.4\n20,1800,13,11.4,{p95},40\n40,3100,17,14.8,38.5,55.5\n"

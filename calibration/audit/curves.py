@@ -103,9 +103,12 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
     levels = levels[: len(served)]
     inverse = 1.0 / np.array([level.figure(name) or 1.0 for level in levels])
     allowed = np.array([ODD + rounding_of(level, name) for level in levels])
+    last, is_open = len(levels) - 1, levels[0].kind == "open"
     found = off_course(served, inverse, allowed * inverse)
-    if found is None or not 0 < found[0] < len(levels) - 1 or ledger.found_at("monotonicity", levels[found[0]]):
-        return  # past the highest rate nothing tells how near the capacity is
+    if found is None or found[0] in (0, last) or not (is_open or inverse[found[0]] < found[1]):
+        found = _against_the_bend(served, inverse, allowed * inverse)
+    if found is None or ledger.found_at("monotonicity", levels[found[0]]):
+        return
     level, expected = levels[found[0]], 1.0 / found[1]
     stated = level.figure(name) or 0.0
     if abs(stated / expected - 1.0) < ODD:
@@ -125,6 +128,21 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
             "another machine or setting",
         ),
     )
+
+
+def _against_the_bend(served: Numbers, inverse: Numbers, tolerance: Numbers) -> tuple[int, float] | None:
+    """Return the level that bends the course the wrong way: several servers hold it up and let it fall at last.
+
+    Past the highest load nothing tells how near the capacity is; at the lowest, operations may wait for others to share
+    a batch, or find everything cold.
+    """
+    found = off_course(served, inverse, tolerance, range(len(served) - 1))
+    if found is None:
+        return None
+    if found[0] == 0 and (np.diff(inverse[1:]) > 0.0).any():
+        return None  # response times fall at first
+    above = inverse[found[0]] > found[1]
+    return found if above == (found[0] == 0) else None
 
 
 def _growing(levels: Sequence[Level]) -> Numbers:

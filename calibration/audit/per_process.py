@@ -7,12 +7,13 @@ from typing import Final
 
 from calibration.audit.findings import Ledger
 from calibration.audit.means import mean_of
-from calibration.audit.tolerances import ODD, rounding_of
+from calibration.audit.tolerances import rounding_of
 from calibration.audit.words import percent, shown, slips
 from calibration.levels import Level
 
-SUPERLINEAR: Final = 0.08
-"""How much more a process may bring than at the next lower load: by batches that fill and caches that stay warm."""
+OUT_OF_LINE: Final = 0.15
+"""How much more, or less, a process may bring than at the loads beside: where operations share batches of a set size,
+it changes with how well the load fills them."""
 
 
 def check_per_process(ordered: Sequence[Level], ledger: Ledger) -> None:
@@ -28,8 +29,8 @@ def check_per_process(ordered: Sequence[Level], ledger: Ledger) -> None:
     for place in range(1, len(closed) - 1):
         before, value, after = each[place - 1 : place + 2]
         rounding = 2.0 * max(rounding_of(level, "throughput_per_s") for level in closed[place - 1 : place + 2])
-        dips = value < min(before, after) * (1.0 - ODD - rounding)
-        peaks = value > before * (1.0 + SUPERLINEAR + rounding) and after < before
+        dips = value < min(before, after) * (1.0 - OUT_OF_LINE - rounding)
+        peaks = value > before * (1.0 + OUT_OF_LINE + rounding) and after < before
         told = any(ledger.found_at(law, closed[place]) for law in ("bounds", "monotonicity"))
         if (dips or peaks) and not told:
             _report(ledger, closed, place, after if dips else before)

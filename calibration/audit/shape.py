@@ -22,9 +22,8 @@ FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-ACCUSED: Final = 5e-3
-"""A level is accused where a figure so far off, of any of the report's, is less likely than this. It is far below the
-share of clean reports that are accused, because the process is a simple picture of many systems."""
+ACCUSED: Final = 3e-3
+"""A level is accused where a figure so far off, of any of the report's, is less likely than this."""
 LEAST: Final = 0.085
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
 

@@ -34,8 +34,8 @@ CURVATURE_OF_LEVELS: Final = 0.15
 """Standard deviation of what the curvature of a level has beyond that of all."""
 VARIATIONS: Final = tuple(np.exp(np.linspace(np.log(0.014), np.log(0.63), 7)))
 """Standard deviations of the form, natural logarithm, that are weighed."""
-LIKELY: Final = (1 / 7,) * 7
-"""How likely each of them is."""
+LIKELY: Final = (0.1, 0.24, 0.42, 0.16, 0.04, 0.02, 0.02)
+"""How likely each of them is: the posterior over simulated reports."""
 SPREAD_OVER_FORM: Final = 7.0
 """Standard deviation by which the spread varies over the scale, over that of the form."""
 CURVATURE_OVER_FORM: Final = 3.0
@@ -56,8 +56,9 @@ STEEP: Final = 1.4
 of two kinds leave a gap between their times, a small change of their shares moves a percentile across it."""
 FLATTEST, STEEPEST = 0.5, 6.0
 """Bounds of a steepness, relative to the median one."""
-NOISES: Final = ((0.0015, 0.45), (0.003, 0.2), (0.006, 0.15), (0.012, 0.15))
-"""Relative sampling noise of a median, and how likely each is: from a hundred thousand operations to some hundred."""
+NOISES: Final = ((0.0015, 0.46), (0.003, 0.27), (0.006, 0.15), (0.012, 0.1), (0.03, 0.007), (0.06, 0.003))
+"""Relative sampling noise of a median, and how likely each is: from a hundred thousand operations to some hundred, and
+machines that are not left alone."""
 TAIL_NOISE: Final = 0.25
 """Power of the operations beyond p90 over those beyond a percentile, by which its sampling noise grows."""
 BEGINNINGS: Final = ((0.0, 0.9), (0.12, 0.1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,9 @@ PAST_AN_END = 1.5
 """How much steeper than between the two nearest others the course may go on past an end."""
 
 
-def off_course(across: Numbers, along: Numbers, tolerance: Numbers) -> tuple[int, float] | None:
+def off_course(
+    across: Numbers, along: Numbers, tolerance: Numbers, judged: Sequence[int] | None = None
+) -> tuple[int, float] | None:
     """Return the level that leaves the course of the others most, and where they put it; None if none does.
 
     The course is the line through the two nearest other levels. How far the other levels leave it among themselves is
@@ -22,12 +26,13 @@ def off_course(across: Numbers, along: Numbers, tolerance: Numbers) -> tuple[int
     Args:
         across: increasing. along: the figures; both on scales on which the course is nearly straight.
         tolerance: of each figure, in the unit of `along`.
+        judged: the levels that may leave it; None for all.
     """
     count = len(along)
     if count < FEWEST:
         return None
     worst: tuple[float, int, float] | None = None
-    for index in range(count):
+    for index in range(count) if judged is None else judged:
         rest = np.delete(np.arange(count), index)
         rough = max(_bend(across, along, rest, place) for place in range(1, count - 2))
         expected = float(np.interp(across[index], across[rest], along[rest]))
