@@ -68,6 +68,8 @@ MEAN_OF_SPREAD: Final = 0.5
 """Normal score of a mean for each unit of the spread: exact for a log-normal."""
 MEAN_SCORE: Final = 0.55
 """Normal score beside which the form of a mean varies."""
+SUSPECTS: Final = 6
+"""Figures that are predicted again."""
 BEGINS: Final = 0.5
 """Normal score from which on what begins at the highest load is felt."""
 _NORMAL = NormalDist()
@@ -89,8 +91,24 @@ def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers, hig
 
     Leave-one-out residuals by Dubrule (1983). names: "mean_s" or percentiles such as "p95".
     figures: (levels, statistics), natural logarithms. rounding: relative, of each. highest: level of the highest load.
+    Those that are predicted worst are predicted again with scales and spreads in which they have no part.
     """
-    given, varying = _covariances(names, figures)
+    found = _left_out(names, figures, rounding, highest, figures)
+    for place in np.argsort(found.chance, axis=None)[:SUSPECTS]:
+        level, statistic = np.unravel_index(int(place), figures.shape)
+        others = figures.copy()
+        others[level, statistic] -= found.off[level, statistic]
+        again = _left_out(names, figures, rounding, highest, others)
+        found.off[level, statistic] = again.off[level, statistic]
+        found.chance[level, statistic] = again.chance[level, statistic]
+    return found
+
+
+def _left_out(
+    names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int, scaled_by: Numbers
+) -> LeftOut:
+    """Predict each figure from all others; scaled_by: figures that say the scale, spread and steepness of the levels."""
+    given, varying = _covariances(names, scaled_by)
     beginning = _beginning(names, len(figures), highest)
     noisy = np.tile([_noise(name) for name in names], len(figures)) ** 2
     centred = (figures - figures.mean()).ravel()
