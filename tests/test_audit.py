@@ -119,7 +119,7 @@ PER_PROCESS = "procs,throughput_per_s\n1,100\n2,{two}\n4,{four}\n8,{eight}\n16,9
     ("two", "four", "eight", "odd"),
     [
         (195, 300, 740, "4 processes"),  # 75 each, between 97 and 92
-        (160, 400, 480, "4 processes"),  # 100 each, between 80 and 60
+        (170, 396, 480, "4 processes"),  # 99 each, between 85 and 60
         (195, 380, 700, None),
         (195, 345, 740, None),  # 86 each: no more than what batches of a set size bring
         (160, 300, 600, None),  # from 80 to 75 each and no further
@@ -150,6 +150,21 @@ def test_figures_that_nothing_ties_to_others_are_named() -> None:
     assert audited("procs,throughput_per_s,p99_ms\n1,100,20\n2,198,20\n").untied == ("percentiles_s",)
 
 
+OFFERED = (
+    "rate,throughput_per_s,mean_ms,error_pct\n100,100,10,0\n200,200,11,0\n300,300,13,0\n400,{served},{mean},{errors}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("served", "mean", "errors", "accused"),
+    [(320, 17, 0, True), (320, 900, 0, False), (320, 17, 20, False), (390, 17, 0, False)],
+)
+def test_less_is_served_than_offered_only_where_a_queue_grows_or_operations_fail(
+    served: int, mean: int, errors: int, accused: bool
+) -> None:
+    assert broken(OFFERED.format(served=served, mean=mean, errors=errors)) == ({"bounds"} if accused else set())
+
+
 SMOOTH = (
     "procs,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms\n1,100,10,9,20,28\n5,480,10.6,9.5,21.6,30.5\n"
     "10,950,11.3,10,23.5,33.4\n20,1800,13,11.4,{p95},40\n40,3100,17,14.8,38.5,55.5\n"
@@ -161,6 +176,13 @@ def test_the_statistic_that_leaves_all_others_is_named_with_what_it_would_be() -
     (finding,) = audited(SMOOTH.format(p95=33)).accusations
     assert (finding.law, finding.figures, finding.level) == ("shape", ("p95",), "20 processes")
     assert finding.expected == pytest.approx(28e-3, rel=0.05)
+
+
+def test_a_tail_may_begin_at_the_highest_load_alone() -> None:
+    smooth = SMOOTH.format(p95=28)
+    assert {entry.level for entry in audited(smooth.replace("33.4", "38.4")).accusations} == {"10 processes"}
+    assert broken(smooth.replace("55.5", "63.8")) == set()  # 15 % more, as above
+    assert broken(smooth.replace("55.5", "100")) == {"shape"}
 
 
 COST = "procs,throughput_per_s,cpu_pct,cores\n1,100,15.1,1\n2,200,29.8,1\n3,300,{cpu},1\n4,400,54.6,1\n"

@@ -22,7 +22,7 @@ def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
     """A level that serves less than is offered does not do the work of all that is offered, unless it is lost later.
 
     What an operation costs is taken from the levels that serve what is offered. Where response times have exploded
-    there is an overload, in which work is begun and not ended.
+    there is an overload, in which work is begun and not ended; where nothing fails and they have not, there is none.
     """
     offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
     witnesses = [level for level in offered if is_steady(level)]
@@ -37,6 +37,35 @@ def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
         if judged and all(of_all for of_all, _ in judged.values()):
             name = next(iter(judged))
             _report_lost(ledger, level, name, judged[name][1])
+        elif not judged and typical is not None and usual and _loses_nothing(level):
+            _report_no_queue(ledger, level, typical)
+
+
+def _loses_nothing(level: Level) -> bool:
+    """Return whether a level serves clearly less than is offered, and says that hardly an operation fails."""
+    few = ODD + rounding_of(level, "throughput_per_s")
+    missing = level.throughput_per_s < (1.0 - few) * (level.arrival_rate_per_s or 0.0)
+    return missing and level.error_rate is not None and not level.timeout_rate and not level.retry_rate
+
+
+def _report_no_queue(ledger: Ledger, level: Level, typical: float) -> None:
+    rate = level.arrival_rate_per_s or 0.0
+    ledger.find(
+        "bounds",
+        "implausible",
+        level,
+        f"{shown('throughput_per_s', rate)} are offered, {shown('throughput_per_s', level.throughput_per_s)} end and "
+        f"hardly any fail, so that a queue grows all the time; yet operations take {shown('mean_s', typical)}, hardly "
+        "more than at the other levels",
+        figures=("throughput_per_s", "arrival_rate_per_s"),
+        stated=level.throughput_per_s,
+        expected=rate,
+        explanations=(
+            *slips(level.throughput_per_s, rate),
+            "operations that were refused and are counted nowhere",
+            "a load generator that did not keep its rate",
+        ),
+    )
 
 
 def _typical(level: Level) -> float | None:

@@ -31,7 +31,8 @@ def check_per_process(ordered: Sequence[Level], ledger: Ledger) -> None:
         rounding = 2.0 * max(rounding_of(level, "throughput_per_s") for level in closed[place - 1 : place + 2])
         dips = value < min(before, after) * (1.0 - OUT_OF_LINE - rounding)
         peaks = value > before * (1.0 + OUT_OF_LINE + rounding) and after < before
-        told = any(ledger.found_at(law, closed[place]) for law in ("bounds", "monotonicity"))
+        around = closed[place - 1 : place + 2]  # beside a level that stands out, another seems to
+        told = any(ledger.found_at(law, level) for level in around for law in ("bounds", "monotonicity"))
         if (dips or peaks) and not told:
             _report(ledger, closed, place, after if dips else before)
 

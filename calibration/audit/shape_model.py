@@ -104,10 +104,8 @@ def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers, hig
     return found
 
 
-def _left_out(
-    names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int, scaled_by: Numbers
-) -> LeftOut:
-    """Predict each figure from all others; scaled_by: figures that say the scale, spread and steepness of the levels."""
+def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int, scaled_by: Numbers) -> LeftOut:
+    """Predict each figure from all others. scaled_by: figures that give the scale, spread and steepness of a level."""
     given, varying = _covariances(names, scaled_by)
     beginning = _beginning(names, len(figures), highest)
     noisy = np.tile([_noise(name) for name in names], len(figures)) ** 2
