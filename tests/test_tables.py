@@ -144,6 +144,8 @@ def test_a_table_survives_being_saved() -> None:
         ("network_mbit_per_s", "network_bytes_per_s", 125e3),
         ("vcpus", "cores", 1.0),
         ("connections", "clients", 1.0),
+        ("response_time_s.p95", "p95", 1.0),
+        ("memory_bytes.mean", "memory_bytes", 1.0),
     ],
 )
 def test_columns_mean_what_their_names_say(name: str, figure: str, factor: float) -> None:
@@ -152,7 +154,10 @@ def test_columns_mean_what_their_names_say(name: str, figure: str, factor: float
     assert (found.figure, found.factor) == (figure, pytest.approx(factor))
 
 
-@pytest.mark.parametrize("name", ["srv_queue_us", "framework", "kernel", "inference_count", "comment"])
+ASIDE = ["throughput_per_s.half_width", "response_time_s.mean.prediction_low", "bounds.throughput_per_s"]
+
+
+@pytest.mark.parametrize("name", ["srv_queue_us", "framework", "kernel", "inference_count", "comment", *ASIDE])
 def test_unknown_columns_are_left_alone(name: str) -> None:
     assert column(name) is None
 

@@ -133,6 +133,8 @@ class Column:
 def column(name: str) -> Column | None:
     """Return what a column means by its name; None if that is not known."""
     words = _words(name)
+    if not words or words[0] == "bounds" or {"half", "prediction"} & set(words):
+        return None  # beside an estimate of a simulator
     percent = bool(PERCENT_WORDS & set(words))
     return (
         _marker(words)
@@ -148,6 +150,7 @@ def column(name: str) -> Column | None:
 def _words(name: str) -> list[str]:
     text = name.strip().lower().replace("/", " per ").replace("%", " pct ")
     text = re.sub(r"\bp(\d+)[_.](\d)\b", r"p\1.\2", text)
+    text = re.sub(r"\.(?=[a-z])", " ", text)  # response_time_s.p95
     return [word for word in re.split(r"[^\w.µ]+|_", text) if word]
 
 
