@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,20 @@ def test_the_statistic_that_leaves_all_others_is_named_with_what_it_would_be() -
     (finding,) = audited(SMOOTH.format(p95=33)).accusations
     assert (finding.law, finding.figures, finding.level) == ("shape", ("p95",), "20 processes")
     assert finding.expected == pytest.approx(28e-3, rel=0.05)
+
+
+def test_one_wrong_percentile_among_many_levels_is_found() -> None:
+    """Means and percentiles of a log-normal whose spread shrinks slowly over 60 loads."""
+    lines = []
+    for procs in range(1, 61):
+        median, spread = 8.0 + 0.2 * procs, 0.6 - 0.004 * procs
+        mean, p95, p99 = (median * math.exp(spread * score) for score in (spread / 2, 1.645, 2.326))
+        p95 *= 1.12 if procs == 37 else 1.0
+        lines.append(f"{procs},{procs / (0.1 + mean / 1e3):.6g},{mean:.5g},{median:.5g},{p95:.5g},{p99:.5g}\n")
+    found = audited("procs,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms\n" + "".join(lines)).accusations
+    assert {(entry.figures, entry.level) for entry in found} == {(("p95",), "37 processes")}
+    (by_shape,) = [entry for entry in found if entry.law == "shape"]
+    assert by_shape.off == pytest.approx(0.12, abs=0.01)
 
 
 def test_a_tail_may_begin_at_the_highest_load_alone() -> None:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from calibration.audit.findings import Ledger
-from calibration.audit.shape_model import leave_one_out
+from calibration.audit.shape_model import predicted_from_all_others
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 from simulator.measures import percentile_name
@@ -41,8 +41,10 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
     ledger.check("shape", len(levels))
     figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
     rounding = np.array([[level.relative_rounding(name) for name in names] for level in levels])
-    highest = max(range(len(levels)), key=lambda place: levels[place].load or float(figures[place].mean()))
-    left_out = leave_one_out(names, figures, rounding, highest)
+    loads = np.array([level.load or 0.0 for level in levels])
+    if not loads.all():
+        loads = figures.mean(axis=1)
+    left_out = predicted_from_all_others(names, figures, rounding, loads)
     chance = np.where(np.abs(left_out.off) >= LEAST, left_out.chance, 1.0)
     level, statistic = np.unravel_index(int(chance.argmin()), figures.shape)
     if chance.min() * figures.size < ACCUSED:

@@ -70,6 +70,8 @@ MEAN_SCORE: Final = 0.55
 """Normal score beside which the form of a mean varies."""
 SUSPECTS: Final = 6
 """Figures that are predicted again."""
+TOGETHER: Final = 16
+"""Levels that are predicted together, so that many take no longer each than few."""
 BEGINS: Final = 0.5
 """Normal score from which on what begins at the highest load is felt."""
 _NORMAL = NormalDist()
@@ -84,6 +86,21 @@ class LeftOut:
 
     off: Numbers
     chance: Numbers
+
+
+def predicted_from_all_others(names: Sequence[str], figures: Numbers, rounding: Numbers, loads: Numbers) -> LeftOut:
+    """Predict each figure from those of its own level and of the levels of nearest load, TOGETHER at once.
+
+    Parameters as of leave_one_out, and loads: of the levels.
+    """
+    order = np.argsort(loads, kind="stable")
+    found = LeftOut(np.zeros(figures.shape), np.ones(figures.shape))
+    for start in (*range(0, len(order) - TOGETHER, TOGETHER // 2), max(len(order) - TOGETHER, 0)):
+        near = order[start : start + TOGETHER]
+        part = leave_one_out(names, figures[near], rounding[near], len(near) - 1)
+        first = TOGETHER // 4 if start else 0  # the others have more neighbours in the part before
+        found.off[near[first:]], found.chance[near[first:]] = part.off[first:], part.chance[first:]
+    return found
 
 
 def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int) -> LeftOut:
