@@ -163,7 +163,9 @@ class AuditReport:
 def untied_of(ledger: Ledger, levels: Iterable[Level]) -> tuple[str, ...]:
     """Return the figures of levels that no law that was checked ties to others."""
     printed = {name for level in levels for name in TIED_BY if getattr(level, name)}
-    return tuple(name for name in TIED_BY if name in printed and not any(map(ledger.checked.get, TIED_BY[name])))
+    return tuple(
+        name for name in TIED_BY if name in printed and not any(ledger.checked.get(law) for law in TIED_BY[name])
+    )
 
 
 def laws_of(ledger: Ledger) -> tuple[dict[str, Any], ...]:
