@@ -23,7 +23,7 @@ from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint,
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import weighed
-from calibration.fitting.targets import Target, disk_targets, targets_of
+from calibration.fitting.targets import Target, disk_targets, repeatability, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
 from calibration.profile import Profile, Quantity, profile_versions
@@ -130,7 +130,8 @@ class LiveFit:
         """Return value, lower and upper end (90 %) of throughput, cpu, mean, p50, p95 and p99 under a load.
 
         throughput [1/s], cpu [s for each operation], times [s]. The value is that of the best numbers. The interval
-        holds the redraws, and what the model is off by itself: more with each doubling beyond the fitted levels.
+        holds the redraws, how well a level repeats on this machine, and what the model is off by itself: more with
+        each doubling beyond the fitted levels.
         """
         rate = load.rate_per_s or self._rate(load)
         value = _figures(self.best, self.best.position, load, rate)
@@ -153,7 +154,8 @@ class LiveFit:
         doublings = max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
         spread = float(np.std(np.log(drawn), ddof=1)) if len(drawn) > 1 else 0.0
         open_beyond = math.hypot(known.per_doubling, self.best.blueprint.crowding)
-        width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2)
+        again = repeatability(self.measurement.table.levels)
+        width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2 + again**2)
         return middle, middle * math.exp(-width), middle * math.exp(width)
 
     def profile(self) -> Profile:

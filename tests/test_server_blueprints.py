@@ -13,7 +13,7 @@ from calibration.fitting.server_blueprints import (
     served_blueprints,
     weighed,
 )
-from calibration.fitting.targets import targets_of
+from calibration.fitting.targets import repeatability, targets_of
 from calibration.interference import Interference
 from calibration.levels import Level, LevelTable
 from calibration.live.level_run import Plan
@@ -198,3 +198,10 @@ def test_processes_of_a_service_may_wait_for_each_other():
     waited = Interference(1.0, 0.0, 0.0, wait_share=0.3)
     assert judged(plan, waited)[0]
     assert judged(plan, waited, served=True) == ([], 0.0)
+
+
+def test_what_repeats_badly_is_predicted_as_badly():
+    rows = [Level(kind="closed", procs=8, concurrency=1, throughput_per_s=rate) for rate in (80.0, 100.0, 125.0)]
+    once = [Level(kind="closed", procs=4, concurrency=1, throughput_per_s=60.0)]
+    assert repeatability([*rows, *once]) == pytest.approx(0.223 / 3**0.5, rel=0.01)
+    assert repeatability(once) == 0.0

@@ -49,6 +49,20 @@ def targets_of(levels: Sequence[Level], think_kind: str = "exponential") -> list
     ]
 
 
+def repeatability(levels: Sequence[Level]) -> float:
+    """Return how far the mean of a level's repeats lies from that of further ones, as relative standard deviation.
+
+    Pooled over the closed levels; 0 where none was repeated. What is predicted will be measured at another time, at
+    which a shared machine may be as much slower or faster as it was between the repeats.
+    """
+    grouped: dict[tuple[float | None, float | None], list[float]] = {}
+    for level in levels:
+        if level.kind != "open":
+            grouped.setdefault((level.procs, level.concurrency), []).append(math.log(level.throughput_per_s))
+    spreads = [statistics.variance(logs) / len(logs) for logs in grouped.values() if len(logs) > 1]
+    return math.sqrt(statistics.fmean(spreads)) if spreads else 0.0
+
+
 def load_of(level: Level, think_kind: str = "exponential") -> Load:
     """Return the load of a level. Raises ValueError for one without whole numbers of clients."""
     procs, concurrency = level.procs, level.concurrency or 1.0
