@@ -32,8 +32,8 @@ ALONE: Final = 0.05
 """How much more CPU an operation takes while one core is busy alone, before the fit: mostly nothing that shows."""
 LEAST_WORK: Final = 0.3
 """Share of the CPU of the busiest level that is work at least, however often it sleeps there."""
-MOST_SLEEPS: Final = 0.5
-"""Sleeps for each operation at the busiest level, above which nothing tells their cost from the work."""
+LEAST_APART: Final = 0.25
+"""Sleeps for each operation more than at the busiest level, from which a level tells what they cost."""
 SPREAD: Final = 0.3
 """Standard deviation of the work of an operation, relative to its mean, before the fit."""
 CHANCE: Final = 0.5
@@ -112,19 +112,19 @@ def costs_of(measurement: Measurement, workload: Workload) -> Costs:
 
 
 def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: str) -> tuple[float, float]:
-    """Return the CPU of an operation without sleeps, and that of a sleep: a line through the busiest level [s].
+    """Return the CPU of an operation without sleeps, and that of a sleep, by lines through the busiest level [s].
 
-    Its slope is that of least squares, levels weighed as they are in the fit.
+    The flattest counts: after long sleeps, at one connection, caches are cold and the idle state is deep, which is
+    more than what the sleeps of a busier level cost. Levels that sleep as often tell nothing.
     """
     most = max(by_level)
     top, slept = _middle(by_level[most], cpu), _middle(by_level[most], sleeps)
-    above = below = 0.0
-    for copies, found in by_level.items():
-        weight = 1.0 / (_room(copies, most) * max(_middle(found, cpu), LEAST_S)) ** 2
+    slopes = []
+    for found in by_level.values():
         apart = _middle(found, sleeps) - slept
-        above += weight * apart * (_middle(found, cpu) - top)
-        below += weight * apart * apart
-    each = max(above / below, 0.0) if below > 0.0 and slept < MOST_SLEEPS else 0.0
+        if apart >= LEAST_APART:
+            slopes.append(max((_middle(found, cpu) - top) / apart, 0.0))
+    each = min(slopes, default=0.0)
     each = min(each, (1.0 - LEAST_WORK) * top / slept) if slept > 0.0 else each
     return top - each * slept, each
 
