@@ -33,7 +33,8 @@ class Batcher:
     """One flusher task and its batches.
 
     ``processor`` and ``task`` execute the flusher's CPU, ``fixed_ns + (per_item_ns + compression_cpu_ns) * k`` for k
-    members; ``link`` (None: nothing is sent) then carries the members' bytes times ``compression_q20`` / 2^20.
+    members; ``link`` (None: nothing is sent) then carries ``overhead_bytes`` and the members' bytes times
+    ``compression_q20`` / 2^20.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Batcher:
         per_item_ns: int = 0,
         compression_q20: int = 1 << SPEED_BITS,
         compression_cpu_ns: int = 0,
+        overhead_bytes: int = 0,
         link: Link | None = None,
         identifier: int = 0,
     ) -> None:
@@ -59,6 +61,7 @@ class Batcher:
         self.fixed_ns = fixed_ns
         self.per_item_ns = per_item_ns + compression_cpu_ns
         self.compression_q20 = compression_q20
+        self.overhead_bytes = overhead_bytes
         self.link = link
         self.identifier = identifier
         self.open: Batch | None = None
@@ -130,7 +133,8 @@ class Batcher:
         if self.link is None:
             self._sent()
             return
-        self.size_bytes = self.sending.member_bytes * self.compression_q20 >> SPEED_BITS
+        compressed_bytes = self.sending.member_bytes * self.compression_q20 >> SPEED_BITS
+        self.size_bytes = self.overhead_bytes + compressed_bytes
         self.link.carry(self)
 
     def waiting(self) -> None:

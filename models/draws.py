@@ -51,6 +51,7 @@ STAGE_INTERARRIVAL: Final = 5
 FIRST_STAGE: Final = 8  # stages of the operation's tree count from here
 
 WHICH_LOCK: Final = 1 << 15  # index of the draw that chooses one of several locks, beside the draws of its hold
+CONFLICTS: Final = 1  # index of the draw for a conflict, beside that of a failure
 
 # Kinds of decision draws.
 DECISION_SEARCH: Final = 1  # owner: host

@@ -49,7 +49,7 @@ class OfferedWork:
         return total
 
     def passes(self, stages: Sequence[Stage]) -> float:
-        """Return the probability that no failure stage ends the attempt."""
+        """Return the probability that no failure stage ends the attempt; conflicts, which need others, left out."""
         probability = 1.0
         for stage in stages:
             inside = [self.passes(inner) for _, inner in nested_stages(stage)]
@@ -148,7 +148,9 @@ class OfferedWork:
         if isinstance(stage, BatchStage):
             batcher = self.services[runs_on].batchers[stage.batcher]
             if (runs_on, batcher.link) == part:
-                return stage.bytes.mean * (batcher.compression if batcher.enabled else 1.0)
+                if not batcher.enabled:
+                    return batcher.overhead + stage.bytes.mean
+                return batcher.overhead / batcher.max_size + stage.bytes.mean * batcher.compression
         return 0.0
 
 

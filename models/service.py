@@ -146,6 +146,7 @@ class Batcher(Table):
     fixed, per_item: the flusher's CPU for a batch, and for each member [ns].
     compression: bytes sent for each byte that joined. compression_cpu: the flusher's CPU for it, for each
         member [ns].
+    overhead: bytes sent with each batch beside its members' (a header, what a commit writes anyway).
     link: what carries the bytes.
     """
 
@@ -156,12 +157,15 @@ class Batcher(Table):
     per_item: TimeNs = 0
     compression: Factor = 1.0
     compression_cpu: TimeNs = 0
+    overhead: SizeBytes = 0
     link: Name | None = None
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
-        """Compression is of the bytes on the link."""
+        """Compression and overhead are of the bytes on the link."""
         if self.link is None and self.compression != 1:
             yield "compression", "a link that carries the bytes"
+        if self.link is None and self.overhead > 0:
+            yield "overhead", "a link that carries the bytes"
 
 
 class Lock(Table):

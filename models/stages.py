@@ -105,10 +105,15 @@ class ChoiceStage(StageBase):
 
 
 class FailureStage(StageBase):
-    """Fails the attempt with a probability."""
+    """Fails the attempt with a probability, and with that of a conflict for each other visit inside the instance.
+
+    conflict: chance to collide with any one of them, as under optimistic concurrency control, where the chance to
+        fail grows with what is under way (Kung and Robinson, 1981); the sum is at most 1.
+    """
 
     kind: Literal["failure"]
     probability: Probability
+    conflict: Probability = 0.0
 
 
 class ParallelBranch(Table):

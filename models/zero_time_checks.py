@@ -112,7 +112,7 @@ class _Circuits:
         if isinstance(stage, PoolStage):
             return self._ends_of_list(stage.stages, runs_on, visited)
         if isinstance(stage, FailureStage):
-            return _Ends(stage.probability < 1, stage.probability > 0), visited
+            return _Ends(stage.probability < 1, stage.probability > 0 or stage.conflict > 0), visited
         fails = isinstance(stage, MemoryStage) and stage.on_exhaustion == "fail" and self._memory_ends(runs_on)
         return _Ends(not self._takes_time(stage, runs_on), fails), visited
 
@@ -132,7 +132,8 @@ class _Circuits:
         if isinstance(stage, BatchStage):
             batcher = service.batchers[stage.batcher]
             link = service.links[batcher.link] if batcher.link is not None else None
-            carried = link is not None and (link.delay > 0 or not stage.bytes.can_be_zero)
+            sent = batcher.overhead > 0 or not stage.bytes.can_be_zero
+            carried = link is not None and (link.delay > 0 or sent)
             compression_cpu = batcher.compression_cpu if batcher.enabled else 0
             return batcher.fixed + batcher.per_item + compression_cpu > 0 or carried
         if isinstance(stage, MemoryStage):

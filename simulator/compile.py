@@ -81,7 +81,7 @@ INSTANCE: Final = _table(
 )
 SERVICE: Final = _table("first_instance instances policy dispatch_ns hop_ns first_weight station")
 BATCHER: Final = _table(
-    "instance station max_size linger_ns fixed_ns per_item_ns compression_q20 compression_cpu_ns link"
+    "instance station max_size linger_ns fixed_ns per_item_ns compression_q20 compression_cpu_ns overhead_bytes link"
 )
 LOCK: Final = _table("instance station count first_weight first_lock_unit")
 POOL: Final = _table("instance station size")
@@ -432,6 +432,7 @@ class _Compiler:
                 batcher.per_item,
                 int(batcher.compression * SPEED_ONE + 0.5),
                 batcher.compression_cpu,
+                batcher.overhead,
                 -1 if batcher.link is None else link_positions[batcher.link],
             )
         for lock_name, lock in service.locks.items():

@@ -40,11 +40,12 @@ BATCH: Final = 6  # a: batcher within its service; distribution: bytes
 LOCK: Final = 7  # a: lock within its service; distribution: hold
 ACQUIRE: Final = 8  # a: pool within its service
 RELEASE: Final = 9  # a: pool within its service
-LINK: Final = 10  # a: link within its service; distribution: bytes
+LINK: Final = 10  # a: link within its service; distribution: bytes; b: further bytes
 CHOICE: Final = 11  # a: first row of `BRANCH`; b: branches
 JUMP: Final = 12  # a: row
 FAILURE: Final = 13  # value: probability
 FORK: Final = 14  # a: first row of `BRANCH`; b: branches; goes on behind them when all have ended
+CONFLICT: Final = 15  # value: probability for each other visit inside the instance
 
 PROGRAM: Final = np.dtype(
     [
@@ -162,6 +163,8 @@ class ProgramCompiler:
                 self._emit(LINK, service, stage=number, distribution=size, a=position)
             case FailureStage():
                 self._emit(FAILURE, service, stage=number, value=stage.probability)
+                if stage.conflict > 0.0:
+                    self._emit(CONFLICT, service, stage=number, value=stage.conflict)
             case PoolStage():
                 self._pool(stage, service, open_visits)
             case ChoiceStage():
@@ -183,7 +186,7 @@ class ProgramCompiler:
         self._emit(CPU, service, stage=number, distribution=cost)
         if batcher.link is not None:
             position = list(self.scenario.services[service].links).index(batcher.link)
-            self._emit(LINK, service, stage=number, distribution=size, a=position)
+            self._emit(LINK, service, stage=number, distribution=size, a=position, b=batcher.overhead)
 
     def _pool(self, stage: PoolStage, service: str, open_visits: tuple[str, ...]) -> None:
         """Compile nested stages that hold a token; without the pool they run without one."""

@@ -165,8 +165,9 @@ class Generator:
         for name in self.service_names:
             self.services[name] = self.service(name)
         self.operation_names = [f"o{index}" for index in range(self.pick((1, 1, 2, 3)))]
+        self.fallible: list[dict[str, Any]] = []
         operations = [{"name": name, "stages": self.stages(5, None)} for name in self.operation_names]
-        return {
+        made = {
             "name": self.name,
             "run": {
                 "warmup": f"{warmup * self.unit_ns}ns",
@@ -179,6 +180,18 @@ class Generator:
             "operations": operations,
             "events": [self.event() for _ in range(self.pick((0, 0, 0, 1, 3, 6)))],
         }
+        self.add_what_came_later()
+        return made
+
+    def add_what_came_later(self) -> None:
+        """Choose fields that came into the language later, last, so that a seed's other choices stay as they were."""
+        for service in self.services.values():
+            for batcher in service["batchers"].values():
+                if "link" in batcher and self.chance(40):
+                    batcher["overhead"] = f"{self.integer(1, 3)}B"
+        for stage in self.fallible:
+            if self.chance(40):
+                stage["conflict"] = self.pick((0.02, 0.3))
 
     def event(self) -> dict[str, Any]:
         """Something that happens to an instance."""
@@ -420,6 +433,7 @@ class Generator:
             stage |= {"link": self.pick(list(service["links"])), "bytes": self.size(0, 4)}
         elif kind == "failure":
             stage["probability"] = self.pick((0.0, 0.05, 0.3, 1.0))
+            self.fallible.append(stage)
         else:
             self.nested += 1
             stage |= self.nest(kind, runs_on, service)

@@ -317,13 +317,14 @@ def test_the_flusher_pays_per_batch_per_item_and_for_compression_and_the_link_ca
         per_item_ns=2,
         compression_cpu_ns=4,
         compression_q20=1 << 19,
+        overhead_bytes=5,
         linger_ns=9,
     )
     kit.join(0, "a", 30)
     kit.join(0, "b", 10)
     kit.run(1000)
-    assert kit.log == [(15 + 20 + 7, "a"), (15 + 20 + 7, "b")]
-    assert kit.link.totals.bytes == 20
+    assert kit.log == [(15 + 25 + 7, "a"), (15 + 25 + 7, "b")]
+    assert kit.link.totals.bytes == 25
 
 
 def test_group_commit_sends_one_batch_at_a_time():

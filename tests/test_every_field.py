@@ -33,6 +33,7 @@ PARTS: dict[str, Any] = {
             "per_item": "50us",
             "compression": 0.5,
             "compression_cpu": "10us",
+            "overhead": "40B",
             "link": "l",
         }
     },
@@ -128,7 +129,7 @@ BASE: dict[str, Any] = {
                         {"weight": 1.0, "stages": []},
                     ],
                 },
-                {"kind": "failure", "probability": 0.1},
+                {"kind": "failure", "probability": 0.1, "conflict": 0.02},
                 {
                     "kind": "parallel",
                     "branches": [
@@ -255,6 +256,7 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Batcher.per_item": ((*S, "batchers", "b", "per_item"), "70us"),
     "Batcher.compression": ((*S, "batchers", "b", "compression"), 0.8),
     "Batcher.compression_cpu": ((*S, "batchers", "b", "compression_cpu"), "30us"),
+    "Batcher.overhead": ((*S, "batchers", "b", "overhead"), "400B"),
     "Batcher.link": ((*S, "batchers", "b", "link"), "l2"),
     "Lock.count": ((*S, "locks", "k", "count"), 2),
     "Lock.skew": ((*S, "locks", "k", "skew"), 5.0),
@@ -287,6 +289,7 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Branch.weight": ((*STAGE_AT["choice"], "branches", 0, "weight"), 3.0),
     "Branch.stages": ((*STAGE_AT["choice"], "branches", 0, "stages"), []),
     "FailureStage.probability": ((*STAGE_AT["failure"], "probability"), 0.4),
+    "FailureStage.conflict": ((*STAGE_AT["failure"], "conflict"), 0.3),
     "ParallelStage.branches": ((*STAGE_AT["parallel"], "branches"), [{"stages": [{"kind": "delay", "time": "1ms"}]}]),
     "ParallelBranch.stages": (
         (*STAGE_AT["parallel"], "branches", 1, "stages"),

@@ -211,7 +211,8 @@ def _transmit(sim: Any, n: int) -> bool:
     if batcher.link < 0:
         return True
     member_bytes = batch_at(sim, batcher.sending).member_bytes
-    strand_at(sim, n).size_bytes = (member_bytes * batcher.compression_q20) >> SPEED_BITS
+    compressed_bytes = (member_bytes * batcher.compression_q20) >> SPEED_BITS
+    strand_at(sim, n).size_bytes = batcher.overhead_bytes + compressed_bytes
     return _carry(sim, batcher.link, n)
 
 

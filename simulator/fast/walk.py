@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.arithmetic import pick_by_weight
-from models.draws import WHICH_LOCK, coordinate, uniform
+from models.draws import CONFLICTS, WHICH_LOCK, coordinate, uniform
 from models.ranks import DELAY as RANK_DELAY
 from models.records import (
     CANCELLED,
@@ -464,7 +464,7 @@ def _rare_stage(sim: Any, a: int, step: Any) -> int:
         return WAITS
     if code == program.LINK:
         g = holding_at(sim, find_visit(sim, a, step.service)).what
-        carry_strand(sim, instance_at(sim, g).first_link + step.a, a, _draw(sim, a, step))
+        carry_strand(sim, instance_at(sim, g).first_link + step.a, a, _draw(sim, a, step) + step.b)
         return WAITS
     if code == program.ACQUIRE:
         return NEXT if take_token(sim, _pool_of(sim, a, step), a, GO_ON) else WAITS
@@ -473,6 +473,9 @@ def _rare_stage(sim: Any, a: int, step: Any) -> int:
         return NEXT
     if code == program.FORK:
         return _fork(sim, a, step)
+    if code == program.CONFLICT:
+        others = instance_at(sim, holding_at(sim, find_visit(sim, a, step.service)).what).inside - 1
+        return _fail(sim, a, FAILED) if _uniform(sim, a, step.stage, CONFLICTS) < step.value * others else NEXT
     if step.value > 0.0 and _uniform(sim, a, step.stage, 0) < step.value:
         return _fail(sim, a, FAILED)
     return NEXT

@@ -10,7 +10,7 @@ import simpy
 from models.arithmetic import pick_by_weight
 from models.clients import Attempt
 from models.clock import Clock
-from models.draws import WHICH_LOCK, coordinate, uniform
+from models.draws import CONFLICTS, WHICH_LOCK, coordinate, uniform
 from models.link import StrandCargo
 from models.memory import Allocation
 from models.ranks import DELAY
@@ -95,6 +95,7 @@ class Server:
             program.RELEASE: self._release,
             program.LINK: self._link,
             program.FAILURE: self._failure,
+            program.CONFLICT: self._conflict,
             program.FORK: self._fork,
         }
 
@@ -282,12 +283,20 @@ class Server:
     def _link(self, strand: Strand, step: Any) -> Steps:
         """Send bytes over a link."""
         link = self._instance(strand, step).links[step.a]
-        link.carry(StrandCargo(link, strand, self._draw(strand, step)))
+        link.carry(StrandCargo(link, strand, self._draw(strand, step) + int(step.b)))
         yield from strand.wait()
 
     def _failure(self, strand: Strand, step: Any) -> Steps:
         """Fail by chance."""
         if step.value > 0.0 and self._uniform(strand, step, 0) < step.value:
+            raise StrandEnded(FAILED)
+        return
+        yield
+
+    def _conflict(self, strand: Strand, step: Any) -> Steps:
+        """Fail by chance, the more likely the more others are inside."""
+        others = len(self._instance(strand, step).inside) - 1
+        if self._uniform(strand, step, CONFLICTS) < step.value * others:
             raise StrandEnded(FAILED)
         return
         yield

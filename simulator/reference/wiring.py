@@ -247,6 +247,7 @@ class System:
                 per_item_ns=row.per_item_ns,
                 compression_q20=row.compression_q20,
                 compression_cpu_ns=row.compression_cpu_ns,
+                overhead_bytes=row.overhead_bytes,
                 link=instance.links[row.link - instance.row.first_link] if row.link >= 0 else None,
                 identifier=instance.row.first_batcher + position,
             )
