@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,8 @@ from calibration.fitting.rivals import predict
 from calibration.fitting.skeleton import Machine
 from examples.orchestrator_hub.agreement import compare_level
 from examples.orchestrator_hub.figures import FITTED, HERE, PREDICTED, levels
-from examples.orchestrator_hub.hubs import FITS, starts, write_hub
+from examples.orchestrator_hub.hubs import FITS, GAUGE_OF, SEARCHED, hubs, starts, with_true_gauge, write_hub
+from examples.orchestrator_hub.start import without_simulation
 from examples.orchestrator_hub.structure import FREE, Hub
 from models.scenario import Scenario
 from models.scenario_text import write_toml
@@ -48,6 +50,8 @@ ENOUGH: Final = 0.99
 """What a move must leave of the sum of squares at most, to be one."""
 SPREAD: Final = 1.2
 """How far a number may go from its start, on the same scale."""
+LOOSENED: Final = 1.1
+"""By what a bound of flushes that the figures contradict is made wider."""
 KEPT: Final = Path(".hub-fit")
 
 
@@ -88,7 +92,7 @@ class Search:
     """A least-squares search that remembers every evaluation in a file and stops when its time is used."""
 
     def __init__(self, name: str, folder: Path, begin: Hub) -> None:
-        _, self.at = FITS[name]
+        self.at = SEARCHED[name]
         self.start = begin
         marks = repr((self.start, self.at, OPERATIONS, FREE))
         self.file = folder / f"{name}-{hashlib.sha256(marks.encode()).hexdigest()[:8]}.jsonl"
@@ -209,7 +213,7 @@ def predictions() -> str:
         times = " | ".join(
             f"{found[c]:.0f} ({found[c] / reported[c] - 1:+.0%})" for c in ("p50_ms", "p95_ms", "p99_ms")
         )
-        at = ", ".join(map(str, FITS[name][1]))
+        at = ", ".join(map(str, FITS[name]))
         throughput = f"{found['throughput_per_s']:.0f} | {error:+.1%}"
         lines.append(f"| {name} | {at} | {throughput} | {times} | {found['cpu_pct']:.0f} |")
     return "\n".join([*lines, *laws()])
@@ -217,18 +221,49 @@ def predictions() -> str:
 
 def write_scenario(name: str, hub: Hub) -> None:
     """Write the scenario file of a fit."""
-    at = ", ".join(map(str, FITS[name][1]))
-    head = f"# {name}: fitted on {at} processes by `python -m examples.orchestrator_hub.fit --fit {name}`.\n"
+    at = ", ".join(map(str, FITS[name]))
+    search = GAUGE_OF.get(name, name)
+    head = f"# {name}: fitted on {at} processes by `python -m examples.orchestrator_hub.fit --fit {search}`.\n"
     (HERE / f"{name}.toml").write_text(head + write_toml(hub.table()), encoding="utf-8")
 
 
+def keep(name: str, hub: Hub) -> None:
+    """Write the numbers and the scenario file of a fit, and of the scenario in which the gauge is true."""
+    write_hub(name, hub)
+    write_scenario(name, hub)
+    for gauge_true, of in GAUGE_OF.items():
+        if of == name:
+            keep_true_gauge(gauge_true, name)
+
+
+def keep_true_gauge(name: str, of: str) -> None:
+    """Write the scenario in which the gauge is as true as the figures allow.
+
+    Its flushes are bounded by what the gauge says at first, and less and less until every figure of the highest level
+    that agrees without a bound agrees with it.
+    """
+    at = SEARCHED[of]
+    agree = {one.figure.name for one in compare_level(HERE / f"{of}.toml", max(at)) if one.agrees}
+    bounded = with_true_gauge(hubs()[of], at)
+    while True:
+        write_hub(name, bounded)
+        write_scenario(name, bounded)
+        if agree <= {one.figure.name for one in compare_level(HERE / f"{name}.toml", max(at)) if one.agrees}:
+            return
+        bounded = replace(bounded, flush_limit=math.ceil(bounded.flush_limit * LOOSENED))
+
+
 def main() -> None:
-    """Print the predictions of the fits; with --fit search first and write the numbers and the scenario file."""
+    """Print the predictions of the fits; with --fit search first, and write the numbers and the scenario files."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fit", choices=list(FITS), help="search for the numbers of this scenario")
+    parser.add_argument("--fit", choices=list(SEARCHED), help="search for the numbers of this scenario")
+    parser.add_argument("--laws", choices=list(SEARCHED), help="put its numbers anew that follow from a law each")
     parser.add_argument("--seconds", type=float, default=240.0, help="simulating time of each search")
     parser.add_argument("--keep", type=Path, default=KEPT, help="directory of the evaluations")
     asked = parser.parse_args()
+    if asked.laws is not None:
+        keep(asked.laws, replace(hubs()[asked.laws], **without_simulation(SEARCHED[asked.laws])))
+        return
     if asked.fit is None:
         print(predictions())
         return
@@ -241,8 +276,7 @@ def main() -> None:
             f"{search.used_s:.0f} s, {said}; misfit {search.best()[1]:.2f}"
         )
     hub, _ = min((search.best() for search in searches), key=lambda found: found[1])
-    write_hub(asked.fit, hub)
-    write_scenario(asked.fit, hub)
+    keep(asked.fit, hub)
     print(hub)
 
 

@@ -1,48 +1,59 @@
 """The structures and what each was fitted to; their numbers stand in `fitted.json`, which `fit.py` writes.
 
-Both are one structure with another CPU demand of a message. `polling`: sending and receiving 10 kB, and nothing else of
-the gauge is work. `gauge_true`: what the gauge says that a further message costs between 10 and 20 processes, 45 us,
-in 1.3 rounds.
+`polling`: what a message costs is work, and the rest of the gauge, flushing, need not be: a flush takes all that waits.
+`gauge_true`: the same numbers, but a flush takes so many messages at most (`flush_limit`), so that the work of one
+cannot fall much further: the cores are as full as the gauge says.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from examples.orchestrator_hub.figures import FITTED, HERE, PREDICTED
-from examples.orchestrator_hub.start import start
+from examples.orchestrator_hub.figures import FITTED, HERE, PREDICTED, levels
+from examples.orchestrator_hub.start import CORES, start
 from examples.orchestrator_hub.structure import Hub
 
-DEMAND_MS: Final = {"polling": 0.010, "gauge_true": 0.035}
-"""CPU of a round: assumed, because the levels do not tell the two apart."""
 LOWER: Final = FITTED
 ALL: Final = (*FITTED, PREDICTED)
-FITS: Final = {
-    "polling_lower": ("polling", LOWER),
-    "gauge_true_lower": ("gauge_true", LOWER),
-    "polling": ("polling", ALL),
-    "gauge_true": ("gauge_true", ALL),
-}
-"""By name of the scenario file: structure, and the levels that it was fitted to."""
-PARTS: Final = (0.5, 0.75, 1.0)
+SEARCHED: Final = {"polling_lower": LOWER, "polling": ALL}
+"""By name of the scenario file that a search makes: the levels that it was fitted to."""
+GAUGE_OF: Final = {"gauge_true_lower": "polling_lower", "gauge_true": "polling"}
+"""The scenarios in which the gauge is true, and whose numbers they have."""
+FITS: Final = SEARCHED | {name: SEARCHED[of] for name, of in GAUGE_OF.items()}
+PARTS: Final = (0.5, 0.75)
 """Of the connections that `start.py` counts, with which a search is begun; the best fit to its own levels is taken."""
 EARLIER: Final[dict[str, Any]] = {
-    "busy": 6, "quiet": 7, "quiet_share": 0.0175, "fall": 1.4, "flush_ms": 7.8, "poll_ms": 13.7, "network_ms": 0.8,
-    "first_ms": 3.4, "first_cv": 2.4, "agent_ms": 3.3, "agent_cv": 2.4, "again": 0.27, "fading": 0.82,
+    "busy": 6, "quiet": 9, "quiet_share": 0.0225, "fall": 1.05, "flush_ms": 7.5, "poll_ms": 12.8,
+    "idle_steal": 0.45, "network_ms": 0.6, "first_ms": 7.0, "first_cv": 3.1, "agent_ms": 4.2, "agent_cv": 1.8,
+    "again": 0.13, "think_ms": 300.0, "concurrency": 303,
 }  # fmt: skip
-"""Found by an earlier search with all levels in view: where the fits to all of them begin, and those alone."""
-STRUCTURES: Final = tuple(DEMAND_MS)
+"""Found by an earlier search with all levels in view: where the fit to all of them begins, and that alone."""
+STRUCTURES: Final = ("polling", "gauge_true")
 NUMBERS: Final = HERE / "fitted.json"
 
 
 def starts(name: str) -> list[Hub]:
     """Return where the search for a scenario's numbers begins."""
-    structure, at = FITS[name]
+    at = SEARCHED[name]
     if at == LOWER:
-        return [start(at, DEMAND_MS[structure], part) for part in PARTS]
-    return [replace(start(at, DEMAND_MS[structure]), **EARLIER)]
+        return [start(at, part) for part in PARTS]
+    return [replace(start(at), **EARLIER)]
+
+
+def with_true_gauge(hub: Hub, at: Sequence[int]) -> Hub:
+    """Return the hub in which a flush takes no more messages than the gauge at the highest of its levels allows.
+
+    Full cores would serve that level's throughput divided by its utilization. What they do then beside the rounds goes
+    to flushes, of which each connection gets as many; a busy one's share of the rounds must go with these.
+    """
+    level = levels()[max(at)]
+    rounds_per_s = level["throughput_per_s"] / (level["cpu_pct"] / 100.0) * hub.rounds()
+    flushing = CORES - rounds_per_s * hub.demand_ms * 1e-3
+    flushes_per_s = flushing / (hub.flush_ms * 1e-3) / (hub.busy + hub.quiet)
+    return replace(hub, flush_limit=round(rounds_per_s * (1.0 - hub.quiet_share) / hub.busy / flushes_per_s))
 
 
 def hubs() -> dict[str, Hub]:

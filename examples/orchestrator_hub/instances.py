@@ -11,7 +11,7 @@ from examples.orchestrator_hub.agreement import simulate_level
 from examples.orchestrator_hub.figures import HERE
 
 OPERATIONS: Final = 25_000
-POLICIES: Final = ("session_affinity", "round_robin", "random", "power_of_two", "least_connections")
+POLICIES: Final = ("session_affinity", "round_robin", "random", "power_of_two", "least_connections", "weighted")
 PROCS: Final = 100
 
 
@@ -23,6 +23,8 @@ def row(scenario: Path, procs: int, instances: int, cores: int, policy: str) -> 
         f"services.hub.balancer.policy={policy}",
         "services.hub.balancer.dispatch=2us",
     ]
+    if policy == "weighted":
+        settings.append(f"services.hub.balancer.weights={[1.0] * instances}")
     result = simulate_level(scenario, procs, settings, OPERATIONS)
     times = " | ".join(f"{result[f'response_time_s.{name}'] * 1e3:.0f}" for name in ("p50", "p95", "p99"))
     return (
