@@ -14,6 +14,7 @@ from examples.orchestrator_hub.failures import conflict, patience
 from examples.orchestrator_hub.figures import FIGURES_OF_A_LEVEL, FITTED, HERE, PREDICTED, levels
 from examples.orchestrator_hub.fit import Search
 from examples.orchestrator_hub.hubs import FITS, hubs
+from examples.orchestrator_hub.identified import extremes, intervals
 from examples.orchestrator_hub.readme import README, TEMPLATE, commands, printed_by, rendered
 from examples.orchestrator_hub.start import circulating, mean_s, start, without_simulation
 from examples.orchestrator_hub.structure import Hub
@@ -39,9 +40,16 @@ def test_a_scenario_file_is_made_of_the_numbers_beside_it(name: str) -> None:
 OUTSIDE: dict[str, dict[int, set[str]]] = {
     "polling": {},
     "gauge_true": {},
-    "polling_lower": {50: {"memory MB", "disk MB/s"}},
+    "polling_lower": {50: {"memory MB", "disk MB/s", "p50 ms"}},
 }
 """What the page shows outside its bound, by scenario and level."""
+
+
+def test_a_gauge_that_is_true_at_20_processes_is_refuted_by_50() -> None:
+    hub = hubs()["gauge_true_lower"]
+    assert hub.flush_limit < hubs()["gauge_true"].flush_limit / 3
+    (throughput, *_) = compare_level(HERE / "gauge_true_lower.toml", PREDICTED)
+    assert throughput.simulated < 0.5 * throughput.reported
 
 
 @pytest.mark.parametrize("procs", [*FITTED, PREDICTED])
@@ -71,6 +79,28 @@ def test_the_journal_of_all_levels_has_every_figure_of_the_disk() -> None:
         flushes = float(flushes_per_s(np.array(level["throughput_per_s"]), flush_s))
         written = message_bytes * level["throughput_per_s"] + flush_bytes * flushes
         assert written / 1e6 == pytest.approx(level["disk_mb_per_s"], rel=0.1)
+
+
+def test_an_interval_holds_every_law_that_keeps_the_figures() -> None:
+    across = np.array([1.0, 2.0, 4.0])
+    parts, target = np.column_stack([np.ones(3), across]), np.array([1.0, 10.0])
+    figures = 3.0 + 2.0 * across
+    found = extremes(parts, figures, 0.1, target)
+    assert found is not None
+    tried = [np.array([a, b]) for a in np.linspace(0.0, 6.0, 121) for b in np.linspace(0.0, 4.0, 161)]
+    said = [float(target @ law) for law in tried if (np.abs(parts @ law / figures - 1.0) <= 0.1).all()]
+    assert found[0] <= min(said) <= found[0] + 0.5
+    assert found[1] - 0.5 <= max(said) <= found[1]
+    assert extremes(parts, figures * np.array([1.0, 3.0, 1.0]), 0.1, target) is None
+
+
+def test_the_lower_levels_identify_the_network_alone() -> None:
+    at_50 = intervals()
+    low, high = at_50["network_mb_per_s"]
+    assert low > 0.85 * levels()[PREDICTED]["network_mb_per_s"]
+    assert high < 1.15 * levels()[PREDICTED]["network_mb_per_s"]
+    assert at_50["disk_mb_per_s"][0] < levels()[PREDICTED]["disk_mb_per_s"] < at_50["disk_mb_per_s"][1] / 1.4
+    assert at_50["memory_mb"][1] > 1.4 * at_50["memory_mb"][0]
 
 
 def test_a_patience_gives_the_timeouts_that_it_was_taken_from() -> None:

@@ -22,6 +22,8 @@ from simulator.scenario_source import prepare
 OPERATIONS = 60_000
 """Operations of a level that are measured: enough for a 99th percentile within 2 %."""
 WARMUP_S = 2.0
+SHORTEST_S = 4.0
+"""Time of a level that is measured at least: what waits at 50 processes swings for tenths of seconds."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,11 @@ class Compared:
         return abs(self.error) <= self.bound
 
 
-def simulate_level(scenario: Path, procs: int, settings: Sequence[str] = (), operations: int = OPERATIONS) -> Result:
+def simulate_level(
+    scenario: Path, procs: int, settings: Sequence[str] = (), operations: int = OPERATIONS, shortest_s: float = 0.4
+) -> Result:
     """Simulate a scenario at a number of processes for about so many operations of the reported throughput."""
-    duration_s = max(operations / (800.0 * procs), 0.4)
+    duration_s = max(operations / (800.0 * procs), shortest_s)
     given = [
         f"workloads.agents.procs={procs}",
         f"run.warmup={WARMUP_S:g}s",
@@ -66,7 +70,7 @@ def simulate_level(scenario: Path, procs: int, settings: Sequence[str] = (), ope
 
 def compare_level(scenario: Path, procs: int) -> list[Compared]:
     """Return every figure of a level of the report beside the simulation's."""
-    result = simulate_level(scenario, procs)
+    result = simulate_level(scenario, procs, shortest_s=SHORTEST_S)
     reported = levels()[procs]
     return [Compared(procs, figure, reported[figure.column], figure.simulated(result)) for figure in FIGURES_OF_A_LEVEL]
 

@@ -1,10 +1,11 @@
 """Fit the hub to some levels, and what it then says of 50 processes: `python -m examples.orchestrator_hub.fit`.
 
-Without options the scenario files are played. `--fit NAME` searches for them: simulated least squares from
-the start that `start.py` reasons out of the same levels. Every set of numbers is played with the same seed, so that two
-sets see the same draws and their difference is smooth enough for a derivative (common random numbers). A `_lower` fit
-never looks at the level that is predicted. Each evaluation is kept, so that the same command goes on where it was
-stopped; --seconds bounds the simulating time of each search over all its pieces.
+Without options the scenario files are played. `--fit NAME` searches for them: simulated least squares from where an
+earlier search ended, or with `--anew` from the start that `start.py` reasons out of the same levels. Every set of
+numbers is played with the same seed, so that two sets see the same draws and their difference is smooth enough for a
+derivative (common random numbers). A `_lower` fit never looks at the level that is predicted. Each evaluation is kept,
+so that the same command goes on where it was stopped; --seconds bounds the simulating time of the search over all its
+pieces.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from calibration.fitting.rivals import predict
 from calibration.fitting.skeleton import Machine
 from examples.orchestrator_hub.agreement import compare_level
 from examples.orchestrator_hub.figures import FITTED, HERE, PREDICTED, levels
-from examples.orchestrator_hub.hubs import FITS, GAUGE_OF, SEARCHED, hubs, starts, with_true_gauge, write_hub
+from examples.orchestrator_hub.hubs import FITS, GAUGE_OF, SEARCHED, begin, hubs, with_true_gauge, write_hub
 from examples.orchestrator_hub.start import without_simulation
 from examples.orchestrator_hub.structure import FREE, Hub
 from models.scenario import Scenario
@@ -257,6 +258,7 @@ def main() -> None:
     """Print the predictions of the fits; with --fit search first, and write the numbers and the scenario files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", choices=list(SEARCHED), help="search for the numbers of this scenario")
+    parser.add_argument("--anew", action="store_true", help="begin at what the laws say, not where a search ended")
     parser.add_argument("--laws", choices=list(SEARCHED), help="put its numbers anew that follow from a law each")
     parser.add_argument("--seconds", type=float, default=240.0, help="simulating time of each search")
     parser.add_argument("--keep", type=Path, default=KEPT, help="directory of the evaluations")
@@ -267,15 +269,10 @@ def main() -> None:
     if asked.fit is None:
         print(predictions())
         return
-    searches = [Search(asked.fit, asked.keep, begin) for begin in starts(asked.fit)]
-    for search in searches:
-        said = "at its end" if search.run(asked.seconds) else "out of time"
-        count = len(search.known)
-        print(
-            f"{asked.fit}, {search.start.quiet} connections that become busy: {count} evaluations in "
-            f"{search.used_s:.0f} s, {said}; misfit {search.best()[1]:.2f}"
-        )
-    hub, _ = min((search.best() for search in searches), key=lambda found: found[1])
+    search = Search(asked.fit, asked.keep, begin(asked.fit, asked.anew))
+    said = "at its end" if search.run(asked.seconds) else "out of time"
+    hub, misfit = search.best()
+    print(f"{asked.fit}: {len(search.known)} evaluations in {search.used_s:.0f} s, {said}; misfit {misfit:.2f}")
     keep(asked.fit, hub)
     print(hub)
 

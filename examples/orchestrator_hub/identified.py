@@ -1,4 +1,4 @@
-"""What 1 to 20 processes say of memory and traffic at 50, and how surely: `python -m examples.orchestrator_hub.identified`.
+"""What 1 to 20 processes say of memory and traffic at 50: `python -m examples.orchestrator_hub.identified`.
 
 A law of two parts (`consumption.py`) is allowed if it keeps every figure of the lower levels within its bound. Of all
 that are allowed the least and the most that one says of 50 processes is the interval; where it is wide the lower levels
@@ -25,7 +25,7 @@ WIDE: Final = 0.25
 
 
 def extremes(parts: Array, figures: Array, bound: float, target: Array) -> tuple[float, float] | None:
-    """Return the least and the most of target @ law over laws that keep all figures within a bound; None: there is none.
+    """Return the least and the most of target @ law over laws that keep all figures within a bound, if there are any.
 
     parts: rows of the two parts at each figure's level. A linear function has its extremes at corners, where two of the
     conditions hold with equality.

@@ -35,6 +35,8 @@ DEMAND_MS: Final = 0.02
 do not tell it from the CPU of a flush."""
 FIRST, LAST = 4.0, 2.0
 """Times the lowest and the highest load: where the first and the last quiet connection has a message in each cycle."""
+PART: Final = 0.5
+"""Of the connections that are said to become busy: cores make messages wait too."""
 STEAL: Final = 0.35
 """Chance of a core without work to find some that waits elsewhere: what this project measured on a virtual machine."""
 _NORMAL = NormalDist()
@@ -73,17 +75,14 @@ def quiet_connections(low: Level, high: Level) -> int:
     return max(round(BUSY * (longer / (low["cpu_pct"] / 100.0) - 1.0)), 1)
 
 
-def start(at: Sequence[int], part: float = 1.0) -> Hub:
-    """Return the hub from which a search that looks at some levels begins.
-
-    part: of the connections that are said to become busy: cores make messages wait too.
-    """
+def start(at: Sequence[int]) -> Hub:
+    """Return the hub from which a search that looks at some levels begins."""
     chosen = [levels()[procs] for procs in at]
     low, high = chosen[0], chosen[-1]
     concurrency, think_s = circulating(at)
     cycle_ms = 1e3 * mean_s(low) * MAILBOX_SHARE / (CYCLES * ROUNDS)
     flush_ms = low["cpu_pct"] / 100.0 * CORES * cycle_ms / BUSY
-    quiet = max(round(part * quiet_connections(low, high)), 1)
+    quiet = max(round(PART * quiet_connections(low, high)), 1)
     rates = np.geomspace(FIRST * low["throughput_per_s"], LAST * high["throughput_per_s"], quiet)
     shares = 1.0 / (rates * cycle_ms * 1e-3)  # of the rounds: a connection is busy from one message a cycle on
     return Hub(
