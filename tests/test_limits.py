@@ -49,7 +49,7 @@ def test_without_any_other_criterion_the_limit_is_the_capacity() -> None:
 
 
 def test_the_headroom_of_the_cores_is_a_limit_of_its_own() -> None:
-    found = answer(fake_engine.scenario(500), "cpu_headroom > 40%")["levels"]["safe"]
+    found = answer(fake_engine.scenario(500), "cpu_headroom > 40%", precision=0.005)["levels"]["safe"]
     assert found["load"] == pytest.approx(600, rel=0.01)
     assert found["resource"]["name"] == "web[0].cpu"
 

@@ -27,9 +27,7 @@ TABLE: dict[str, Any] = {
 }
 
 
-def changed(
-    *, table: dict[str, Any] = TABLE, settings: list[str] | None = None, **options: str
-) -> dict[str, Any]:
+def changed(*, table: dict[str, Any] = TABLE, settings: list[str] | None = None, **options: str) -> dict[str, Any]:
     return overrides.apply(table, overrides.collect(options, settings or [])).table
 
 
@@ -127,8 +125,7 @@ def test_rate_makes_a_closed_workload_open_and_says_so() -> None:
         "arrival_rate": "100/s",
     }
     assert done.notes == (
-        "workload agents is closed in the scenario and is made open by --rate"
-        " (without its concurrency and think_time)",
+        "workload agents is closed in the scenario and is made open by --rate (without its concurrency and think_time)",
     )
 
 

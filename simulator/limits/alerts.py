@@ -23,7 +23,7 @@ INTERVALS: Final = 40  # simulated at each load
 OPERATIONS: Final = 5_000  # in an interval, where none is given
 INTERVALS_NS: Final = tuple(seconds * NS_PER_S for seconds in (1, 2, 5, 10, 15, 30, 60))
 FALSE_ALARMS: Final = 0.01  # of the intervals, wanted at the recommended load
-LOADS_BETWEEN: Final = 5
+APART: Final = 1.1  # times: loads that are closer to each other show the same
 SURE: Final = 0.9  # of the intervals at the tolerable limit: an alert that fires less often is none
 
 
@@ -63,12 +63,14 @@ def alerts(
     loads: the limits by level, rising. watched_ns: monitoring interval [ns]. affordable: operations for all.
     """
     lowest, highest = loads["recommended"], loads["tolerable"]
-    steps = [lowest * (highest / lowest) ** (step / (LOADS_BETWEEN - 1)) for step in range(LOADS_BETWEEN)]
-    steps = sorted({lowest, loads["safe"], highest, *(axis.rounded(load) for load in steps)})
+    steps = {lowest, loads["safe"], highest}
+    middle = axis.rounded(math.sqrt(lowest * highest))
+    if all(max(load / middle, middle / load) > APART for load in steps):
+        steps.add(middle)
     trials: dict[float, Trial] = {}
-    for load in steps:
+    for load in sorted(steps):
         scenario = axis.at(load)
-        pilot = laboratory.window(scenario, OPERATIONS)
+        pilot = laboratory.window_at(axis, load, OPERATIONS)
         count = int(affordable / len(steps) / max(pilot.rate_per_ns * (watched_ns + pilot.warmup_ns), 1))
         count = min(max(count, 10), INTERVALS)
         laboratory.tell(f"alerts at {axis.text(load)}", len(trials), len(steps))

@@ -28,7 +28,7 @@ from simulator.warnings import Entry, engine_fallback, warning
 
 PRECISION: Final = 0.005
 EMPTY_SHARE: Final = 0.1  # of the engine's budget, for the nearly empty system: every ratio rests on it
-ALERT_SHARE: Final = 0.3
+ALERT_SHARE: Final = 0.15
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ COUNT: Final = 4  # replications of a trial
 RATIO: Final = 1.1  # between the loads of a bracket that is close enough
 BEYOND: Final = 1.04  # times: how far beyond where the break is expected the next load lies
 AHEAD: Final = (1.15, 2.0)  # times: least and most step to a higher load
+CLOSE: Final = 1.05  # times: least step where the break is expected within it
 FAR: Final = 8.0  # times: the step where, after some steps, nothing is seen to come closer
 STEPS_BEFORE_FAR: Final = 3
 
@@ -33,6 +34,12 @@ class Bracketing:
     axis: Axis
     base: Trial | None
     trials: dict[float, Trial] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        one = self.axis.least
+        if self.axis.whole and one == 1 and self.base is not None and self.base.scenario == self.axis.at(one):
+            # The nearly empty system is the least load: the first bracket begins there.
+            self.trials[one] = self.base
 
     @property
     def operations(self) -> float:
@@ -51,7 +58,8 @@ class Bracketing:
         axis = self.axis
         low, high = self._known(criteria)
         while high is None:
-            load = min(axis.most, axis.start if low is None else self._ahead(criteria, low))
+            first = low is None or (len(self.trials) == 1 and low < axis.start)
+            load = min(axis.most, axis.start if first else self._ahead(criteria, low or axis.start))
             if not self._kept_at(load, criteria):
                 high = load
             elif load >= axis.most:
@@ -92,7 +100,7 @@ class Bracketing:
         if load not in self.trials:
             self.laboratory.tell(f"looking at {self.axis.text(load)}", len(self.trials), 0)
             scenario = self.axis.at(load)
-            window = self.laboratory.window(scenario, self.operations / COUNT, COARSE)
+            window = self.laboratory.window_at(self.axis, load, self.operations / COUNT, COARSE)
             # Below the least load nothing is looked at: that has to be right.
             count = REPLICATIONS if load == self.axis.least else COUNT
             self.trials[load] = self.laboratory.trial(scenario, window, range(1, count + 1))
@@ -121,6 +129,8 @@ class Bracketing:
                     wanted = min(wanted, BEYOND * (low + left * (low - before) / (lost - left)))
         if wanted > FAR * low and len(earlier) >= STEPS_BEFORE_FAR:
             most = FAR * low
+        if wanted < BEYOND * CLOSE * low and max(earlier) < low / CLOSE**2:
+            least = CLOSE * low
         load = min(max(wanted, least), most)
         return max(float(round(load)), low + 1) if self.axis.whole else load
 

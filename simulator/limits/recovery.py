@@ -27,6 +27,8 @@ from simulator.statistics import interval
 
 SPIKE_FACTOR: Final = 3.0
 REPLICATIONS: Final = 4
+FEW: Final = 2  # that are simulated first
+UNLIKE: Final = 3  # bins between their times to return, from which on the others are simulated too
 BINS_PER_SPIKE: Final = 10  # the time to return is told to a tenth of the spike
 SOON: Final = 2  # spikes after the spike, which are looked at first
 HORIZON: Final = 10  # in which it has to be over
@@ -129,14 +131,14 @@ class Spikes:
 
     def _story(self, load: float) -> Story:
         """Return when the spike starts and ends: long against timeouts and response times."""
-        window = self._laboratory.window(self._axis.at(load), OPERATIONS_PER_WINDOW)
+        window = self._laboratory.window_at(self._axis, load, OPERATIONS_PER_WINDOW)
         if self._spike.duration_ns is not None:
             duration_ns = self._spike.duration_ns
         else:
             timeouts = [work.timeout.mean for work in self._axis.scenario.workloads if work.timeout is not None]
             slowest_ns = window.duration_ns // 2  # holds five times the p99 and 500 operations
             duration_ns = round_up(max([slowest_ns, *(TIMEOUTS_PER_SPIKE * mean for mean in timeouts)]))
-        before_ns = window.warmup_ns + max(2 * duration_ns, window.duration_ns)
+        before_ns = window.warmup_ns + max(duration_ns, window.duration_ns // 2)
         stop_ns = before_ns + duration_ns
         horizon_ns = HORIZON * duration_ns
         arrivals = window.rate_per_ns * (before_ns + self._spike.factor * duration_ns)
@@ -151,8 +153,12 @@ class Spikes:
         numbers = range(3 * FRESH, 3 * FRESH + REPLICATIONS)
         observed_s = seconds(story.end_ns - story.stop_ns)
         for part in dict.fromkeys((story.soon, story)):
-            done = self._returns_ns(scenario, part, numbers)
-            if len(done) == len(numbers):
+            few = numbers[:FEW] if part == story.soon else numbers
+            done = self._returns_ns(scenario, part, few)
+            if len(done) == len(few) and len(few) < len(numbers) and max(done) - min(done) > UNLIKE * part.bin_ns:
+                few = numbers
+                done += self._returns_ns(scenario, part, numbers[FEW:])
+            if len(done) == len(few):
                 return Recovery(load, part, seconds(float(np.mean(done))), None, -1.0, observed_s)
         backlog, drift, noise = self._drift(scenario, story, numbers)
         expected_s = observed_s + backlog / -drift / NS_PER_S if drift < -noise else math.inf

@@ -78,21 +78,39 @@ def broken(series: Mapping[Criterion, Series]) -> list[Criterion]:
 
 
 def crossing(
-    low: float, high: float, at_low: Mapping[Criterion, Series], at_high: Mapping[Criterion, Series]
+    low: float,
+    high: float,
+    at_low: Mapping[Criterion, Series],
+    at_high: Mapping[Criterion, Series],
+    units: Sequence[Mapping[Criterion, float]] = (),
 ) -> Crossing:
     """Return where the first criterion breaks between a load that keeps all and one that does not.
 
-    at_low, at_high: values of each criterion in the same replications.
+    at_low, at_high: values of each criterion in the same replications. units: for each replication of the nearly empty
+    system, by what factor the values change that are taken of it, if that one is left out.
     """
     load, criterion = first_break(low, high, at_low, at_high)
     count = min(len(values) for values in at_high.values())
     if count < 2:
         return Crossing(load, 0.0, criterion)
     without = [first_break(low, high, _leaving_out(at_low, one), _leaving_out(at_high, one))[0] for one in range(count)]
-    spread = np.array(without) - np.mean(without)
-    error = math.sqrt((count - 1) / count * float(np.sum(spread * spread)))
+    moved = [first_break(low, high, _scaled(at_low, unit), _scaled(at_high, unit))[0] for unit in units]
+    error = math.hypot(_jackknife(without), _jackknife(moved))
     # Two estimates differ by the noise of both: the one here and the one that will check it.
     return Crossing(load, one_sided(count) * math.sqrt(2) * error, criterion)
+
+
+def _jackknife(without: Sequence[float]) -> float:
+    """Return the standard error of an estimate from its values with one replication left out after the other."""
+    count = len(without)
+    if count < 2:
+        return 0.0
+    spread = np.array(without) - np.mean(without)
+    return math.sqrt((count - 1) / count * float(np.sum(spread * spread)))
+
+
+def _scaled(series: Mapping[Criterion, Series], factors: Mapping[Criterion, float]) -> dict[Criterion, Series]:
+    return {one: [value * factors.get(one, 1.0) for value in values] for one, values in series.items()}
 
 
 def one_sided(count: int) -> float:

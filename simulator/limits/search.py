@@ -22,6 +22,7 @@ FINEST_SHARE: Final = 0.5  # of the engine's budget, for the finest trial of a l
 FIRST_REPLICATIONS: Final = 6  # a bracket that is beside the limit costs less with few
 MOST_REPLICATIONS: Final = 40  # of a window, before it is made longer
 FIRST_REACH: Final = 0.02  # half the width of the first bracket, relative
+FIRST_PART: Final = 0.2  # of a process, at most: the next number of processes is simulated if the limit lies beyond
 NARROW: Final = 5.0  # times the precision: within it a straight line is good enough
 WHOLE_MARGINS: Final = ((20.0, 0.05), (40.0, 0.25), (math.inf, 0.5))
 """Processes, and up to them what part of one a margin may be: few are asked about one by one."""
@@ -29,6 +30,7 @@ GROWTH_SHARE: Final = 0.5  # of the finest trial: a queue that fills up slowly t
 ATTEMPTS: Final = 10  # at a bracket around a guess, and at a confirmation
 ROUNDS: Final = 10
 FINER: Final = (2.0, 16.0)  # least and most times the operations of the round before
+MOST_MORE: Final = 2.0  # times as many replications: nothing is lost by looking at them in between
 RESERVE: Final = 1.2  # times what the margin asks for, because that is an estimate
 
 
@@ -131,7 +133,7 @@ class Search:
         """Find where the first criterion breaks with trials that grow until the precision is reached."""
         guess = self.coarse.guess(criteria, low, high)
         self._tell(level, guess)
-        reach = max(self.precision, FIRST_REACH)
+        reach = max(self.precision, min(FIRST_REACH, FIRST_PART / guess) if self.axis.whole else FIRST_REACH)
         at = self._around(criteria, guess, reach, self.coarse.operations * FINER[0], FIRST_REPLICATIONS)
         for _ in range(ROUNDS):
             if self._is_precise(at):
@@ -174,7 +176,7 @@ class Search:
         guess, margin = at.found.load, at.found.margin
         wanted = self._wanted(guess)
         factor = min(max((margin / wanted) ** 2 * RESERVE, FINER[0]), FINER[1])
-        count = math.ceil(at.count * factor / 2) * 2
+        count = math.ceil(at.count * min(factor, MOST_MORE) / 2) * 2
         used = at.operations * at.count / REPLICATIONS
         if not self._is_narrow(at):
             factor = factor if margin > wanted else 1.0
@@ -203,7 +205,8 @@ class Search:
         self, criteria: Sequence[Criterion], below: float, above: float, window: Window, count: int
     ) -> Crossing:
         low, high = self._fine([below, above], window, count)
-        return crossing(below, above, self.series(low, criteria), self.series(high, criteria))
+        units = self.base.without_each(criteria) if self.base is not None else []
+        return crossing(below, above, self.series(low, criteria), self.series(high, criteria), units)
 
     def _around(
         self, criteria: Sequence[Criterion], guess: float, reach: float, operations: float, count: int
@@ -213,7 +216,7 @@ class Search:
         reach: half the bracket's width, relative to the guess. operations: of ten replications. count: of replications.
         """
         axis = self.axis
-        window = self.laboratory.window(axis.at(self._simulable(guess)), operations / REPLICATIONS)
+        window = self.laboratory.window_at(axis, self._simulable(guess), operations / REPLICATIONS)
         below, above = self._ends(guess, guess * reach)
         width = above - below
         for _ in range(ATTEMPTS):
@@ -252,7 +255,7 @@ class Search:
     def _fresh(self, load: float, operations: float, count: int = REPLICATIONS, length: float = 1.0) -> Trial:
         """Simulate a load with replications that no search has seen."""
         scenario = self.axis.at(load)
-        window = self.laboratory.window(scenario, operations / REPLICATIONS, length)
+        window = self.laboratory.window_at(self.axis, load, operations / REPLICATIONS, length)
         return self.laboratory.trial(scenario, window, range(FRESH, FRESH + count), causes=True)
 
     def _confirmed(self, level: str, criteria: Sequence[Criterion], at: Between) -> Limit:

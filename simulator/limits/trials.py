@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from models.units import NS_PER_S
 from models.workload import Workload
 from simulator.engines import Engine, choose
 from simulator.limits.criteria import CPU_HEADROOM, GROWTH, Criterion
+from simulator.limits.load import Axis
 from simulator.limits.root import statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
@@ -39,6 +41,9 @@ CYCLES_PER_WINDOW: Final = 5.0  # of a closed workload's users, think time inclu
 COARSE: Final = 0.4  # of these: for a trial that only brackets
 CYCLES_PER_WARMUP: Final = (2.0, 6.0)  # the second beside others, who fill up as slowly as the closed ones let them
 WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to saturation than its pilot
+STAGGERED: Final = 0.1  # of the window: one p99 at least
+GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
+NEAR: Final = 1.25  # times: closed loads so near fill up alike, and need no pilots of their own
 FEW_FAILURES: Final = 0.01
 IDLE: Final = "idle."
 """What the idle share of each instance's cores begins with among the measures."""
@@ -57,6 +62,15 @@ class Window:
     def operations(self) -> float:
         """Operations that a replication measures."""
         return self.rate_per_ns * self.duration_ns
+
+    def start_ns(self, number: int) -> int:
+        """Return when the window of a replication begins [ns]: the warm-up, and a little more in each.
+
+        Batches and timers that began together stay in step, and all windows would begin at the same moment of their
+        cycle and end at the same: what is inside then seems to have grown. Multiples of the golden ratio spread evenly
+        over any count of replications.
+        """
+        return self.warmup_ns + int(STAGGERED * self.duration_ns * (number * GOLDEN % 1.0))
 
 
 @dataclass
@@ -152,6 +166,20 @@ class Trial:
         every = [self.totals.series(name) for name in self.totals.measures[0] if name.startswith(IDLE)]
         return min(every, key=sum, default=[math.nan] * self.totals.replications)
 
+    def without_each(self, criteria: Sequence[Criterion]) -> list[dict[Criterion, float]]:
+        """Return what each criterion's unit is over what it is without one replication, for one after the other."""
+        factors: list[dict[Criterion, float]] = [{} for _ in range(self.totals.replications)]
+        for criterion in criteria:
+            if not criterion.relative:
+                continue
+            series = self.totals.series(criterion.field)
+            middle = maximum if criterion.maximal else interval
+            whole = middle(series).value
+            for one, found in enumerate(factors):
+                left = middle([*series[:one], *series[one + 1 :]]).value
+                found[criterion] = whole / left if whole and left else 1.0
+        return factors
+
     def estimate(self, name: str, maximal: bool = False) -> Estimate:
         """Estimate a measure over the replications."""
         series = self._headroom() if name == CPU_HEADROOM else self.totals.series(name)
@@ -175,6 +203,8 @@ class Laboratory:
     simulated: int = 0
     _told: Progress | None = None
     _pilots: list[tuple[Any, Pilot]] = field(default_factory=list)
+    _explored: dict[tuple[str, int], tuple[Axis, list[float]]] = field(default_factory=dict)
+    _counting: Any = field(default_factory=threading.Lock)
 
     def tell(self, stage: str, done: int, planned: int) -> None:
         """Report progress. Raises KeyboardInterrupt where the answer is to stop."""
@@ -206,6 +236,19 @@ class Laboratory:
             cycles = CYCLES_PER_WARMUP[any(workload.kind != "closed" for workload in scenario.workloads)]
             warmup_ns = round_up(max(warmup_ns, WARMUP_SHARE * duration_ns, cycles * cycle_ns))
         return Window(warmup_ns, duration_ns, rate_per_ns)
+
+    def window_at(self, axis: Axis, load: float, operations: float, length: float = 1.0) -> Window:
+        """Return a window for a load, by the pilot of a load near it if there is one.
+
+        Users who wait bound what is inside, so the warm-up changes little from one closed load to the next; that of
+        open ones grows without bound towards saturation, and each load is explored.
+        """
+        known = self._explored.setdefault((axis.kind, id(axis.scenario)), (axis, []))[1]
+        near = [one for one in known if max(one / load, load / one) <= NEAR] if axis.whole else []
+        if not near:
+            known.append(load)
+        explored = min(near, key=lambda one: abs(math.log(one / load)), default=load)
+        return self.window(axis.at(explored), operations, length)
 
     def cost(self, scenario: Scenario, window: Window) -> float:
         """Return the share of the engine's budget that one replication takes, by the scenario's pilot."""
@@ -271,15 +314,17 @@ class Laboratory:
         def one(pair: tuple[Trial, int]) -> EngineOutput:
             trial, number = pair
             window = trial.window
-            end_ns = window.warmup_ns + window.duration_ns
+            start_ns = window.start_ns(number)
             totals = trial.totals
-            return self._simulate(totals.compiled, number, window.warmup_ns, end_ns, causes=totals.detailed)
+            end_ns = start_ns + window.duration_ns
+            return self._simulate(totals.compiled, number, start_ns, end_ns, causes=totals.detailed)
 
         for (trial, _), output in zip(pairs, self.spread(one, pairs), strict=True):
             if output.interrupted:
                 raise KeyboardInterrupt
             trial.totals.add(output)
-            self.simulated += int(output.counts[:, 0].sum())
+            with self._counting:
+                self.simulated += int(output.counts[:, 0].sum())
 
     def spread(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
         """Do independent work on the threads that the engine allows; answers in the order of the tasks."""

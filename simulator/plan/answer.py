@@ -25,7 +25,7 @@ from simulator.limits.criteria import (
 from simulator.limits.empty import empty_trial
 from simulator.limits.trials import Laboratory, chosen_for_search, percents_of
 from simulator.plan.judge import Judge, Verdict, empty_axis
-from simulator.plan.search import at_equal_cost, ranked, search, smaller
+from simulator.plan.search import RUNNERS_UP, at_equal_cost, ranked, search, smaller
 from simulator.plan.space import Configuration, Prices, Space, space_of
 from simulator.provenance import provenance
 from simulator.replications import Report
@@ -34,7 +34,6 @@ from simulator.warnings import engine_fallback, warning
 
 LEVEL: Final = "safe"  # whose default criteria stand where no threshold is given
 ALWAYS: Final = ("errors",)  # families of which the default stands beside given thresholds, too
-RUNNERS_UP: Final = 4
 EQUAL_COST: Final = 5
 EMPTY_SHARE: Final = 0.02
 PROBABILITY: Final = 0.95
@@ -164,7 +163,9 @@ def _answer(judge: Judge, frontier: list[Configuration], prices: Prices) -> dict
             "equal_cost": [],
         }
     best = frontier[0]
-    others = [one for one in frontier[1:] if judge.judge(one).feasible][:RUNNERS_UP]
+    others = frontier[1 : 1 + RUNNERS_UP]
+    equal = at_equal_cost(judge, best, EQUAL_COST)
+    judge.judge_all([*(less for one in (best, *others) for less in smaller(judge, one)), *equal])
     return {
         "plan": _entry(judge.judge(best), prices),
         "binding": None,
@@ -177,7 +178,7 @@ def _answer(judge: Judge, frontier: list[Configuration], prices: Prices) -> dict
             }
             for one in others
         ],
-        "equal_cost": [_entry(verdict, prices) for verdict in at_equal_cost(judge, best, EQUAL_COST)],
+        "equal_cost": [_entry(verdict, prices) for verdict in judge.judge_all(equal)],
     }
 
 

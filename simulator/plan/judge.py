@@ -1,13 +1,14 @@
 """Whether a configuration serves the load: by law where that is enough, else by trials until it is sure.
 
-All configurations see the same draws (common random numbers). A trial grows until each threshold is clearly met or
-missed, so that only configurations near the border cost much.
+All configurations see the same draws (common random numbers). A trial begins short and grows until each threshold is
+clearly met, or one is clearly missed, so that only configurations near the border cost much.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from models.scenario import Scenario
@@ -16,7 +17,7 @@ from simulator.limits.binding import Data, resource, result_data
 from simulator.limits.criteria import Criterion
 from simulator.limits.load import Axis, axis_of, without_one
 from simulator.limits.root import Series, statistic
-from simulator.limits.trials import REPLICATIONS, Laboratory, Trial
+from simulator.limits.trials import COARSE, REPLICATIONS, Laboratory, Trial
 from simulator.plan.space import Configuration, Space
 from simulator.planning import sheds
 from simulator.statistics import probability_below
@@ -62,14 +63,41 @@ class Judge:
     base: Trial | None = None
     base_data: Data | None = None
     known: dict[Configuration, Verdict] = field(default_factory=dict)
+    laws: dict[Configuration, tuple[str, float] | None] = field(default_factory=dict)
     simulated: int = 0
 
     def judge(self, one: Configuration) -> Verdict:
         """Return the verdict on a configuration."""
-        if one not in self.known:
-            self.laboratory.tell(f"judging {one.text}", len(self.known), self.space.size)
-            self.known[one] = self._judge(one)
-        return self.known[one]
+        return self.judge_all([one])[0]
+
+    def judge_all(self, ones: Sequence[Configuration]) -> list[Verdict]:
+        """Return the verdicts on some configurations, which are judged beside each other where the engine can."""
+        unknown = [one for one in dict.fromkeys(ones) if one not in self.known]
+        if unknown:
+            text = " and ".join(one.text for one in unknown[:2]) + (" ..." if len(unknown) > 2 else "")
+            self.laboratory.tell(f"judging {text}", len(self.known), self.space.size)
+        for one, (verdict, simulated) in zip(unknown, self.laboratory.spread(self._judge, unknown), strict=True):
+            self.known[one] = verdict
+            self.simulated += simulated
+        return [self.known[one] for one in ones]
+
+    def offered(self, one: Configuration) -> tuple[str, float] | None:
+        """Return the station that is offered most of what it can do, and that share; None where no law says it.
+
+        With one instance lost, if that is asked.
+        """
+        if one not in self.laws:
+            self.laws[one] = self._offered(one)
+        return self.laws[one]
+
+    def _offered(self, one: Configuration) -> tuple[str, float] | None:
+        if self.without_one:
+            if one.instances == 1:
+                return self.space.service, math.inf
+            one = replace(one, instances=one.instances - 1)
+        scenario = self.space.at(one)
+        found = [] if sheds(scenario) else offered_utilization(scenario)
+        return (found[0].station, found[0].utilization) if found else None
 
     def inferred(self, one: Configuration) -> bool | None:
         """Return whether it serves the load, as far as verdicts on others say: more of everything never hurts."""
@@ -82,66 +110,68 @@ class Judge:
                 return False
         return None
 
-    def _judge(self, one: Configuration) -> Verdict:
+    def _judge(self, one: Configuration) -> tuple[Verdict, int]:
+        """Return the verdict on a configuration, and how many systems were simulated for it."""
+        when = "with one instance lost, " if self.without_one else ""
+        offered = self.offered(one)
+        if offered is not None and offered[1] >= 1:
+            name, share = offered
+            why = f"{when}{name} is offered {share:.0%} of what it can do"
+            if math.isinf(share):
+                why = "one instance: losing it stops the service"
+            return Verdict(one, False, why, name, None, None, None), 0
         scenario = self.space.at(one)
         if not self.without_one:
-            return self._of(one, scenario, scenario, "")
-        if one.instances == 1:
-            why = "one instance: losing it stops the service"
-            return Verdict(one, False, why, self.space.service, None, None, None)
-        axis = axis_of(scenario)
-        fewer = without_one(axis, self.space.service)
-        left = self.space.at(Configuration(one.cores, one.instances - 1, one.memory_bytes))
-        lost = self._of(one, fewer.scenario, left, "with one instance lost, ")
-        return lost if not lost.feasible else self._both(one, scenario, lost)
-
-    def _both(self, one: Configuration, scenario: Scenario, lost: Verdict) -> Verdict:
-        """Return the verdict on the whole configuration, if it is worse than that with one instance lost."""
-        whole = self._of(one, scenario, scenario, "")
-        if not whole.feasible:
-            return whole
+            return self._tried(one, scenario, ""), 1
+        fewer = without_one(axis_of(scenario), self.space.service)
+        lost = self._tried(one, fewer.scenario, when)
+        if not lost.feasible:
+            return lost, 1
+        whole = self._tried(one, scenario, "")
         probability = min(whole.probability or 0.0, lost.probability or 0.0)
-        return Verdict(one, True, whole.why, whole.resource, probability, whole.criterion, whole.data)
+        return (replace(whole, probability=probability) if whole.feasible else whole), 2
 
-    def _of(self, one: Configuration, scenario: Scenario, by_law: Scenario, when: str) -> Verdict:
-        """Judge a scenario. by_law: the one that laws are asked about. when: begins the reason."""
-        offered = [] if sheds(by_law) else offered_utilization(by_law)
-        if offered and offered[0].utilization >= 1:
-            name, _, utilization = offered[0]
-            why = f"{when}{name} is offered {utilization:.0%} of what it can do"
-            return Verdict(one, False, why, name, None, None, None)
-        self.simulated += 1
+    def _tried(self, one: Configuration, scenario: Scenario, when: str) -> Verdict:
+        """Judge a scenario by trials. when: begins the reason."""
         engine = self.laboratory.engine
         operations = max(FIRST_SHARE * engine.operations, LEAST_OPERATIONS)
         most = max(LAST_SHARE * engine.operations, operations)
+        length = COARSE
         while True:
-            window = self.laboratory.window(scenario, operations / REPLICATIONS)
+            window = self.laboratory.window(scenario, operations / REPLICATIONS, length)
             trial = self.laboratory.begun(scenario, window, causes=True)
             for count in (FEW, REPLICATIONS):
                 self.laboratory.extend([trial], range(1, count + 1))
                 series = {criterion: trial.values(criterion, self.base) for criterion in self.criteria}
-                chances = {criterion: chance(criterion, values) for criterion, values in series.items()}
-                lowest = min(chances, key=lambda criterion: chances[criterion])
-                if _is_clear(lowest, chances[lowest]):
+                decisive, probability, clear = _decisive(series)
+                if clear:
                     break
-            if _is_clear(lowest, chances[lowest]) or operations >= most:
+            # Long response times make a window longer than was asked for: the next one is to tell more than this.
+            operations = max(operations, window.operations * REPLICATIONS)
+            if clear or (operations >= most and length == 1):
                 break
-            operations = min(operations * GROWTH, most)
+            operations, length = min(operations * GROWTH, most), 1.0
         data = result_data(trial)
-        probability = chances[lowest]
         feasible = probability >= self.probability
-        behind: dict[str, Any] = resource(lowest, data, self.base_data)
+        behind: dict[str, Any] = resource(decisive, data, self.base_data)
         why = ""
         if not feasible:
-            value = lowest.print(statistic(lowest, series[lowest]))
-            why = f"{when}{lowest.text} is met with probability {probability:.2f} (it is {value}); "
+            value = decisive.print(statistic(decisive, series[decisive]))
+            why = f"{when}{decisive.text} is met with probability {probability:.2f} (it is {value}); "
             why += f"{behind['name']} binds"
-        return Verdict(one, feasible, why, behind["name"], probability, lowest, data)
+        return Verdict(one, feasible, why, behind["name"], probability, decisive, data)
 
 
-def _is_clear(criterion: Criterion, probability: float) -> bool:
-    """Return whether a small trial is believed; not that a queue grows: one that fills up to its mean looks like it."""
-    return probability >= CLEAR or (probability <= 1 - CLEAR and criterion.metric != "growth")
+def _decisive(series: Mapping[Criterion, Series]) -> tuple[Criterion, float, bool]:
+    """Return the criterion that decides, the probability that it is met, and whether a small trial is believed.
+
+    It is the one least sure to be met. One that is clearly missed decides at once, but for a queue that grows: one that
+    fills up to its mean looks like it. Times that are missed while it fills up are missed later all the more.
+    """
+    chances = {criterion: chance(criterion, values) for criterion, values in series.items()}
+    missed = {one: met for one, met in chances.items() if met <= 1 - CLEAR and one.metric != "growth"}
+    decisive = min(missed or chances, key=lambda criterion: chances[criterion])
+    return decisive, chances[decisive], bool(missed) or chances[decisive] >= CLEAR
 
 
 def chance(criterion: Criterion, values: Series) -> float:

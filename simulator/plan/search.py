@@ -1,19 +1,25 @@
 """The cheapest configuration that serves a load, by a search that relies on more never being worse.
 
-For each size of an instance the fewest instances are found by halving; what a verdict implies for larger and smaller
-configurations is not simulated. At the end the neighbours of what was found are judged themselves.
+For each size of an instance the search begins with the fewest instances that no law rules out, and goes upward; sizes
+whose fewest are cheapest come first, so that the others soon cost too much to be looked at. What a verdict implies for
+larger and smaller configurations is not simulated. At the end the neighbours of what was found are judged themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.plan.judge import Judge, Verdict
+from simulator.plan.judge import Judge
 from simulator.plan.space import Configuration, Prices
 
 REACH: Final = 1.5  # times the cost of the best: up to there runners-up are looked for
+RUNNERS_UP: Final = 4
+MOST: Final = 1 + RUNNERS_UP  # what costs more than so many that serve is not looked at
+NEARLY_FULL: Final = 0.8  # utilization from which on a configuration may well fail
 
 
 @dataclass(frozen=True)
@@ -28,19 +34,24 @@ class Found:
         return self.frontier[0] if self.frontier else None
 
 
-def search(judge: Judge, prices: Prices) -> Found:
-    """Find the cheapest configuration, and the runners-up."""
+def search(judge: Judge, prices: Prices, most: int = MOST) -> Found:
+    """Find the cheapest configuration, and the runners-up. most: how many in all."""
     frontier: set[Configuration] = set()
     key = ranked(prices)
-    # Large instances first: their verdicts say most about the others, and they need the fewest trials.
-    for cores, memory in sorted(judge.space.columns(), key=lambda column: (-column[0], -(column[1] or 0))):
-        best = min(map(prices.of, frontier), default=float("inf"))
-        one = _fewest(judge, cores, memory, lambda other, best=best: prices.of(other) <= REACH * best)  # type: ignore[misc]
+    columns = [column for size in judge.space.columns() if (column := _possible(judge, *size))]
+    for column in sorted(columns, key=lambda column: key(column[0])):
+        costs = sorted(map(prices.of, frontier))
+        bound = min([REACH * cost for cost in costs[:1]] + costs[most - 1 : most], default=math.inf)
+        one = _fewest(judge, [one for one in column if prices.of(one) <= bound])
         if one is not None:
             frontier.add(one)
+        elif not frontier:
+            # Where the largest does not serve, no other one is looked at.
+            judge.judge(judge.space.largest)
     while frontier:
         best_one = min(frontier, key=key)
-        cheaper = [one for one in smaller(judge, best_one) if judge.judge(one).feasible]
+        less = list(smaller(judge, best_one))
+        cheaper = [one for one, verdict in zip(less, judge.judge_all(less), strict=True) if verdict.feasible]
         if not cheaper:
             break
         # More was worse there: the search goes on from the smaller one.
@@ -53,31 +64,39 @@ def ranked(prices: Prices) -> Callable[[Configuration], tuple[float, int, int, i
     return lambda one: (round(prices.of(one), 9), one.instances, one.cores, one.memory_bytes or 0)
 
 
-def _fewest(
-    judge: Judge, cores: int, memory: int | None, affordable: Callable[[Configuration], bool]
-) -> Configuration | None:
-    """Return the fewest instances of a size that serve the load; None if none do, or none that is affordable."""
+def _possible(judge: Judge, cores: int, memory: int | None) -> list[Configuration]:
+    """Return the configurations of a size that no law rules out, fewest instances first."""
     choices = [Configuration(cores, count, memory) for count in judge.space.instances]
-    low, high = 0, len(choices)  # below low all fail, from high on all serve
-    while low < high and judge.inferred(choices[low]) is False:
-        low += 1
-    while high > low and judge.inferred(choices[high - 1]) is True:
-        high -= 1
-    while high > low and not affordable(choices[high - 1]):
-        high -= 1
-        if high == low:
-            return None
-    open_ended = high == len(choices) or judge.inferred(choices[high]) is not True
-    while low < high:
-        middle = (low + high) // 2
-        if judge.judge(choices[middle]).feasible:
-            high, open_ended = middle, False
-        else:
-            low = middle + 1
-    if open_ended or not affordable(choices[low]):
-        return None
-    # What was only inferred is judged itself.
-    return choices[low] if judge.judge(choices[low]).feasible else None
+
+    def serves(one: Configuration) -> bool:
+        offered = judge.offered(one)
+        return offered is None or offered[1] < 1
+
+    return choices[bisect_left(choices, True, key=serves) :]
+
+
+def _fewest(judge: Judge, choices: Sequence[Configuration]) -> Configuration | None:
+    """Return the fewest instances that serve the load; None if none do. choices: of one size, rising."""
+    low, high, step = 0, len(choices), 1  # below low all fail, from high on all serve
+    while True:
+        while low < high and judge.inferred(choices[low]) is False:
+            low += 1
+        if low >= high:
+            break
+        places = [(low + high) // 2]
+        if high == len(choices):
+            places = [low]
+            offered = judge.offered(choices[low])
+            if step > 1 or (offered is not None and offered[1] > NEARLY_FULL):
+                # Most likely the first fails and the second serves, and both verdicts are needed.
+                places = sorted({low, min(low + step, high - 1)})
+            step *= 2
+        for place, verdict in zip(places, judge.judge_all([choices[place] for place in places]), strict=True):
+            if verdict.feasible:
+                high = min(high, place)
+            elif place < high:
+                low = place + 1
+    return choices[high] if high < len(choices) and judge.judge(choices[high]).feasible else None
 
 
 def smaller(judge: Judge, one: Configuration) -> Iterator[Configuration]:
@@ -94,8 +113,8 @@ def smaller(judge: Judge, one: Configuration) -> Iterator[Configuration]:
         yield Configuration(one.cores, one.instances, less[-1])
 
 
-def at_equal_cost(judge: Judge, one: Configuration, most: int) -> list[Verdict]:
-    """Judge configurations with as many cores in all, from many small instances to a few large ones.
+def at_equal_cost(judge: Judge, one: Configuration, most: int) -> list[Configuration]:
+    """Return configurations with as many cores in all, from many small instances to a few large ones.
 
     most: how many, spread evenly over the sizes.
     """
@@ -108,4 +127,4 @@ def at_equal_cost(judge: Judge, one: Configuration, most: int) -> list[Verdict]:
     if len(same) > most:
         steps = {round(step * (len(same) - 1) / (most - 1)) for step in range(most)}
         same = [other for place, other in enumerate(same) if place in steps or other == one]
-    return [judge.judge(other) for other in same]
+    return same

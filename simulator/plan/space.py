@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,15 +98,20 @@ class Space:
 
     def at(self, one: Configuration) -> Scenario:
         """Return the scenario of a configuration. Raises ScenarioError where it cannot be."""
-        table: dict[str, Any] = self.scenario.model_dump(mode="json", exclude_none=True)
-        table.pop("thresholds", None)
-        service = table["services"][self.service]
-        service |= {"cores": one.cores, "instances": one.instances}
+        services = self._table["services"]
+        service = {**services[self.service], "cores": one.cores, "instances": one.instances}
         if one.memory_bytes is not None:
             service["memory"] = SIZE.print(one.memory_bytes)
         if self.follows:
             service["workers"] = one.cores
+        table = {**self._table, "services": {**services, self.service: service}}
         return Scenario.from_dict(table, one.text, self.directory)
+
+    @cached_property
+    def _table(self) -> dict[str, Any]:
+        table: dict[str, Any] = self.scenario.model_dump(mode="json", exclude_none=True)
+        table.pop("thresholds", None)
+        return table
 
 
 def space_of(
