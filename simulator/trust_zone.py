@@ -179,3 +179,18 @@ def farthest(zones: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return not zone["calibrated"], zone["marked"], zone["widening"]
 
     return max(zones, key=rank)
+
+
+def nowhere_near(zones: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return one of the zones if an answer in any of them would be marked, along one axis at least; else None.
+
+    zones: of what a search may come to, such as every load or every number of cores.
+    """
+    for zone in zones:
+        if not zone["calibrated"]:
+            return zone
+        for one in zone["distances"]:
+            alike = (other for others in zones for other in others["distances"] if other["axis"] == one["axis"])
+            if all(other["marked"] for other in alike):
+                return zone
+    return None

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import fake_engine
+import numpy as np
 import pytest
 
 from models.errors import ScenarioError
@@ -14,6 +15,7 @@ from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, wi
 from simulator.limits.recovery import amplifies
 from simulator.limits.root import broken, crossing, keeps, slack, statistic
 from simulator.limits.summary import limits_text, limits_verdict
+from simulator.limits.trials import Window
 from simulator.thresholds import ThresholdError
 
 LN20 = math.log(20)
@@ -259,3 +261,28 @@ def test_other_workloads_that_are_too_much_alone_leave_no_limit() -> None:
     engine, _ = fake_engine.engine(100_000)
     data = limits(crowded, Asked(spike=None, watched_ns=None), engine=engine)
     assert [row["load"] for row in data["levels"].values()] == [None, None, None]
+
+
+def test_windows_of_replications_begin_at_moments_spread_evenly() -> None:
+    window = Window(1_000, 10_000, 0.001)
+    starts = [window.start_ns(number) for number in range(1, 11)]
+    assert min(starts) >= 1_000
+    assert max(starts) < 2_000
+    gaps = np.diff(sorted(starts))
+    assert gaps.min() > 40
+    assert np.mean(starts) == pytest.approx(1_500, abs=60)
+    assert starts == [window.start_ns(number) for number in range(1, 11)]
+
+
+def test_the_chance_of_the_nearly_empty_system_is_in_the_margin() -> None:
+    slowdown = read("slowdown: p(95) < 2", ["clients"])
+    at_low, at_high = {slowdown: [1.7, 1.72, 1.68]}, {slowdown: [2.4, 2.42, 2.38]}
+    alone = crossing(100, 110, at_low, at_high)
+    units = [{slowdown: factor} for factor in (0.98, 1.0, 1.02)]
+    with_unit = crossing(100, 110, at_low, at_high, units)
+    assert with_unit.load == alone.load
+    # 2 % of the unit move the crossing by 2 % over the slope of its logarithm, each replication by half of that.
+    slope = math.log(2.4 / 1.7) / 10
+    error = math.sqrt(2 / 3 * 2) * 0.02 / slope
+    expected = math.hypot(alone.margin, 2.92 * math.sqrt(2) * error)
+    assert with_unit.margin == pytest.approx(expected, rel=0.02)

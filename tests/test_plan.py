@@ -11,13 +11,15 @@ import pytest
 from models.errors import ScenarioError
 from models.scenario import Scenario
 from simulator.engines import Engine
+from simulator.limits.criteria import read
 from simulator.limits.trials import Laboratory, percents_of
 from simulator.plan import Wanted, plan
 from simulator.plan.answer import criteria_of
-from simulator.plan.judge import Judge, chance
+from simulator.plan.judge import Judge, chance, decisive
 from simulator.plan.search import ranked, search
 from simulator.plan.space import Configuration, Prices, space_of
 from simulator.plan.summary import plan_text, plan_verdict
+from simulator.replications import Progress
 from simulator.thresholds import ThresholdError
 
 SLOW = ("response_time: p(95) < 20ms",)  # 1000/s at 100/s for each core: ln 20 / (100 n - 1000) < 0.02 from n = 12 on
@@ -42,6 +44,13 @@ def one_server_engine(operations: int = 400_000) -> Engine:
 
 def busy() -> Scenario:
     return fake_engine.scenario(1000, demand="10ms")
+
+
+def a_judge() -> Judge:
+    counts = tuple(map(str, range(1, 9)))
+    criteria = criteria_of(busy(), Wanted(thresholds=SLOW, defaults=False))
+    space = space_of(busy(), counts, counts, (), Path())
+    return Judge(Laboratory(one_server_engine(100_000), 1, percents_of(criteria)), space, criteria, 0.95, False)
 
 
 def planned(*thresholds: str, **wanted: Any) -> dict[str, Any]:
@@ -140,6 +149,43 @@ def test_bounds_without_a_configuration_say_what_is_wrong_with_them() -> None:
     data["services"]["web"] |= {"cores": 4, "background_cores": 3.5}
     with pytest.raises(ScenarioError, match="background_cores"):
         space_of(Scenario.from_dict(data), ["1", "2", "3"], ["1"], (), Path())
+
+
+def test_an_interrupted_plan_gives_the_cheapest_that_was_seen_to_serve() -> None:
+    counts = tuple(map(str, range(1, 9)))
+    wanted = Wanted(cores=counts, instances=counts, thresholds=SLOW, defaults=False)
+
+    def go_on(progress: Progress) -> bool:
+        return not progress.stage.startswith("judging") or progress.done < 4
+
+    data = plan(busy(), wanted, engine=one_server_engine(), progress=go_on)
+    assert data["interrupted"]
+    serving = [one for one in data["known"] if one["feasible"]]
+    assert data["plan"]["cost"] == min(one["cost"] for one in serving)
+    assert data["judged"] < planned()["judged"]
+    assert plan_verdict(data).startswith("interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        plan(busy(), wanted, engine=one_server_engine(), progress=lambda one: not one.stage.startswith("judging"))
+
+
+def test_a_clear_miss_decides_where_a_queue_only_seems_to_grow() -> None:
+    times = criteria_of(busy(), Wanted(thresholds=SLOW, defaults=False))[-1]
+    grows = read("growth < 0.2%", ["clients"])
+    seems = [0.011, 0.012, 0.010, 0.011]
+    assert decisive({grows: seems, times: [0.091, 0.092, 0.090, 0.091]}) == (times, pytest.approx(0, abs=1e-3), True)
+    # By itself it may be a queue that fills up to its mean: a longer trial will tell.
+    assert decisive({grows: seems, times: [0.001, 0.0011, 0.0012, 0.001]}) == (grows, 0.0, False)
+    assert decisive({grows: [0.0, 0.001, -0.001, 0.0], times: [0.001, 0.0011, 0.0012, 0.001]})[2]
+
+
+def test_the_search_begins_where_the_laws_end_and_leaves_out_what_costs_too_much() -> None:
+    judge = a_judge()
+    best = search(judge, Prices()).best
+    assert best is not None
+    costs = [Prices().of(one) for one, verdict in judge.known.items() if verdict.data is not None]
+    assert min(costs) > 10  # 1000/s need ten cores
+    assert max(costs) <= 1.5 * Prices().of(best) + 8
+    assert len(judge.known) < 40
 
 
 def test_the_chance_of_a_criterion() -> None:

@@ -9,7 +9,7 @@ import pytest
 from models.measured import Seen
 from models.scenario import Scenario
 from simulator.scenario_base import Calibration
-from simulator.trust_zone import MARKED_BEYOND, farthest, trust_zone
+from simulator.trust_zone import MARKED_BEYOND, farthest, nowhere_near, trust_zone
 
 
 def a_scenario(procs: int = 8, **changes: Any) -> Scenario:
@@ -94,3 +94,17 @@ def test_of_several_answers_the_farthest_counts() -> None:
     zones = [trust_zone(a_scenario(procs), a_calibration()) for procs in (10, 400, 40)]
     assert farthest(zones) == zones[1]
     assert farthest([*zones, trust_zone(a_scenario(), None)])["calibrated"] is False
+
+
+def test_a_search_is_refused_only_if_whatever_it_finds_would_be_marked() -> None:
+    calibration = a_calibration()
+    near, far = trust_zone(a_scenario(8), calibration), trust_zone(a_scenario(2000), calibration)
+    assert nowhere_near([near, far]) is None
+    assert nowhere_near([far, trust_zone(a_scenario(5000), calibration)]) == far
+    # Cores are far in each of them, whatever the load.
+    many = [trust_zone(a_scenario(procs, cores=64), calibration) for procs in (8, 2000)]
+    assert nowhere_near(many) == many[0]
+    # Cores are far in one and instances in the other: both together need not be.
+    apart = [trust_zone(a_scenario(8, cores=64), calibration), trust_zone(a_scenario(8, instances=64), calibration)]
+    assert nowhere_near(apart) is None
+    assert nowhere_near([trust_zone(a_scenario(8), None)]) is not None

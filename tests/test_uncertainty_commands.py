@@ -144,6 +144,21 @@ def test_bad_input_is_one_line(here: Path, options: list[str], said: str, capsys
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("limits", ["--cores", "64"]), ("plan", ["--procs", "2000"]), ("plan", ["--cores", "64..70"])],
+)
+def test_a_strict_search_is_refused_before_it_begins(
+    here: Path, command: str, options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def searched(*_: Any, **__: Any) -> None:
+        pytest.fail("the search began")
+
+    monkeypatch.setattr(f"simulator.cli.{command}.find_{command}", searched)
+    assert main([command, "--strict", *options, "--quiet"]) == 2
+    assert "--strict: found FAR FROM WHAT WAS MEASURED" in capsys.readouterr().err
+
+
 def test_a_strict_run_within_what_was_measured_is_answered(here: Path) -> None:
     assert answer("run", "--strict")["trust"]["marked"] is False
 

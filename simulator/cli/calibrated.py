@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -81,3 +82,12 @@ def refuse_far(zone: dict[str, Any]) -> None:
         raise ScenarioError(
             "--strict", [FieldProblem((), zone["line"], "an answer near what was measured, or no --strict")]
         )
+
+
+def refuse_everywhere(zones: Sequence[dict[str, Any]]) -> None:
+    """Raise ScenarioError, before a search, where whatever it may find is marked as far from what was measured."""
+    from simulator.trust_zone import nowhere_near
+
+    far = nowhere_near(zones)
+    if far is not None:
+        refuse_far(far)

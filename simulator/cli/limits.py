@@ -16,7 +16,7 @@ from simulator.limits import Asked
 from simulator.limits import limits as find_limits
 from simulator.limits.answer import PRECISION
 from simulator.limits.criteria import LEVELS, Given
-from simulator.limits.prediction import predict_limits
+from simulator.limits.prediction import predict_limits, zones_of_loads
 from simulator.limits.recovery import SPIKE_FACTOR, Spike
 from simulator.limits.summary import limits_text, limits_verdict
 from simulator.limits.tables import TABLES, limits_tables
@@ -153,6 +153,8 @@ def limits(
         spike=Spike(spike, spike_ns) if recovery else None,
         watched_ns=None if not alerts else 0 if interval is None else _time_ns("--interval", interval),
     )
+    if strict:
+        calibrated.refuse_everywhere(zones_of_loads(prepared, asked.between))
     files = AnswerFiles(export_json, export_csv, plot, TABLES)
     with files.opened() as outputs:
         with watched(quiet) as report:

@@ -14,7 +14,7 @@ from simulator.overrides import PLACES, collect
 from simulator.plan import Wanted
 from simulator.plan import plan as find_plan
 from simulator.plan.answer import PROBABILITY
-from simulator.plan.prediction import predict_plan
+from simulator.plan.prediction import predict_plan, zones_of_choices
 from simulator.plan.space import Prices
 from simulator.plan.summary import enough, plan_text, plan_verdict
 from simulator.plan.tables import plan_csv, plan_plot_bytes
@@ -116,6 +116,8 @@ def plan(
         prices=Prices(price_core, price_gib, price_instance),
         defaults=defaults,
     )
+    if strict:
+        calibrated.refuse_everywhere(zones_of_choices(prepared, wanted))
     files = AnswerFiles(export_json, export_csv, plot, ("configurations",))
     with files.opened() as outputs:
         with watched(quiet) as report:

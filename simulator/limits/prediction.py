@@ -37,6 +37,7 @@ REPEATS: Final = 2  # replications of each draw at each load
 BUDGET_SHARE: Final = 0.3  # of the engine's operations, for all draws
 WIDEST: Final = (0.4, 1.8)  # times the lowest and the highest estimate: between these, limits of draws are looked for
 GRID: Final = 6
+LOADS_OF_ZONES: Final = 24  # over all loads that are looked at
 
 Values = dict[Criterion, list[float]]
 """Of each criterion, its value in each replication."""
@@ -85,6 +86,14 @@ class _Played:
     axis: Axis
     draws: Draws
     curves: Sequence[Curves]
+
+
+def zones_of_loads(prepared: Prepared, between: tuple[float, float] | None = None) -> list[dict[str, Any]]:
+    """Return the trust zones of the loads that limits may come to."""
+    calibration = None if prepared.base is None else prepared.base.calibration
+    axis = axis_of(prepared.scenario, between)
+    loads = np.geomspace(axis.least, axis.most, LOADS_OF_ZONES)
+    return [trust_zone(axis.at(float(load)), calibration) for load in loads]
 
 
 def predict_limits(

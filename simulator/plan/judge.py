@@ -143,7 +143,7 @@ class Judge:
             for count in (FEW, REPLICATIONS):
                 self.laboratory.extend([trial], range(1, count + 1))
                 series = {criterion: trial.values(criterion, self.base) for criterion in self.criteria}
-                decisive, probability, clear = _decisive(series)
+                binding, probability, clear = decisive(series)
                 if clear:
                     break
             # Long response times make a window longer than was asked for: the next one is to tell more than this.
@@ -153,16 +153,16 @@ class Judge:
             operations, length = min(operations * GROWTH, most), 1.0
         data = result_data(trial)
         feasible = probability >= self.probability
-        behind: dict[str, Any] = resource(decisive, data, self.base_data)
+        behind: dict[str, Any] = resource(binding, data, self.base_data)
         why = ""
         if not feasible:
-            value = decisive.print(statistic(decisive, series[decisive]))
-            why = f"{when}{decisive.text} is met with probability {probability:.2f} (it is {value}); "
+            value = binding.print(statistic(binding, series[binding]))
+            why = f"{when}{binding.text} is met with probability {probability:.2f} (it is {value}); "
             why += f"{behind['name']} binds"
-        return Verdict(one, feasible, why, behind["name"], probability, decisive, data)
+        return Verdict(one, feasible, why, behind["name"], probability, binding, data)
 
 
-def _decisive(series: Mapping[Criterion, Series]) -> tuple[Criterion, float, bool]:
+def decisive(series: Mapping[Criterion, Series]) -> tuple[Criterion, float, bool]:
     """Return the criterion that decides, the probability that it is met, and whether a small trial is believed.
 
     It is the one least sure to be met. One that is clearly missed decides at once, but for a queue that grows: one that

@@ -154,6 +154,16 @@ def _entry(criterion: Criterion, leeway: Leeway | None, share: float) -> dict[st
     }
 
 
+def zones_of_choices(prepared: Prepared, wanted: Wanted) -> list[dict[str, Any]]:
+    """Return the trust zones of configurations that have every number of cores and of instances between them."""
+    calibration = None if prepared.base is None else prepared.base.calibration
+    space = space_of(prepared.scenario, wanted.cores, wanted.instances, wanted.memories, prepared.directory)
+    memory = space.memories[0]
+    choices = [Configuration(cores, space.instances[0], memory) for cores in space.cores]
+    choices += [Configuration(space.cores[0], count, memory) for count in space.instances[1:]]
+    return [trust_zone(space.at(one), calibration) for one in choices]
+
+
 def predict_plan(
     data: dict[str, Any],
     prepared: Prepared,
