@@ -156,7 +156,7 @@ def test_an_interrupted_plan_gives_the_cheapest_that_was_seen_to_serve() -> None
     wanted = Wanted(cores=counts, instances=counts, thresholds=SLOW, defaults=False)
 
     def go_on(progress: Progress) -> bool:
-        return not progress.stage.startswith("judging") or progress.done < 4
+        return not progress.stage.startswith("judging") or progress.replication < 4
 
     data = plan(busy(), wanted, engine=one_server_engine(), progress=go_on)
     assert data["interrupted"]
