@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from calibration.audit.tolerances import sampling_factor
+
 Numbers = NDArray[np.float64]
 
 FREE: Final = 10.0
@@ -49,8 +51,6 @@ SPREAD_SCALE: Final = 1.5
 CURVATURE_SCALE: Final = 1.5
 ALIKE: Final = 1.4
 """Distance in normal scores over which percentiles change their form together."""
-TAIL: Final = 0.0
-"""How much more the form varies for each unit of the normal score beyond 1."""
 STEEP: Final = 1.4
 """Power of the steepness of the quantile function beside a percentile by which its form varies more: where operations
 of two kinds leave a gap between their times, a small change of their shares moves a percentile across it."""
@@ -59,8 +59,6 @@ FLATTEST, STEEPEST = 0.5, 6.0
 NOISES: Final = ((0.0015, 0.46), (0.003, 0.27), (0.006, 0.15), (0.012, 0.1), (0.03, 0.007), (0.06, 0.003))
 """Relative sampling noise of a median, and how likely each is: from a hundred thousand operations to some hundred, and
 machines that are not left alone."""
-TAIL_NOISE: Final = 0.25
-"""Power of the operations beyond p90 over those beyond a percentile, by which its sampling noise grows."""
 BEGINNINGS: Final = ((0.0, 0.9), (0.12, 0.1))
 """Standard deviation of what begins at the highest load alone, at a p99, and how likely it is: queues that nothing at
 the other levels foretells lengthen the tail first."""
@@ -125,7 +123,7 @@ def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest
     """Predict each figure from all others. scaled_by: figures that give the scale, spread and steepness of a level."""
     given, varying = _covariances(names, scaled_by)
     beginning = _beginning(names, len(figures), highest)
-    noisy = np.tile([_noise(name) for name in names], len(figures)) ** 2
+    noisy = np.tile([sampling_factor(name) for name in names], len(figures)) ** 2
     centred = (figures - figures.mean()).ravel()
     usual = list(product(zip(VARIATIONS, LIKELY, strict=True), NOISES, BEGINNINGS))
     likely = np.log([one * other * third for (_, one), (_, other), (_, third) in usual])
@@ -181,7 +179,7 @@ def _beginning(names: Sequence[str], levels: int, highest: int) -> Numbers:
 def _form(names: Sequence[str], figures: Numbers) -> Numbers:
     """Return how the forms of the statistics vary together at one level: (statistics, statistics)."""
     scores = np.array([_score(name) for name in names])
-    varying = _steepness(names, figures) ** STEEP * (1.0 + TAIL * np.maximum(scores - 1.0, 0.0))
+    varying = _steepness(names, figures) ** STEEP
     return np.asarray(np.exp(-np.abs(scores[:, None] - scores[None]) / ALIKE) * np.outer(varying, varying))
 
 
@@ -218,12 +216,6 @@ def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:
     usual = max(float(np.median(gaps)), 0.05)
     steep[percentiles] = np.clip(np.maximum(sides[:-1], sides[1:]) / usual, FLATTEST, STEEPEST)
     return steep
-
-
-def _noise(name: str) -> float:
-    """Return how much more a statistic varies from sample to sample than a median."""
-    percent = 50.0 if name == "mean_s" else _percent(name)
-    return float(max(1.0, (10.0 / max(100.0 - percent, 0.1)) ** TAIL_NOISE))
 
 
 def _matern(apart: Numbers) -> Numbers:
