@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # that of `typing` takes longer to load than what an interruption may break into
 if TYPE_CHECKING:
+    from typing import Any
+
     from models.scenario import Scenario
     from simulator.result import Result
     from simulator.run import run
@@ -21,6 +22,8 @@ def __getattr__(name: str) -> Any:
     """Return a public name; what it takes is loaded when it is asked for, as the command line needs little of it."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(_PLACES[name]), name)
     return value
 

@@ -86,6 +86,29 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback(delay_s: float) -> None:
         assert process.returncode == 130
 
 
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+import simulator.cli.application as application
+kept = application.application
+
+def interrupted(wanted):
+    os.kill(os.getpid(), signal.SIGINT)
+    return kept(wanted)
+
+application.application = interrupted
+from simulator.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise elsewhere")
+def test_ctrl_c_while_a_command_is_loaded_ends_the_process() -> None:
+    """As an exception it could be taken for a failure of the module that is being loaded."""
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_LOADING, "scenario", "schema"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "sim: interrupted\n")
+
+
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scenario", "--help"]) == 0
     printed = capsys.readouterr()

@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final
 
@@ -83,10 +83,10 @@ def _not_loaded() -> None:
     raise AssertionError("a subcommand was called that was not loaded")
 
 
-def perform(arguments: Sequence[str]) -> int:
+def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None) -> int:
     """Run one command and return its exit code; every error becomes one line on standard error.
 
-    arguments: without the program's name.
+    arguments: without the program's name. loaded: called between loading the command and running it.
     """
     try:
         completing = "_SIM_COMPLETE" in os.environ
@@ -96,6 +96,8 @@ def perform(arguments: Sequence[str]) -> int:
             app = application(None if completing else wanted)
         finally:
             gc.enable()
+        if loaded is not None:
+            loaded()
         code = app(args=list(arguments), prog_name="sim", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0

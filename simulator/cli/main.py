@@ -4,12 +4,16 @@ Exit codes: 0 fine, 1 internal error, 2 usage, configuration or data, 3 plan inf
 unstable, 99 a threshold failed, 130 interrupted.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
-import threading
-from collections.abc import Sequence
-from types import FrameType
+
+TYPE_CHECKING = False  # that of `typing` takes longer to load than all else here
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
 
 EXIT_INTERRUPTED = 130
 
@@ -19,14 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     arguments: without the program's name; None: those of the process, which then ends.
     """
-    if arguments is not None or threading.current_thread() is not threading.main_thread():
-        return _performed(sys.argv[1:] if arguments is None else arguments)
-    before = signal.signal(signal.SIGINT, _leave)
+    if arguments is not None:
+        return _performed(arguments)
     try:
-        import simulator.cli.application  # noqa: F401 - loaded while Ctrl-C ends the process
-
-        signal.signal(signal.SIGINT, before)
-        code = _performed(sys.argv[1:])
+        before = signal.signal(signal.SIGINT, _leave)
+    except ValueError:  # only the main thread of a process has signals
+        return _performed(sys.argv[1:])
+    try:
+        code = _performed(sys.argv[1:], lambda: signal.signal(signal.SIGINT, before))
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the answer is out
     if sys.gettrace() is None and sys.getprofile() is None:
@@ -36,11 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _performed(arguments: Sequence[str]) -> int:
+def _performed(arguments: Sequence[str], loaded: Callable[[], object] | None = None) -> int:
+    """Run one command; loaded: called when all its modules are there, until when Ctrl-C ends the process."""
     try:
         from simulator.cli.application import perform
 
-        return perform(arguments)
+        return perform(arguments, loaded)
     except KeyboardInterrupt:
         print("sim: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
