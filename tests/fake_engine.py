@@ -51,7 +51,9 @@ def scenario(
             "operations": [
                 {
                     "name": "request",
-                    "stages": [{"kind": "cpu", "demand": {"distribution": "exponential", "mean": demand}}],
+                    "stages": [
+                        {"kind": "cpu", "demand": {"distribution": "exponential", "mean": demand}}
+                    ],
                 }
             ],
             **more,

@@ -59,7 +59,9 @@ def test_small_times_are_exact(values_ns, percent):
     assert below / len(values_ns) < percent / 100
 
 
-@pytest.mark.parametrize(("percent", "total", "rank"), [(7, 100, 7), (29, 100, 29), (99.9, 1000, 999), (50, 3, 2)])
+@pytest.mark.parametrize(
+    ("percent", "total", "rank"), [(7, 100, 7), (29, 100, 29), (99.9, 1000, 999), (50, 3, 2)]
+)
 def test_ranks_are_exact_where_floats_are_not(percent, total, rank):
     assert rank_of(percent, total) == rank
     assert rank_of(percent, 0) == 1

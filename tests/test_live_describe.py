@@ -66,7 +66,9 @@ def test_an_open_level_has_its_rate():
 
 
 def test_time_within_an_operation_is_cpu_run_queue_or_sleep():
-    detail = detail_of(recording([10 * MS] * 50, cpu_per_operation_ns=2 * MS, run_delay_ns=1 * MS, sleeps=2.0), 1)
+    detail = detail_of(
+        recording([10 * MS] * 50, cpu_per_operation_ns=2 * MS, run_delay_ns=1 * MS, sleeps=2.0), 1
+    )
     assert detail.cpu_s == pytest.approx(0.002)
     assert detail.run_delay_s == pytest.approx(0.001)
     assert detail.asleep_s == pytest.approx(0.007)
@@ -181,7 +183,9 @@ def test_memory_of_an_operation_is_what_a_copy_grew_by():
 
 def served(copies=1, times=(5 * MS,) * 100, cpu_ms=2, generator_ms=1.0, **others):
     of_server = service(round(cpu_ms * MS * len(times)), sleeps=len(times), **others)
-    return recording(times, copies=copies, cpu_per_operation_ns=generator_ms * MS, sleeps=1.0, served=of_server)
+    return recording(
+        times, copies=copies, cpu_per_operation_ns=generator_ms * MS, sleeps=1.0, served=of_server
+    )
 
 
 def test_a_response_is_generator_server_and_the_rest_waits():

@@ -41,7 +41,10 @@ def _nothing_is_left_behind():
 
 def reporting(body):
     """Return a command that speaks the line protocol; its body is Python."""
-    text = "import os, time, sys\nout = os.fdopen(int(os.environ['SIM_CALIBRATE_FD']), 'w', buffering=1)\n" + body
+    text = (
+        "import os, time, sys\nout = os.fdopen(int(os.environ['SIM_CALIBRATE_FD']), 'w', buffering=1)\n"
+        + body
+    )
     return sys.executable, "-c", text
 
 

@@ -59,7 +59,9 @@ def outside(machine, row, bounds):
         measure: (simulated[measure], values)
         for measure, values in row.repeats.items()
         if measure in bounds
-        and not min(values) * (1 - bounds[measure]) <= simulated[measure] <= max(values) * (1 + bounds[measure])
+        and not min(values) * (1 - bounds[measure])
+        <= simulated[measure]
+        <= max(values) * (1 + bounds[measure])
     }
 
 

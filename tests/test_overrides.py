@@ -27,7 +27,9 @@ TABLE: dict[str, Any] = {
 }
 
 
-def changed(*, table: dict[str, Any] = TABLE, settings: list[str] | None = None, **options: str) -> dict[str, Any]:
+def changed(
+    *, table: dict[str, Any] = TABLE, settings: list[str] | None = None, **options: str
+) -> dict[str, Any]:
     return overrides.apply(table, overrides.collect(options, settings or [])).table
 
 
@@ -125,7 +127,8 @@ def test_rate_makes_a_closed_workload_open_and_says_so() -> None:
         "arrival_rate": "100/s",
     }
     assert done.notes == (
-        "workload agents is closed in the scenario and is made open by --rate (without its concurrency and think_time)",
+        "workload agents is closed in the scenario and is made open by --rate"
+        " (without its concurrency and think_time)",
     )
 
 

@@ -297,7 +297,9 @@ def test_progress_goes_from_the_pilot_to_all_replications():
 
 
 def test_thresholds_are_judged_and_their_percentiles_measured():
-    stated = fake_engine.scenario(run=FIXED, thresholds=["response_time: p(97.5) < 1ms", "throughput > 500/s"])
+    stated = fake_engine.scenario(
+        run=FIXED, thresholds=["response_time: p(97.5) < 1ms", "throughput > 500/s"]
+    )
     result, _ = simulate(stated)
     assert [entry["passed"] for entry in result.data["thresholds"]] == [False, True]
     assert not result.passed

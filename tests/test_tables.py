@@ -88,12 +88,18 @@ def csv(text: str) -> LevelTable:
         ("sysbench.txt", "sysbench", True, {"procs": 8, "throughput_per_s": 1086.84, "p95": 8.28e-3}),
     ],
 )
-def test_tools_are_recognized_by_content(file: str, tool: str, late: bool | None, figures: dict[str, float]) -> None:
+def test_tools_are_recognized_by_content(
+    file: str, tool: str, late: bool | None, figures: dict[str, float]
+) -> None:
     table = read_table(TOOLS / file)
     assert (table.tool, table.leaves_out_late_starts) == (tool, late)
     level = table.levels[0]
     for name, expected in figures.items():
-        found = level.percentiles_s.get(float(name[1:])) if name[0] == "p" and name[1].isdigit() else level.figure(name)
+        found = (
+            level.percentiles_s.get(float(name[1:]))
+            if name[0] == "p" and name[1].isdigit()
+            else level.figure(name)
+        )
         assert found == (None if expected is None else pytest.approx(expected)), name
 
 
@@ -187,7 +193,9 @@ def test_zero_and_negative_throughput_leave_the_level_out_with_its_figure() -> N
 
 def test_columns_named_after_series_make_series() -> None:
     table = csv("cpus,rps_1kb,rps_10kb\n1,10,5\n2,20,9\n")
-    assert {name: [level.throughput_per_s for level in levels] for name, levels in table.series().items()} == {
+    assert {
+        name: [level.throughput_per_s for level in levels] for name, levels in table.series().items()
+    } == {
         "1kb": [10, 20],
         "10kb": [5, 9],
     }
