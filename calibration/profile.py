@@ -129,7 +129,7 @@ class Profile(Table):
     def load(cls, path: str | Path) -> Self:
         """Read a profile, in TOML or (by its first character) JSON. Raises ProfileError."""
         try:
-            text = read_text(Path(path))
+            text = read_text(Path(path), "a profile, as `sim calibrate` writes it")
             return cls.parse(text, str(path))
         except ProfileError:
             raise

@@ -29,13 +29,13 @@ _ACCEPTED_TYPES = {
 }
 
 
-def read_text(path: FilePath) -> str:
-    """Read a file as UTF-8. Raises ScenarioError if that cannot be done."""
+def read_text(path: FilePath, accepted: str = "a readable scenario file") -> str:
+    """Read a file as UTF-8. accepted: what an error asks for. Raises ScenarioError if that cannot be done."""
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         found = f"no readable file ({(error.strerror or 'unknown reason').lower()})"
-        raise ScenarioError(str(path), [FieldProblem((), found, "a readable scenario file")]) from None
+        raise ScenarioError(str(path), [FieldProblem((), found, accepted)]) from None
     except UnicodeDecodeError as error:
         found = f"a byte that is not UTF-8 at offset {error.start}"
         raise ScenarioError(str(path), [FieldProblem((), found, "TOML in UTF-8")]) from None

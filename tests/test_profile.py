@@ -193,7 +193,9 @@ def test_the_commands_show_and_compare(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["profile", "compare", str(file), str(file)]) == 0
     assert capsys.readouterr().out.startswith("the same host")
     assert main(["profile", "show", str(tmp_path / "none.toml")]) == 2
-    assert "no readable file" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "no readable file" in error
+    assert "accepted: a profile, as `sim calibrate` writes it" in error
 
 
 def test_what_found_no_quiet_moment_keeps_its_earlier_number() -> None:
