@@ -15,6 +15,7 @@ from examples.orchestrator_hub.figures import FIGURES_OF_A_LEVEL, FITTED, HERE, 
 from examples.orchestrator_hub.fit import Search
 from examples.orchestrator_hub.hubs import FITS, hubs
 from examples.orchestrator_hub.identified import extremes, intervals
+from examples.orchestrator_hub.loads import limit
 from examples.orchestrator_hub.readme import README, TEMPLATE, commands, printed_by, rendered
 from examples.orchestrator_hub.start import circulating, mean_s, start, without_simulation
 from examples.orchestrator_hub.structure import Hub
@@ -168,6 +169,15 @@ def test_between_its_rows_the_report_breaks_its_own_alert_where_it_is_said_to_be
     assert 150.0 < interpolated("p95_ms", 30) < 162.0
     figures = {"p95_ms": interpolated("p95_ms", 30), "efficiency_pct": 91.0, "error_pct": 0.5}
     assert fired(figures) == "p95_ms"
+
+
+def test_a_limit_is_where_the_first_criterion_breaks() -> None:
+    p95, efficiency = {1: 100.0, 10: 140.0, 20: 180.0}, {1: 100.0, 10: 96.0, 20: 88.0}
+    rows = {procs: {"p95": p95[procs], "efficiency": efficiency[procs]} for procs in p95}
+    assert limit(rows, {"p95": 160.0}) == (pytest.approx(15.0), "p95")
+    assert limit(rows, {"p95": 170.0, "efficiency": -92.0}) == (pytest.approx(15.0), "efficiency")
+    assert limit(rows, {"p95": 200.0}) == (20.0, "none")
+    assert limit(rows, {"p95": 90.0}) == (1.0, "p95")
 
 
 def test_what_misses_its_bound_is_marked() -> None:
