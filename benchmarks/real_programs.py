@@ -107,7 +107,9 @@ def validated(name: str, program: RealProgram, host: Profile | None, how: How) -
         if "measure" in how.steps:
             said = Prediction.model_validate_json(predicted.read_text())
             rates = [level.rate_per_s for level in said.levels if level.rate_per_s is not None]
-            held.write_text(_measured(program, run, rates, how).to_json())
+            under = program.held_under
+            with under(Path(directory)) if under is not None else contextlib.nullcontext(run) as held_run:
+                held.write_text(_measured(program, held_run, rates, how).to_json())
     if "compare" not in how.steps:
         return None
     return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held))
@@ -127,6 +129,8 @@ def _prediction(name: str, program: RealProgram, low: Measurement, host: Profile
     """Fit the low levels and predict those that are held out."""
     began = time.monotonic()
     fit = fit_live(low, host)
+    if program.what_if is not None:
+        fit = fit.changed(program.what_if)
     _tell(f"{name}: fitted in {time.monotonic() - began:.1f} s")
     prediction = predict_levels(fit, Asked(program.held, (), program.shares, OPEN_CONNECTIONS))
     _tell(f"{name}: predicted after {time.monotonic() - began:.1f} s")

@@ -6,19 +6,23 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from benchmarks import real_servers
+from benchmarks.cpu_quota import PERIOD_US, cpu_quota, joining, slice_s
+from calibration.fitting.blueprint import Parts
 from calibration.http import Target, calibrate_http
 from calibration.live.copies import Program, python_program
 from calibration.live.http_load import HttpLoad
 from calibration.live.level_run import Plan
 from calibration.live.measured import Measurement
+from calibration.live.program_measurement import Subject, measure_program
 from calibration.live.served_measurement import Service, measure_service
 from calibration.live.settings import Settings
 from calibration.python_callable import calibrate_python
+from models.units import TIME
 
 Tell = Callable[[str], None]
 Measure = Callable[[Settings, Tell], Measurement]
@@ -29,6 +33,7 @@ LOW_WITH_RATE: Final = (1, 8)
 """The same where loads at a rate are asked for: the third level is one of them."""
 FITTED_SHARE: Final = 0.6
 """Rate of that level, relative to the throughput of the highest closed one."""
+UNDER_QUOTA: Final = (2, 4, 8, 16)
 SERVED: Final = (16, 32, 64)
 HTTP: Final = (16, 32, 64)
 OPEN_SHARES: Final = (0.5, 0.7, 0.85, 0.95)
@@ -43,8 +48,9 @@ class RealProgram:
 
     opened: a block in which the program can be measured. fitted, held: copies or connections. shares: of the capacity,
     open levels; one more at a rate is then fitted. rate_bound, time_bound: errors that are asked for. think_s: mean
-    pause. least_seconds: of a repeat.
-    warmup_s: before it.
+    pause. least_seconds: of a repeat. warmup_s: before it. held_under: a block in which the held-out levels are
+    measured, where these have other conditions than the fitted ones; what_if: puts the conditions into the fitted
+    scenario.
     """
 
     title: str
@@ -57,6 +63,8 @@ class RealProgram:
     think_s: float = 0.0
     least_seconds: float = 0.0
     warmup_s: float = 0.5
+    held_under: Callable[[Path], contextlib.AbstractContextManager[Measure]] | None = None
+    what_if: Callable[[Parts], Parts] | None = None
 
 
 def _own(name: str, cores: int | None = None) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
@@ -73,6 +81,50 @@ def _own(name: str, cores: int | None = None) -> Callable[[Path], contextlib.Abs
             os.sched_setaffinity(0, before)
 
     return opened
+
+
+def _under_quota(name: str, quota: float) -> Callable[[Path], contextlib.AbstractContextManager[Measure]]:
+    """Return what measures a callable of the examples whose copies share so many cores' worth."""
+
+    @contextlib.contextmanager
+    def opened(directory: Path) -> Iterator[Measure]:
+        target = f"examples.workloads:{name}"
+        program = python_program(target, "calibration.live.python_worker", [target], {})
+        with cpu_quota(quota) as procs:
+            limited = replace(program, arguments=joining(procs, list(program.arguments)))
+            yield lambda settings, tell: measure_program(Subject("python", limited, [target]), settings, tell)
+
+    return opened
+
+
+def with_quota(quota: float) -> Callable[[Parts], Parts]:
+    """Return what puts a quota of so many cores' worth into a fitted scenario."""
+
+    def changed(parts: Parts) -> Parts:
+        services, stages = parts
+        fields = {
+            "cpu_quota": quota,
+            "cpu_quota_period": TIME.print(PERIOD_US * 1000),
+            "cpu_quota_slice": TIME.print(round(slice_s() * 1e9)),
+        }
+        return {name: one | fields for name, one in services.items()}, stages
+
+    return changed
+
+
+def _compute_under(quota: float) -> RealProgram:
+    """Return the compute program, fitted without a quota and held out under one."""
+    return RealProgram(
+        f"compute, 1 ms, under a quota of {quota:g} cores",
+        _own("compute"),
+        0.05,
+        0.20,
+        held=UNDER_QUOTA,
+        least_seconds=3.0,
+        warmup_s=1.0,
+        held_under=_under_quota("compute", quota),
+        what_if=with_quota(quota),
+    )
 
 
 def served_over_http(
@@ -135,6 +187,8 @@ PROGRAMS: Final[dict[str, RealProgram]] = {
     "lock": RealProgram("a lock held for a tenth of 1 ms", _own("lock"), 0.05, 0.15),
     "memory": RealProgram("memory-bandwidth-bound", _own("memory_bandwidth"), 0.05, 0.15),
     "fsync": RealProgram("write + fsync", _own("write_and_sync"), 0.10, 0.20),
+    "quota-half": _compute_under(0.5),
+    "quota-more": _compute_under(1.2),
     "http-blocking": RealProgram(
         "Python HTTP, 8 blocking workers",
         served_over_http(lambda directory: real_servers.python_service("blocking", 8, directory)),

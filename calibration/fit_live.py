@@ -10,16 +10,16 @@ profile = fit.profile()                            # for `sim run --profile`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.fitting.blueprint import Free, Load
-from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, own_cores, simulate
+from calibration.fitting.blueprint import Free, Load, Parts
+from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import weighed
@@ -84,6 +84,21 @@ class LiveFit:
         """
         fitted, position = (self.best, self.best.position) if draw is None else self.redraws[draw]
         return fitted.blueprint.scenario(list(position), load or self.targets[-1].load, run)
+
+    def changed(self, change: Callable[[Parts], Parts]) -> LiveFit:
+        """Return the fit of another system with the same numbers: a what-if.
+
+        change: turns the services and stages of the fitted structures into the other system's.
+        """
+        other = {id(fitted): _changed(fitted, change) for fitted in self._every()}
+        return replace(
+            self,
+            structures=[Weighed(other[id(one.fitted)], one.weight) for one in self.structures],
+            redraws=[(other[id(fitted)], position) for fitted, position in self.redraws],
+        )
+
+    def _every(self) -> list[Fitted]:
+        return [*(one.fitted for one in self.structures), *(fitted for fitted, _ in self.redraws)]
 
     def parameters(self) -> list[Parameter]:
         """Return the numbers of the likeliest structure, with 90 % intervals, and whether the levels identify them."""
@@ -156,7 +171,8 @@ class LiveFit:
         open_beyond = math.hypot(known.per_doubling, self.best.blueprint.crowding)
         again = repeatability(self.measurement.table.levels)
         width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2 + again**2)
-        return middle, middle * math.exp(-width), middle * math.exp(width)
+        above = 1.645 * doublings * self.best.blueprint.tails.get(name, 0.0)
+        return middle, middle * math.exp(-width), middle * math.exp(math.hypot(width, above))
 
     def profile(self) -> Profile:
         """Return the fit as a profile: the host's with the fit beside it, or a new one of this host."""
@@ -210,6 +226,12 @@ class LiveFit:
         ]
 
 
+def _changed(fitted: Fitted, change: Callable[[Parts], Parts]) -> Fitted:
+    """Return a structure with its numbers in another system."""
+    build = fitted.blueprint.build
+    return replace(fitted, blueprint=replace(fitted.blueprint, build=lambda values: change(build(values))))
+
+
 def _placed(fitted: Fitted, position: Array) -> Iterator[tuple[Free, float]]:
     yield from zip(fitted.blueprint.free, position, strict=True)
 
@@ -254,7 +276,7 @@ def fit_live(
 def _figures(fitted: Fitted, position: Array, load: Load, rate_per_s: float) -> dict[str, float]:
     """Return the figures of a structure with its numbers at a position, under a load."""
     data = simulate(fitted.blueprint, position, load, rate_per_s)
-    return figures_of(data, own_cores(fitted.blueprint, position))
+    return figures_of(data, fitted.blueprint, position)
 
 
 def _weights(scores: Sequence[float]) -> Array:

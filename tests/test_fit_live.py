@@ -7,11 +7,11 @@ import pytest
 
 from calibration.fit_live import fit_live, only
 from calibration.fitting.blueprint import Blueprint, Free, Load
-from calibration.fitting.by_simulation import fit_blueprint, simulate
+from calibration.fitting.by_simulation import figures_of, fit_blueprint, simulate
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import targets_of
 from calibration.levels import Level, LevelTable
-from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
+from calibration.live.measured import Awake, Detail, Figure, Measurement, Paced, Spread, Workload
 from models.scenario import Scenario
 from simulator.run import run
 
@@ -150,3 +150,102 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     blueprint = Blueprint("a wait", free, lambda values: ({"host": {"cores": 1}}, [{"kind": "delay", "time": "2ms"}]))
     one, other = (simulate(blueprint, np.zeros(1), Load(2), 1000.0, 2000) for _ in range(2))
     assert one["throughput_per_s"] == other["throughput_per_s"]
+
+
+def _computing(delay_s=10e-6, switches=0.05):
+    """Return a measurement of copies that only compute, which others on their cores interrupt."""
+    base = _measurement((1, 2))
+    details = [
+        one.model_copy(
+            update={
+                "cpu_s": DEMAND_S,
+                "asleep_s": 0.01 * DEMAND_S,
+                "run_delay_s": delay_s,
+                "involuntary_switches": switches,
+            }
+        )
+        for one in base.details
+    ]
+    return base.model_copy(
+        update={"details": details, "workload": base.workload.model_copy(update={"wait": None})},
+    )
+
+
+def _built(measurement):
+    blueprint = live_blueprints(measurement, None)[0]
+    return blueprint.build(blueprint.values([0.0] * len(blueprint.free)))
+
+
+def test_interruptions_are_as_often_and_as_long_as_copies_with_a_core_each_were_replaced() -> None:
+    services, _ = _built(_computing())
+    found = services["host"]["interruptions"]
+    assert found["rate"] == "100/s"  # 0.05 of each millisecond of CPU, twice as many past the cores
+    long = 1.0 - found["duration"]["quantiles"][1][0]
+    # a hundredth of the time, in bursts of 30 us and of a tick
+    assert 100 * ((1 - long) * 30e-6 + long * 4e-3) == pytest.approx(0.01, rel=0.01)
+    assert services["host"]["background_cores"] == pytest.approx(0.02, rel=0.02)
+
+
+def test_short_interruptions_alone_make_no_whole_turns() -> None:
+    services, _ = _built(_computing(delay_s=1e-6))
+    assert services["host"]["interruptions"]["duration"] == "30us"
+
+
+def test_what_interrupts_is_not_charged_to_the_operations() -> None:
+    measured = _computing()
+    blueprint = live_blueprints(measured, None)[0]
+    position = np.zeros(len(blueprint.free))
+    data = simulate(blueprint, position, Load(4), 2000.0)
+    assert figures_of(data, blueprint, position)["cpu"] == pytest.approx(DEMAND_S, rel=0.01)
+
+
+def test_exits_from_idle_are_paid_below_the_knee_alone() -> None:
+    base = _measurement((1, 2))
+    awake = Awake(
+        cpu_s=Figure(value=DEMAND_S - 60e-6, half_width=5e-6),
+        response_s=Figure(value=DEMAND_S + WAIT_S - 100e-6, half_width=5e-6),
+    )
+    measured = base.model_copy(
+        update={"workload": base.workload.model_copy(update={"awake": awake, "sleeps": 1.0})},
+    )
+    blueprint = next(one for one in live_blueprints(measured, None) if one.label == "pure wait")
+    # of 60 us that the exits cost in CPU, half as much again is what others of its kind keep warm
+    assert blueprint.exits_counted == pytest.approx(90 / 130, rel=0.05)
+    services, _ = blueprint.build(blueprint.values([0.0] * len(blueprint.free)))
+    assert services["host"]["idle_exit"] == "130us"
+    position = np.zeros(len(blueprint.free))
+    charged = [
+        figures_of(simulate(blueprint, position, Load(procs), 1000.0), blueprint, position)["cpu"] for procs in (1, 30)
+    ]
+    assert charged[0] - charged[1] == pytest.approx(90e-6, rel=0.15)
+
+
+def test_a_quota_is_a_what_if_of_the_same_numbers() -> None:
+    fit = fit_live(_computing(), draws=4)
+
+    def limited(parts):
+        services, stages = parts
+        return {name: one | {"cpu_quota": 0.5} for name, one in services.items()}, stages
+
+    load = Load(4)
+    whole, half = fit.predict(load, draws=2), fit.changed(limited).predict(load, draws=2)
+    assert half["throughput"][0] == pytest.approx(0.25 * whole["throughput"][0], rel=0.05)
+    assert half["p50"][0] == pytest.approx(whole["p50"][0], rel=0.05)
+    assert half["p99"][0] > 0.04
+    assert fit.best.blueprint.scenario(list(fit.best.position), load).services["host"].cpu_quota is None
+
+
+def test_what_waits_together_may_take_longer_for_each() -> None:
+    base = _measurement((1, 2))
+    writing = base.workload.model_copy(update={"disk_written_bytes": 4096.0, "written_bytes": 4096.0})
+    structures = live_blueprints(base.model_copy(update={"workload": writing}), None)
+    blueprint = next(one for one in structures if one.label == "wait shared by those who wait together")
+    names = [one.name for one in blueprint.free]
+    position = np.zeros(len(names))
+    position[names.index("serial_wait")] = 3.0
+    rates = []
+    for each in (-3.0, 3.0):
+        position[names.index("each")] = each
+        rates.append(simulate(blueprint, position, Load(16), 1000.0)["throughput_per_s"]["value"])
+    assert rates[0] > 3.0 * rates[1]
+    assert rates[1] == pytest.approx(1.0 / WAIT_S, rel=0.1)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.host.calibrate import profile_of
+from calibration.host.calibrate import profile_of, time_to_compare
 from calibration.host.estimates import estimate
 from calibration.host.facts import System, cgroup_limits, read_host
 from calibration.host.placement import _weigh, balance_interval_s
@@ -409,3 +409,19 @@ def first_child(pid: int) -> str:
         if found:
             return found[0]
         time.sleep(0.01)
+
+
+def test_the_comparison_gets_what_measuring_has_left() -> None:
+    assert time_to_compare(quick=True, used_s=9.0) == 2.5
+    assert time_to_compare(quick=True, used_s=11.0) == 1.0
+    assert time_to_compare(quick=False, used_s=47.0) == 8.0
+    assert time_to_compare(quick=False, used_s=60.0) < 0.0
+
+
+def test_a_first_run_that_the_budget_does_not_hold_is_not_begun() -> None:
+    machine = Machine({"core": [1.0, 2.0, 3.0], "locks": [1.0]})
+    session = machine.session(PROBE, OTHER, budget_s=2.5, least=1, most=1)
+    session.measure()
+    assert [name for name, _ in machine.order] == ["core"]
+    reasons = {left.probe: left.reason for left in profile_of(session).profile.left_out}
+    assert "the time was up" in reasons["locks"]

@@ -227,3 +227,13 @@ def test_memory_of_a_request_is_the_slope_over_the_levels():
     )
     assert found.memory_bytes == pytest.approx(1_000_000, rel=1e-6)
     assert describe_service([served(processes=(9, 9, 1))]).processes == 2
+
+
+def test_an_operation_on_cores_kept_awake_is_described_beside_the_others():
+    cold = [recording([6 * MS] * 20, cpu_per_operation_ns=1.5 * MS, sleeps=1.0) for _ in range(2)]
+    warm = [recording([5 * MS] * 20, cpu_per_operation_ns=1.2 * MS, sleeps=1.0) for _ in range(2)]
+    found = describe(cold, None, 2, warm)
+    assert found.awake.cpu_s.value == pytest.approx(0.0012)
+    assert found.awake.response_s.value == pytest.approx(0.005)
+    assert found.demand.mean_s.value == pytest.approx(0.0015)
+    assert describe(cold, None, 2).awake is None

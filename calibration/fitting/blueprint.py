@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from models.scenario import Scenario
@@ -80,6 +80,7 @@ class Blueprint:
     arriving: changes services and stages for operations that arrive at a rate; None: nothing changes.
     crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
     structure leaves more open there than the profile's discrepancy has.
+    tails: the same of p95 and p99, upwards alone, where something that makes them longer is not modelled.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
     """
@@ -90,6 +91,7 @@ class Blueprint:
     notes: Sequence[str] = ()
     arriving: Callable[[Mapping[str, float], Load, Parts], Parts] | None = None
     crowding: float = 0.0
+    tails: Mapping[str, float] = field(default_factory=dict)
     exits_counted: float = 0.0
     likely: float = 1.0
 

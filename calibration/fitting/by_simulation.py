@@ -9,8 +9,9 @@ are straight in the numbers, and both the measurements and what is expected of t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Blueprint, Load
 from calibration.fitting.targets import Target
-from models.units import TIME
+from models.units import RATE, TIME
 from simulator.run import run
 
 Array = NDArray[np.float64]
@@ -104,27 +105,51 @@ def simulate(blueprint: Blueprint, position: Array, load: Load, rate_per_s: floa
     return run(blueprint.scenario(list(position), load, settings)).data
 
 
-def figures_of(data: Mapping[str, Any], cores: float) -> dict[str, float]:
+def figures_of(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -> dict[str, float]:
     """Return the figures of a result by the names that targets have; those that came out as nothing are left out."""
     rate = data["throughput_per_s"]["value"] or 0.0
     found = {"throughput": rate}
     if rate and data["cpu_utilization"] is not None:
-        found["cpu"] = (data["cpu_utilization"]["value"] or 0.0) * cores / rate
+        services = blueprint.build(blueprint.values(list(position)))[0].values()
+        busy = (data["cpu_utilization"]["value"] or 0.0) * own_cores(services) - interrupted_cores(services)
+        found["cpu"] = busy / rate + _exits_charged_s(data, blueprint, position)
     for name in ("mean", "p50", "p95", "p99"):
         estimate = data["response_time_s"].get(name)
         found[name] = (estimate or {}).get("value") or 0.0
     return {name: value for name, value in found.items() if value > 0.0}
 
 
-def own_cores(blueprint: Blueprint, position: Array) -> float:
-    """Return the cores of all services, without what else runs on them: what their CPU is a share of."""
-    services = blueprint.build(blueprint.values(list(position)))[0].values()
+def own_cores(services: Iterable[Mapping[str, Any]]) -> float:
+    """Return the cores of all services, without what slows them evenly: what their CPU is a share of."""
     return float(sum(one.get("cores", 0) - one.get("background_cores", 0.0) for one in services))
+
+
+def interrupted_cores(services: Iterable[Mapping[str, Any]]) -> float:
+    """Return the CPU that the interruptions of all services take [cores]: cores count it as work."""
+    found = [(one["interruptions"], one["cores"]) for one in services if "interruptions" in one]
+    return sum(RATE.read_float(one["rate"]) * _mean_s(one["duration"]) * cores for one, cores in found)
+
+
+def _mean_s(duration: Any) -> float:
+    """Return the mean of a time as a scenario writes it, a value or a table of quantiles [s]."""
+    if isinstance(duration, str):
+        return TIME.read_float(duration) / 1e9
+    rows = [(level, TIME.read_float(value) / 1e9) for level, value in duration["quantiles"]]
+    return sum((high - low) * (one + other) / 2 for (low, one), (high, other) in pairwise(rows))
+
+
+def _exits_charged_s(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -> float:
+    """Return what an operation is charged with, as CPU, of its exits from idle [s]."""
+    if not blueprint.exits_counted:
+        return 0.0
+    waking_s = data["causes"]["all"]["waking"] or 0.0
+    own_s = blueprint.values(list(position)).get("wakeup", 0.0)
+    return blueprint.exits_counted * max(waking_s - own_s, 0.0)
 
 
 def _residuals(blueprint: Blueprint, position: Array, target: Target) -> Array:
     data = simulate(blueprint, position, target.load, target.throughput_per_s, FITTED_OPERATIONS)
-    found = figures_of(data, own_cores(blueprint, position))
+    found = figures_of(data, blueprint, position)
     return np.array(
         [
             math.log(found[name] / value) / deviation if name in found else 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +11,38 @@ from typing import Any, Final
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Parts
 from calibration.fitting.server_blueprints import served_blueprints
 from calibration.host.service_fields import service_fields
-from calibration.live.measured import Figure, Measurement, Workload
+from calibration.live.describe import SLEEPS_AT_LEAST
+from calibration.live.measured import Detail, Figure, Measurement, Spread, Workload
 from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
 from calibration.profile import Profile
-from models.units import SIZE, TIME
+from models.units import BANDWIDTH, RATE, SIZE, TIME
 
 WAKEUP_S: Final = 10e-6
 """CPU of a wake-up and of falling asleep where the host was not calibrated: what Linux commonly takes."""
 IDLE_EXIT_S: Final = 20e-6
+INTERRUPTIONS_PER_S: Final = 30.0
+"""Of each busy core, by threads of the kernel and others, where no level shows them."""
+SHORT_S: Final = 30e-6
+"""What most interruptions take: a daemon that looks at its timers."""
+LEAST_LONG: Final = 2e-4
+TICK_S: Final = 0.004
+WOKEN_PAST_THE_CORES: Final = 2.0
+"""Interruptions of each core where processes share it, relative to one process on each: balancing, the grace periods of
+the kernel's memory and the queues that these leave unequal come on top of what was woken there anyway."""
 OTHERS: Final = 0.01
 """Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
 LEAST_SERIAL: Final = 0.01
 """Sleeps for each operation that the second copy must add before they count as waits for a lock."""
+BARGING_TAILS: Final[Mapping[str, float]] = {"p95": 0.12, "p99": 0.2}
+"""What a lock for whoever runs leaves open in the tail with each doubling of the copies: who finds it held sleeps, and
+may find it held again whenever it is its turn."""
+STILL_COLD: Final = 0.5
+NO_TAILS: Final[Mapping[str, float]] = {}
 MANY: Final = 100_000
+ITEM_BYTES: Final = 1_000_000
+"""Of each member of a batch, so that its share of the batch's time is known finely."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,42 @@ class Known:
         """Return a number of the host's calibration, or what is common."""
         found = self.host.quantity(name) if self.host is not None else None
         return found.value if found is not None and found.value > 0 else otherwise
+
+    def still_cold_s(self) -> float:
+        """Return what an operation takes on a core kept awake that it would not beside others of its kind [s].
+
+        These keep the code that they share in the caches, which a spinner does not. How much is assumed, by what the
+        exits from idle take; 0 where that was not measured.
+        """
+        awake, alone = self.workload.awake, self.workload.demand_by_copies_s.get(1)
+        if awake is None or alone is None:
+            return 0.0
+        return STILL_COLD * max(alone.value - awake.cpu_s.value, 0.0)
+
+    def crowded(self) -> list[Detail]:
+        """Return the repeats in which each core had one copy that never sleeps; empty for copies that do."""
+        if self.measurement.pacing.kind != "closed" or self.workload.wait is not None:
+            return []
+        return [one for one in self.measurement.details if one.copies == self.cores]
+
+    def interruptions(self, rate_per_s: float) -> dict[str, Any]:
+        """Return the interruptions of each core at so many per second.
+
+        They are short (timers, daemons) or take a whole turn, up to the next tick; how many do tells the time that
+        copies with a core each were ready without running.
+        """
+        found = [
+            one.run_delay_s / one.cpu_s for one in self.crowded() if one.run_delay_s is not None and one.cpu_s
+        ]
+        share = statistics.fmean(found) if found else OTHERS
+        turn_s = self.of_host("scheduler.tick", TICK_S)
+        long = min(max((share / rate_per_s - SHORT_S) / (turn_s - SHORT_S), 0.0), 0.9)
+        short, whole = (TIME.print(round(one * 1e9)) for one in (SHORT_S, turn_s))
+        if long < LEAST_LONG:
+            return {"rate": RATE.print(rate_per_s), "duration": short}
+        # the quantiles of a table are joined by straight lines: a step is a steep one
+        steps = [[0.0, short], [round(1.0 - long, 6), short], [round(1.0 - 0.99 * long, 6), whole], [1.0, whole]]
+        return {"rate": RATE.print(rate_per_s), "duration": {"distribution": "empirical", "quantiles": steps}}
 
     def speeds(self, slowdown: float) -> list[float]:
         """Return the speed of each busy core; slowdown: with as many busy as were seen, on a straight line."""
@@ -101,7 +155,11 @@ def _programs(known: Known) -> Iterator[Blueprint]:
         # That is plain work, while the lock has room; a lock that is handed on in turn would be a convoy.
         note = f"about {serial.middle:.0%} of the work is done under a lock, which is taken to be free for whoever runs"
         yield _program(
-            known, f"{label}, a lock for whoever runs", "delay", notes=(f"{note}; its tail is not modelled",)
+            known,
+            f"{label}, a lock for whoever runs",
+            "delay",
+            notes=(f"{note}; its tail is not modelled, so p95 and p99 are open upwards",),
+            tails=BARGING_TAILS,
         )
         if serial.middle * known.cores >= LOCK_BINDS:
             yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
@@ -113,7 +171,13 @@ def _programs(known: Known) -> Iterator[Blueprint]:
 
 
 def _program(
-    known: Known, label: str, waiting: str, serial: Free | None = None, notes: Sequence[str] = ()
+    known: Known,
+    label: str,
+    waiting: str,
+    serial: Free | None = None,
+    *,
+    notes: Sequence[str] = (),
+    tails: Mapping[str, float] = NO_TAILS,
 ) -> Blueprint:
     free = _program_free(known, waiting, serial)
     workload = known.workload
@@ -121,6 +185,7 @@ def _program(
     def build(values: Mapping[str, float]) -> Parts:
         service = known.service() | {"speed_by_busy": known.speeds(values.get("slowdown", 1.0))} | _times(values)
         service["background_cores"] = round(min(values["background"], 0.5 * known.cores), 6)
+        service["interruptions"] = known.interruptions(values["interruptions"])
         stages: list[dict[str, Any]] = []
         if (workload.memory_bytes or 0.0) >= MEMORY_AT_LEAST_BYTES:
             stages.append({"kind": "memory", "bytes": SIZE.print(round(workload.memory_bytes or 0.0))})
@@ -133,7 +198,7 @@ def _program(
         stages += _wait_stages(service, workload, values, waiting)
         return {"host": service}, stages
 
-    return Blueprint(label, free, build, notes)
+    return Blueprint(label, free, build, notes, tails=tails, exits_counted=_exits_counted(known))
 
 
 def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]:
@@ -143,29 +208,42 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
     if wait is not None or known.measurement.pacing.kind != "closed":
         free += _sleeping(known, known.workload.pacing_cpu_s)
     if wait is not None:
-        free.append(Free("wait", wait.mean_s.value, _width(wait.mean_s, 0.03), "time asleep"))
+        free.append(_wait(known, wait))
         if waiting != "delay":
             free.append(Free("serial_wait", 0.5, 1.5, "assumed: any share of the wait", "logit", "share"))
+        if waiting == "group":
+            free.append(Free("each", 0.3, 1.5, "assumed: any share of what is done together", "logit", "share"))
     if serial is not None:
         free.append(serial)
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
-    free.append(_background(known))
+    free += [_background(known), _interruptions(known)]
     return free
 
 
 def _background(known: Known) -> Free:
-    """Return what all else takes of busy cores: the time that copies with a core each were ready, not running."""
-    found = [
-        one.run_delay_s / (one.cpu_s + one.run_delay_s)
-        for one in known.measurement.details
-        if one.copies == known.cores and one.cpu_s and one.run_delay_s is not None
-    ]
-    paced = known.measurement.pacing.kind != "closed" or known.workload.wait is not None
-    if not found or paced:
+    """Return what takes of busy cores without taking turns: time of a copy with a core that is neither CPU nor ready.
+
+    Interrupts and the hypervisor do.
+    """
+    found = [one.asleep_s / (one.cpu_s + one.asleep_s) for one in known.crowded() if one.cpu_s and one.asleep_s]
+    if not found:
         return Free("background", OTHERS * known.cores, 0.7, "assumed: a small part of the machine", unit="count")
     share = min(max(statistics.fmean(found), 1e-3), 0.5)
-    return Free("background", share * known.cores, 0.5, "ready but not running, with a core for each", unit="count")
+    return Free("background", share * known.cores, 0.3, "neither running nor ready, with a core for each", unit="count")
+
+
+def _interruptions(known: Known) -> Free:
+    """Return how often a busy core is taken by something else for a short time: whoever runs there is replaced."""
+    found = [
+        one.involuntary_switches / one.cpu_s
+        for one in known.measurement.details
+        if one.copies == known.cores and one.cpu_s and one.involuntary_switches is not None
+    ]
+    if not found:
+        return Free("interruptions", INTERRUPTIONS_PER_S, 0.7, "assumed: threads of the kernel", unit="1/s")
+    how = "copies with a core each that were replaced on it"
+    return Free("interruptions", WOKEN_PAST_THE_CORES * max(statistics.fmean(found), 0.1), 0.5, how, unit="1/s")
 
 
 def _moves_bytes(workload: Workload) -> bool:
@@ -216,15 +294,24 @@ def _wait_stages(
         alone = {"kind": "delay", "time": distribution(workload.wait, scale * serial)}
         stages.append({"kind": "pool", "pool": "device", "stages": [alone]})
     if waiting == "group":
-        commit = TIME.print(max(round(values["wait"] * serial * 1e9), 1))
-        service["links"] = {"disk": {"bandwidth": "1TB/s", "delay": commit}}
+        # what is done together takes a fixed time, and more for each that takes part: a journal with the data before it
+        together_s = values["wait"] * serial
+        per_byte_s = max(values["each"] * together_s / ITEM_BYTES, 1e-12)
+        delay = TIME.print(max(round((1.0 - values["each"]) * together_s * 1e9), 1))
+        service["links"] = {"disk": {"bandwidth": BANDWIDTH.print(1.0 / per_byte_s), "delay": delay}}
         service["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
-        stages.append({"kind": "batch", "batcher": "commit", "bytes": "1B"})
+        stages.append({"kind": "batch", "batcher": "commit", "bytes": SIZE.print(ITEM_BYTES)})
     return stages
 
 
 def _demand(known: Known, sleeps: bool) -> list[Free]:
     """Return the CPU of an operation, by the utilization law."""
+    awake = known.workload.awake
+    if sleeps and awake is not None:
+        warm_s = awake.cpu_s.value - known.still_cold_s()
+        middle = max(warm_s - known.of_host("wakeup.cpu_awake", WAKEUP_S), 0.3 * awake.cpu_s.value)
+        width = math.hypot(_width(awake.cpu_s, 0.01), known.still_cold_s() / awake.cpu_s.value)
+        return [Free("demand", middle, width, "CPU time of an operation, cores kept from idling")]
     measured = known.workload.demand.mean_s
     paid = known.of_host("wakeup.cpu", WAKEUP_S) if sleeps else 0.0
     middle = max(measured.value - paid, 0.3 * measured.value, LEAST_S)
@@ -234,6 +321,10 @@ def _demand(known: Known, sleeps: bool) -> list[Free]:
 
 def _sleeping(known: Known, pacing_cpu_s: float | None) -> list[Free]:
     """Return what falling asleep and waking cost: CPU, and the time until the woken one runs."""
+    if known.workload.awake is not None:
+        wakeup = Free("wakeup", known.of_host("wakeup.cpu_awake", WAKEUP_S), 0.7, "the host's calibration, or common")
+        how = "what the median operation takes more where cores idle before it"
+        return [wakeup, Free("idle_exit", idle_exit_s(known), 0.2, how)]
     if pacing_cpu_s is not None and pacing_cpu_s > 1e-7:
         wakeup = Free("wakeup", pacing_cpu_s, 0.2, "CPU outside the operations, for each of them")
     else:
@@ -245,6 +336,38 @@ def _sleeping(known: Known, pacing_cpu_s: float | None) -> list[Free]:
         wakeup,
         Free("idle_exit", known.of_host("idle.exit", IDLE_EXIT_S), 0.7, "the host's calibration, or common"),
     ]
+
+
+def idle_exit_s(known: Known) -> float:
+    """Return what an operation takes more, for each sleep, where the cores idle before it [s]."""
+    awake, sleeps = known.workload.awake, max(known.workload.sleeps or 1.0, SLEEPS_AT_LEAST)
+    medians = [
+        level.percentiles_s[50.0]
+        for level in known.measurement.table.levels
+        if level.procs == 1 and 50.0 in level.percentiles_s
+    ]
+    if awake is None or not medians:
+        return IDLE_EXIT_S
+    return max((statistics.fmean(medians) - awake.response_s.value + known.still_cold_s()) / sleeps, 1e-6)
+
+
+def _exits_counted(known: Known) -> float:
+    """Return the share of the exits from idle that is charged as CPU: what an operation costs less without them."""
+    awake = known.workload.awake
+    alone = known.workload.demand_by_copies_s.get(1)
+    if awake is None or alone is None:
+        return 0.0
+    exits_s = idle_exit_s(known) * max(known.workload.sleeps or 1.0, SLEEPS_AT_LEAST)
+    return min(max((alone.value - awake.cpu_s.value + known.still_cold_s()) / exits_s, 0.0), 1.0)
+
+
+def _wait(known: Known, wait: Spread) -> Free:
+    """Return the pure wait of an operation: what is neither CPU nor an exit from idle."""
+    awake = known.workload.awake
+    if awake is not None and awake.response_s.value > awake.cpu_s.value:
+        middle = awake.response_s.value - awake.cpu_s.value
+        return Free("wait", middle, _width(awake.response_s, 0.01), "time asleep, cores kept from idling")
+    return Free("wait", wait.mean_s.value, _width(wait.mean_s, 0.03), "time asleep")
 
 
 def _times(values: Mapping[str, float]) -> dict[str, str]:

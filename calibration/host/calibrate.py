@@ -19,6 +19,9 @@ from calibration.interference import drift
 from calibration.profile import Host, LeftOut, Profile, Quantity, profile_versions
 from models.measured import Seen
 
+TOTAL_S: Final = 56.0
+QUICK_TOTAL_S: Final = 12.0
+"""Of measuring and comparing together, a start of the program before and an answer after it not counted."""
 FIT_S: Final = 8.0
 QUICK_FIT_S: Final = 2.5
 DRIFT_LIMIT: Final = 0.1
@@ -75,6 +78,12 @@ def profile_of(session: Session, *, fit: Callable[[], bool] | None = None, host:
         samples=samples,
     )
     return Calibrated(profile, never_quiet)
+
+
+def time_to_compare(quick: bool, used_s: float) -> float:
+    """Return how long the comparison with the simulator may take where measuring has taken so long [s]."""
+    most, total = (QUICK_FIT_S, QUICK_TOTAL_S) if quick else (FIT_S, TOTAL_S)
+    return min(most, total - used_s)
 
 
 def within(seconds: float, clock: Callable[[], float] = time.monotonic) -> Callable[[], bool]:

@@ -25,6 +25,10 @@ from calibration.host.probe import Probe
 from calibration.interference import Limits, ProcSource, Watch
 
 RUN_TIMEOUT_S: Final = 15.0
+QUICK_RUN_TIMEOUT_S: Final = 4.0
+FIRST_RUN_S: Final = 0.2
+WINDOWS_OF_A_RUN: Final = 2.0
+"""A run's windows and its start, as they commonly are, before the first one has shown it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Executor(Protocol):
 class FreshProcess:
     """Runs each probe in a process of its own, which ends with everything it started whatever happens here."""
 
+    def __init__(self, timeout_s: float = RUN_TIMEOUT_S) -> None:
+        """Make an executor. timeout_s: after which a run is ended and counts as failed."""
+        self.timeout_s = timeout_s
+
     def run(self, probe: Probe, window_s: float) -> RunResult:
         """Run a probe. Raises RunFailed."""
         options = json.dumps({"window_s": window_s, **probe.options})
@@ -68,9 +76,9 @@ class FreshProcess:
         try:
             if interrupted:
                 raise KeyboardInterrupt
-            answer, complaint = process.communicate(timeout=RUN_TIMEOUT_S)
+            answer, complaint = process.communicate(timeout=self.timeout_s)
         except subprocess.TimeoutExpired:
-            raise RunFailed(f"no answer after {RUN_TIMEOUT_S:g} s") from None
+            raise RunFailed(f"no answer after {self.timeout_s:g} s") from None
         finally:
             _end_group(process)
         if process.returncode:
@@ -161,12 +169,12 @@ class Outcome:
 class Plan:
     """How thoroughly to measure.
 
-    quick: short windows. budget_s: after which no run is begun. least, most: quiet runs of each probe. precision:
-    relative half-width of its key at which a probe is stable.
+    quick: short windows. budget_s: which all runs share: none is begun that it does not hold. least, most: quiet runs
+    of each probe. precision: relative half-width of its key at which a probe is stable.
     """
 
     quick: bool = False
-    budget_s: float = 48.0
+    budget_s: float = 47.0
     least: int = 3
     most: int = 8
     precision: float = 0.03
@@ -201,7 +209,7 @@ class Session:
         """Make a session. tell: called before each run with its probe's outcome and the share of the budget used."""
         self.outcomes = [Outcome(probe) for probe in probes]
         self.plan = plan
-        self._executor = executor or FreshProcess()
+        self._executor = executor or FreshProcess(QUICK_RUN_TIMEOUT_S if plan.quick else RUN_TIMEOUT_S)
         self._watch = watch or (lambda probe: Watch(source=ProcSource(kernel_threads=probe.kernel_threads)))
         self._clock = clock
         self._tell = tell
@@ -213,7 +221,7 @@ class Session:
             ran = False
             for outcome in self.outcomes:
                 used_s = self._clock() - begin
-                if self._wanted(outcome) and used_s + outcome.took_s <= self.plan.budget_s:
+                if self._wanted(outcome) and used_s + self._expected_s(outcome) <= self.plan.budget_s:
                     self._tell(outcome, used_s / self.plan.budget_s)
                     self._run(outcome)
                     ran = True
@@ -227,12 +235,19 @@ class Session:
         quiet = len(outcome.quiet)
         return quiet < self.plan.least or (quiet < self.plan.most and outcome.half_width() > self.plan.precision)
 
+    def _window_s(self, probe: Probe) -> float:
+        return probe.quick_window_s if self.plan.quick else probe.window_s
+
+    def _expected_s(self, outcome: Outcome) -> float:
+        """Return how long the next run of a probe takes: as long as its last one, or what its windows lead to."""
+        return outcome.took_s or FIRST_RUN_S + WINDOWS_OF_A_RUN * self._window_s(outcome.probe)
+
     def _run(self, outcome: Outcome) -> None:
         probe = outcome.probe
         begin = self._clock()
         try:
             with self._watch(probe) as watch:
-                result = self._executor.run(probe, probe.quick_window_s if self.plan.quick else probe.window_s)
+                result = self._executor.run(probe, self._window_s(probe))
         except RunFailed as failure:
             outcome.reason = f"the probe failed: {failure}"
             return

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.live.level_run import Recording
-from calibration.live.measured import Detail, Figure, SerialShare, Spread, Workload
-from calibration.live.operations import quantile_table, service_ns
+from calibration.live.measured import Awake, Detail, Figure, SerialShare, Spread, Workload
+from calibration.live.operations import quantile_table, response_ns, service_ns
 from calibration.live.summarize import detail_of, net_cpu_ns, service_cpu_ns, service_detail_of, succeeded
 from simulator.statistics import interval
 
@@ -30,11 +30,14 @@ BUSY_SHARE: Final = 0.1
 Floats = NDArray[np.float64]
 
 
-def describe(recordings: Sequence[Recording], clocked: Recording | None, cores: int) -> Workload:
+def describe(
+    recordings: Sequence[Recording], clocked: Recording | None, cores: int, awake: Sequence[Recording] = ()
+) -> Workload:
     """Describe the workload that was recorded.
 
     recordings: all repeats of all levels, at least one. clocked: one copy with the CPU clock read around each
-    operation; None where the program cannot do that. cores: that the copies might use.
+    operation; None where the program cannot do that. cores: that the copies might use. awake: one copy with its cores
+    kept from idling.
     """
     by_copies = _by_copies(recordings)
     first = by_copies[min(by_copies)]
@@ -65,8 +68,18 @@ def describe(recordings: Sequence[Recording], clocked: Recording | None, cores: 
         network_bytes=mean("network_bytes"),
         serial=serial_share(by_copies, cores, notes),
         hand_off_s=_of_each_sleep(first, [_hand_off_s(recording) for recording in first]),
+        awake=_awake(awake),
         notes=notes,
     )
+
+
+def _awake(recordings: Sequence[Recording]) -> Awake | None:
+    """Return what an operation took while the cores were kept from idling; None where that was not measured."""
+    found = [one for one in recordings if one.done and len(succeeded(one.operations))]
+    if not found:
+        return None
+    medians_s = [float(np.median(response_ns(succeeded(one.operations), one.overhead_ns))) / 1e9 for one in found]
+    return Awake(cpu_s=figure([net_cpu_ns(one) / one.done / 1e9 for one in found]), response_s=figure(medians_s))
 
 
 def describe_service(recordings: Sequence[Recording]) -> Workload | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ import numpy as np
 
 from calibration.interference import Interference, Watch
 from calibration.live import names, protocol
+from calibration.live.awake import kept_awake
 from calibration.live.copies import Copies, Program
 from calibration.live.errors import LiveError
 from calibration.live.operations import Operations, done_within, ended_within, together
@@ -31,7 +33,13 @@ from calibration.live.usage import (
 
 START_DELAY_NS: Final = 150_000_000
 """From the opening of the barrier to the common begin: long enough for all copies to be waiting for it."""
+READ_AHEAD_NS: Final = 200_000_000
+"""Before the window begins: when its first reading of the counters starts."""
+COOL_DOWN_NS: Final = 150_000_000
+"""How long operations go on after the window, so that its second reading still finds them at work."""
 CHECK_S: Final = 0.25
+FIRST: Final = -20
+"""The nice value of who runs before everybody else."""
 FINISH_TIMEOUT_S: Final = 10.0
 """For the last operations and the reports, after which a copy is ended."""
 
@@ -46,6 +54,7 @@ class Plan:
 
     copies: of the program. duration_ns: measured window, after warmup_ns. seed: of the pacing.
     cpu_of_each: have the program read its CPU clock around every operation, which is harmless for one copy alone.
+    awake: keep the cores from idling meanwhile (see `calibration.live.awake`).
     """
 
     copies: int
@@ -54,6 +63,7 @@ class Plan:
     warmup_ns: int
     seed: int
     cpu_of_each: bool = False
+    awake: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,20 +153,22 @@ def run_level(
     ready_timeout_s: until every copy must be set up. served: the service that the program puts under load.
     Raises LiveError if a copy fails, ends early, reports nothing, or reports what cannot be.
     """
-    total_ns = plan.warmup_ns + plan.duration_ns
+    total_ns = plan.warmup_ns + plan.duration_ns + COOL_DOWN_NS
     paced = plan.pacing.kind != "closed"
     count = 1 if program.holds_all else plan.copies
     starts = None
     if paced and not program.holds_all:
         starts = partial(plan.pacing.schedule, plan.copies, duration_ns=total_ns, seed=plan.seed)
-    with Copies(_told(program, plan), count, starts) as copies:
+    cores = kept_awake() if plan.awake else contextlib.nullcontext()
+    with cores, Copies(_told(program, plan), count, starts) as copies:
         copies.wait_until_set_up(ready_timeout_s)
         base, own = resident_bytes(copies.pids), own_bytes(copies.pids)
         served_base = resident_bytes(served.pids()) if served else None
         begin_ns = time.monotonic_ns() + START_DELAY_NS
-        window_ns = begin_ns + plan.warmup_ns, begin_ns + total_ns
-        copies.begin(begin_ns, window_ns[1])
-        seen = _observe(copies, window_ns, watch, served)
+        window_ns = begin_ns + plan.warmup_ns, begin_ns + plan.warmup_ns + plan.duration_ns
+        copies.begin(begin_ns, begin_ns + total_ns)
+        with _ahead():
+            seen = _observe(copies, window_ns, plan.warmup_ns, watch, served)
         reports = copies.finish(FINISH_TIMEOUT_S)
         copies.check_failures()
     transcripts = _transcripts(program.name, reports, paced)
@@ -182,20 +194,41 @@ def run_level(
     )
 
 
+@contextlib.contextmanager
+def _ahead() -> Iterator[None]:
+    """Let this process run before all copies when it wakes up, where that is permitted.
+
+    Behind fifty of them it would read the counters when they have ended.
+    """
+    before = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, 0, FIRST)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
+
+
 def _told(program: Program, plan: Plan) -> Program:
     """Return the program with what it must know of the level in its environment."""
     settings = {
         names.PACING_VARIABLE: plan.pacing.kind,
-        names.DURATION_VARIABLE: str(plan.warmup_ns + plan.duration_ns),
+        names.DURATION_VARIABLE: str(plan.warmup_ns + plan.duration_ns + COOL_DOWN_NS),
     }
     if plan.cpu_of_each:
         settings[names.CPU_VARIABLE] = "1"
     return replace(program, environment={**program.environment, **settings})
 
 
-def _observe(copies: Copies, window_ns: tuple[int, int], watch: WatchMaker, served: Served | None) -> _Observed:
-    """Read the counters where the window begins and where it ends, and watch over other load between."""
-    _watch_until(copies, window_ns[0])
+def _observe(
+    copies: Copies, window_ns: tuple[int, int], warmup_ns: int, watch: WatchMaker, served: Served | None
+) -> _Observed:
+    """Read the counters before the window begins and after it ends, and watch over other load between.
+
+    Reading those of many copies takes a while of a core, which is not to be taken from the window.
+    """
+    _watch_until(copies, window_ns[0] - min(READ_AHEAD_NS, warmup_ns // 2))
     servers = served.pids() if served else []
     reset_peak([*with_descendants(copies.pids), *servers])
     with watch(lambda: [*copies.pids, *(served.pids() if served else [])]) as watched:

@@ -104,6 +104,13 @@ class SerialShare(_Plain):
     extra_sleep_s: NotNegative
 
 
+class Awake(_Plain):
+    """One copy while its cores were kept from idling. cpu_s: of an operation. response_s: median of an operation."""
+
+    cpu_s: Figure
+    response_s: Figure
+
+
 class Workload(_Plain):
     """A first description of the operations, from the smallest level and what changes in the next ones.
 
@@ -117,6 +124,7 @@ class Workload(_Plain):
     serial: None where none shows. generator_cpu_s: of the load generator on the same cores, for one operation.
     hand_off_s: from a wake-up until the woken one runs, with idle cores at hand; None: no level tells it.
     processes: of the service, that take a tenth of its CPU or more.
+    awake: what an operation takes without exits from idle; None: not measured, as for operations that never sleep.
     notes: what could not be told, in words.
     """
 
@@ -137,6 +145,7 @@ class Workload(_Plain):
     hand_off_s: Figure | None = None
     generator_cpu_s: Figure | None = None
     processes: int | None = None
+    awake: Awake | None = None
     notes: list[str] = []
 
 

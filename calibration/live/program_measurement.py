@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from calibration.levels import LevelTable, Remark
+from calibration.live.awake import can_keep_awake
 from calibration.live.cleanup import guarded
 from calibration.live.copies import Program
-from calibration.live.describe import describe
+from calibration.live.describe import SLEEPS_AT_LEAST, describe
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
 from calibration.live.repeats import Judge, Repeat, Repeats, measure_all
@@ -17,6 +18,7 @@ from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores,
 from calibration.live.summarize import detail_of, level_of, net_cpu_ns
 from simulator.provenance import provenance
 
+WRITES_AT_LEAST_BYTES: Final = 512
 CLOCKED_AT_MOST_NS: Final = 2_000_000_000
 
 Tell = Callable[[str], None]
@@ -40,7 +42,10 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
     """
     plans = settings.plans()
     with guarded():
-        clocked = _clocked(subject.program, plans[0], settings, watch)
+        alone = _alone(subject.program, plans[0], settings, watch)
+        clocked = alone if (alone.operations["cpu_ns"] >= 0).all() else None
+        if plans[0].copies == 1 and plans[0].pacing.rate_per_s is None and _sleeps(alone) and can_keep_awake():
+            plans.insert(1, replace(plans[0], awake=True))
 
         def measure(plan: Plan, repeat: int) -> Recording:
             seeded = replace(plan, seed=plan.seed + SEED_STEP * repeat)
@@ -51,23 +56,35 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
             repeats=settings.repeats,
             retries=settings.retries,
             measure=measure,
-            judge=Judge(lambda plan, recording: judged(plan, recording.interference), _cpu_of_operation),
+            judge=Judge(
+                lambda plan, recording: judged(plan, recording.interference, writes=_writes(recording)),
+                _cpu_of_operation,
+            ),
             tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
         )
-    if not found.made:
+    if not any(not repeat.plan.awake for repeat in found.made):
         raise KeyboardInterrupt
     return _measurement(subject, settings, found, clocked)
 
 
-def _clocked(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) -> Recording | None:
+def _alone(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) -> Recording:
     """Run one copy with its CPU clock read around each operation, if it can do that."""
     pacing = plan.pacing
     if pacing.rate_per_s is not None:
         pacing = replace(pacing, rate_per_s=pacing.rate_per_s / plan.copies)
     duration_ns = min(plan.duration_ns, CLOCKED_AT_MOST_NS)
     alone = replace(plan, copies=1, pacing=pacing, duration_ns=duration_ns, cpu_of_each=True)
-    recording = run_level(program, alone, watch, settings.ready_timeout_s)
-    return recording if (recording.operations["cpu_ns"] >= 0).all() else None
+    return run_level(program, alone, watch, settings.ready_timeout_s)
+
+
+def _writes(recording: Recording) -> bool:
+    """Return whether its operations have a disk write something."""
+    return (recording.used.disk_written_bytes or 0) >= WRITES_AT_LEAST_BYTES * recording.done > 0
+
+
+def _sleeps(recording: Recording) -> bool:
+    """Return whether its operations sleep, or the pauses between them do."""
+    return (recording.used.voluntary_switches or 0) >= SLEEPS_AT_LEAST * recording.done > 0
 
 
 def _cpu_of_operation(recording: Recording) -> float:
@@ -78,7 +95,8 @@ def _measurement(
     subject: Subject, settings: Settings, found: Repeats[Plan, Recording], clocked: Recording | None
 ) -> Measurement:
     cores = usable_cores()
-    kept = found.kept()
+    kept = [repeat for repeat in found.kept() if not repeat.plan.awake]
+    awake = [repeat.value for repeat in found.kept() if repeat.plan.awake]
     recordings = [repeat.value for repeat in kept]
     table = LevelTable(
         source=subject.program.name,
@@ -99,7 +117,7 @@ def _measurement(
         provenance=measured_when(),
         table=table,
         details=[detail_of(repeat.value, repeat.number) for repeat in kept],
-        workload=describe(recordings, clocked, cores),
+        workload=describe(recordings, clocked, cores, awake),
         never_quiet=[plan_text(plan) for plan in found.never_quiet()],
         interrupted=found.interrupted,
         each_run=subject.each_run,
@@ -132,7 +150,8 @@ def disturbance_remarks(found: Repeats[Plan, Any]) -> list[Remark]:
 def plan_text(plan: Plan) -> str:
     """Say which level it is."""
     offered = f" at {plan.pacing.rate_per_s:g}/s" if plan.pacing.rate_per_s is not None else ""
-    return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}"
+    awake = ", cores kept awake" if plan.awake else ""
+    return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}{awake}"
 
 
 def line_of(repeat: Repeat[Plan, Recording], cpu_ns: float) -> str:

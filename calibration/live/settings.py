@@ -17,6 +17,8 @@ MAX_COPIES: Final = 1000
 MAX_REPEATS: Final = 100
 MAX_LEVEL_NS: Final = 600_000_000_000
 WAIT_LIMIT: Final = 0.05
+STEAL_LIMIT: Final = 0.02
+STEAL_OF_DISKS: Final = 0.08
 SEED_STEP: Final = 1_000_003
 
 
@@ -99,11 +101,15 @@ def watch_of(own: Callable[[], Iterable[int]]) -> Watch:
     return Watch(own, ProcSource(kernel_threads=False))
 
 
-def judged(plan: Plan, interference: Interference, *, served: bool = False) -> tuple[list[str], float]:
+def judged(
+    plan: Plan, interference: Interference, *, served: bool = False, writes: bool = False
+) -> tuple[list[str], float]:
     """Return what disturbed a level, in words, and how badly.
 
     A copy alone should not wait for a core either. served: by processes that wake each other, which wait for the
-    core of whoever woke them, and for their core to leave its idle state, on a quiet machine too.
+    core of whoever woke them, and for their core to leave its idle state, on a quiet machine too. writes: whether its
+    operations wait for a disk; the hypervisor that serves it takes time from this machine.
     """
-    limits = Limits(wait=WAIT_LIMIT if plan.copies == 1 and not served else None)
+    alone = plan.copies == 1 and not served and not plan.awake
+    limits = Limits(wait=WAIT_LIMIT if alone else None, steal=STEAL_OF_DISKS if writes else STEAL_LIMIT)
     return interference.problems(limits), interference.severity(limits)

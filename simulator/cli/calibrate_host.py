@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from calibration.host.calibrate import FIT_S, QUICK_FIT_S, Calibrated, profile_of, within
+from calibration.host.calibrate import Calibrated, profile_of, time_to_compare, within
 from calibration.host.estimates import MEASURED_BY
 from calibration.host.facts import read_host
 from calibration.host.probe import Probe, probes
@@ -85,11 +86,13 @@ def host(
 def _measure(session: Session, facts: Host, quick: bool, quiet: bool) -> tuple[Calibrated, bool]:
     """Measure, then compare with the simulator; an interruption keeps what there is."""
     interrupted = False
+    began = time.monotonic()
     try:
         session.measure()
         if not quiet:
             print("comparing sleepers with the simulator", file=sys.stderr)
-        return profile_of(session, fit=within(QUICK_FIT_S if quick else FIT_S), host=facts), interrupted
+        left_s = time_to_compare(quick, time.monotonic() - began)
+        return profile_of(session, fit=within(left_s), host=facts), interrupted
     except KeyboardInterrupt:
         interrupted = True
     return profile_of(session, host=facts), interrupted
