@@ -21,9 +21,10 @@ HEAD: Final = """# Accuracy on real programs
 
 `python -m benchmarks.real_programs` measures, `--only NAME` one of them. Own programs are fitted at 1 and 2 copies,
 servers at three levels of at most 8 connections (1, 4 and 8, or 1, 8 and 8 at a rate); everything below was held out:
-the prediction was in a file before the first held-out level was measured. Errors are medians over the held-out levels
-(the worst in brackets), each level the median of interleaved repeats. "Within": figures whose error is within the
-bound, or within the measurement's own repeatability.
+the prediction was in a file before the first held-out level was measured. Under a quota everything was held out: its
+program was fitted without one. Errors are medians over the held-out levels (the worst in brackets), each level the
+median of interleaved repeats. "Within": figures whose error is within the bound, or within the measurement's own
+repeatability.
 """
 TABLE: Final = """
 | program | throughput (asked) | mean (asked) | p50 | p95 | p99 | within | inside 90 % | half-width | grade |

@@ -72,7 +72,9 @@ class LiveFit:
         """Return how far the model is off with the right numbers: more where it misses the fitted levels already."""
         known, more = Discrepancy(), max(self.best.misfit, 1.0)
         return Discrepancy(
-            rate=min(known.rate * more, 1.0), time=min(known.time * more, 1.0), per_doubling=known.per_doubling * more
+            rate=min(known.rate * more, 1.0),
+            time=min(known.time * more, 1.0),
+            per_doubling=min(known.per_doubling * more, 2.0),
         )
 
     def scenario(

@@ -166,8 +166,23 @@ def _computing(delay_s=10e-6, switches=0.05):
         )
         for one in base.details
     ]
+    levels = [
+        one.model_copy(
+            update={
+                "throughput_per_s": one.procs / DEMAND_S,
+                "cpu_busy_cores": one.procs,
+                "mean_s": DEMAND_S,
+                "percentiles_s": {50.0: DEMAND_S, 95.0: DEMAND_S, 99.0: DEMAND_S},
+            }
+        )
+        for one in base.table.levels
+    ]
     return base.model_copy(
-        update={"details": details, "workload": base.workload.model_copy(update={"wait": None})},
+        update={
+            "details": details,
+            "workload": base.workload.model_copy(update={"wait": None}),
+            "table": base.table.model_copy(update={"levels": levels}),
+        },
     )
 
 
@@ -249,3 +264,24 @@ def test_what_waits_together_may_take_longer_for_each() -> None:
         rates.append(simulate(blueprint, position, Load(16), 1000.0)["throughput_per_s"]["value"])
     assert rates[0] > 3.0 * rates[1]
     assert rates[1] == pytest.approx(1.0 / WAIT_S, rel=0.1)
+
+
+def test_a_fit_that_misses_its_levels_is_wide_and_no_error() -> None:
+    base = _measurement((1, 2))
+    measured = base.model_copy(update={"workload": base.workload.model_copy(update={"wait": None})})
+    fit = fit_live(measured, draws=4)
+    assert fit.best.misfit > 10.0
+    assert any("misses the fitted levels" in warning for warning in fit.warnings())
+    value, low, high = fit.predict(Load(8), draws=2)["mean"]
+    assert high > 3.0 * value > 9.0 * low
+
+
+def test_a_machine_that_others_took_half_of_still_makes_a_scenario() -> None:
+    measured = _computing(delay_s=2.0 * DEMAND_S, switches=0.6)
+    blueprint = live_blueprints(measured, None)[0]
+    for where in (-3.0, 0.0, 3.0):
+        position = np.full(len(blueprint.free), where)
+        scenario = blueprint.scenario(list(position), Load(4))
+        found = scenario.services["host"].interruptions
+        assert found is not None
+        assert found.rate * found.duration.mean / 1e9 <= 0.75

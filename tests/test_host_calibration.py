@@ -420,7 +420,7 @@ def test_the_comparison_gets_what_measuring_has_left() -> None:
 
 def test_a_first_run_that_the_budget_does_not_hold_is_not_begun() -> None:
     machine = Machine({"core": [1.0, 2.0, 3.0], "locks": [1.0]})
-    session = machine.session(PROBE, OTHER, budget_s=2.5, least=1, most=1)
+    session = machine.session(PROBE, OTHER, budget_s=2.0, least=1, most=1)
     session.measure()
     assert [name for name, _ in machine.order] == ["core"]
     reasons = {left.probe: left.reason for left in profile_of(session).profile.left_out}

@@ -25,6 +25,8 @@ INTERRUPTIONS_PER_S: Final = 30.0
 SHORT_S: Final = 30e-6
 """What most interruptions take: a daemon that looks at its timers."""
 LEAST_LONG: Final = 2e-4
+MOST_INTERRUPTED: Final = 0.5
+"""Share of a core that interruptions may take in a fitted scenario, however disturbed the machine was."""
 TICK_S: Final = 0.004
 WOKEN_PAST_THE_CORES: Final = 2.0
 """Interruptions of each core where processes share it, relative to one process on each: balancing, the grace periods of
@@ -96,7 +98,8 @@ class Known:
         found = [
             one.run_delay_s / one.cpu_s for one in self.crowded() if one.run_delay_s is not None and one.cpu_s
         ]
-        share = statistics.fmean(found) if found else OTHERS
+        share = min(statistics.fmean(found) if found else OTHERS, MOST_INTERRUPTED)
+        rate_per_s = min(rate_per_s, MOST_INTERRUPTED / SHORT_S)
         turn_s = self.of_host("scheduler.tick", TICK_S)
         long = min(max((share / rate_per_s - SHORT_S) / (turn_s - SHORT_S), 0.0), 0.9)
         short, whole = (TIME.print(round(one * 1e9)) for one in (SHORT_S, turn_s))

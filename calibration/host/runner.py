@@ -27,8 +27,8 @@ from calibration.interference import Limits, ProcSource, Watch
 RUN_TIMEOUT_S: Final = 15.0
 QUICK_RUN_TIMEOUT_S: Final = 4.0
 FIRST_RUN_S: Final = 0.2
-WINDOWS_OF_A_RUN: Final = 2.0
-"""A run's windows and its start, as they commonly are, before the first one has shown it."""
+WINDOWS_OF_A_RUN: Final = 1.0
+"""A run's start and its windows, the least that they can be, before the first one has shown it."""
 
 
 @dataclass(frozen=True)
