@@ -127,7 +127,7 @@ def own_cores(services: Iterable[Mapping[str, Any]]) -> float:
 def interrupted_cores(services: Iterable[Mapping[str, Any]]) -> float:
     """Return the CPU that the interruptions of all services take [cores]: cores count it as work."""
     found = [(one["interruptions"], one["cores"]) for one in services if "interruptions" in one]
-    return sum(RATE.read_float(one["rate"]) * _mean_s(one["duration"]) * cores for one, cores in found)
+    return float(sum(RATE.read_float(one["rate"]) * _mean_s(one["duration"]) * cores for one, cores in found))
 
 
 def _mean_s(duration: Any) -> float:
@@ -135,7 +135,7 @@ def _mean_s(duration: Any) -> float:
     if isinstance(duration, str):
         return TIME.read_float(duration) / 1e9
     rows = [(level, TIME.read_float(value) / 1e9) for level, value in duration["quantiles"]]
-    return sum((high - low) * (one + other) / 2 for (low, one), (high, other) in pairwise(rows))
+    return float(sum((high - low) * (one + other) / 2 for (low, one), (high, other) in pairwise(rows)))
 
 
 def _exits_charged_s(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -> float:
