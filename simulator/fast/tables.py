@@ -302,7 +302,7 @@ class FastTables:
         compiled = self.compiled
         users = compiled.total_users
         rows = len(compiled.program)
-        forks = int(compiled.program["b"].max(initial=0))
+        forks = int(compiled.program["b"][compiled.program["code"] == program.FORK].max(initial=0))
         self.margins = {"operation": 4, "strand": forks + 4, "holding": rows + 8, "task": rows + 8, "batch": 4}
         first = len(compiled.batchers)
         self.set(first_dynamic_queue=self.queues)
