@@ -1,7 +1,7 @@
 """Fit the hub to some levels, and what it then says of 50 processes: `python -m examples.orchestrator_hub.fit`.
 
-Without options the scenario files are played. `--fit NAME` searches for them: simulated least squares from where an
-earlier search ended, or with `--anew` from the start that `start.py` reasons out of the same levels. Every set of
+Without options the scenario files are played. `--fit NAME` searches for them: simulated least squares from the numbers
+that `hubs.py` has, or with `--anew` from the start that `start.py` reasons out of the same levels. Every set of
 numbers is played with the same seed, so that two sets see the same draws and their difference is smooth enough for a
 derivative (common random numbers). A `_lower` fit never looks at the level that is predicted. Each evaluation is kept,
 so that the same command goes on where it was stopped; --seconds bounds the simulating time of the search over all its
@@ -224,7 +224,8 @@ def write_scenario(name: str, hub: Hub) -> None:
     """Write the scenario file of a fit."""
     at = ", ".join(map(str, FITS[name]))
     search = GAUGE_OF.get(name, name)
-    head = f"# {name}: fitted on {at} processes by `python -m examples.orchestrator_hub.fit --fit {search}`.\n"
+    command = f"python -m examples.orchestrator_hub.fit --fit {search}"
+    head = f"# {name}: chosen to fit {at} processes; `{command}` goes on from it.\n"
     (HERE / f"{name}.toml").write_text(head + write_toml(hub.table()), encoding="utf-8")
 
 
@@ -258,7 +259,7 @@ def main() -> None:
     """Print the predictions of the fits; with --fit search first, and write the numbers and the scenario files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", choices=list(SEARCHED), help="search for the numbers of this scenario")
-    parser.add_argument("--anew", action="store_true", help="begin at what the laws say, not where a search ended")
+    parser.add_argument("--anew", action="store_true", help="begin at what the laws say, not at the numbers of hubs.py")
     parser.add_argument("--laws", choices=list(SEARCHED), help="put its numbers anew that follow from a law each")
     parser.add_argument("--seconds", type=float, default=240.0, help="simulating time of each search")
     parser.add_argument("--keep", type=Path, default=KEPT, help="directory of the evaluations")

@@ -34,9 +34,9 @@ FOUND: Final[dict[str, dict[str, Any]]] = {
         "again": 0.13, "think_ms": 300.0, "concurrency": 303,
     },
 }  # fmt: skip
-"""Where earlier searches ended, each with the levels of its fit alone in view: a search begins there unless told to
-begin anew. `polling_lower` has the fewest quiet connections of those tried with which all figures of its levels are
-inside."""
+"""Where a search begins unless told to begin anew. `polling_lower`: some 25 evaluations of least squares on its own
+levels, averaged and rounded by hand, with the fewest quiet connections of those tried with which all figures of these
+levels are inside. `polling`: adjusted by hand with all levels in view."""
 STRUCTURES: Final = ("polling", "gauge_true")
 NUMBERS: Final = HERE / "fitted.json"
 
