@@ -78,6 +78,20 @@ def test_the_pilot_of_a_closed_workload_sees_its_users_more_than_once():
     assert found(noise).end_ns < 3 * S < found(noise, users=20_000).end_ns
 
 
+def test_users_that_began_together_go_round_once_and_a_half_before_anything_counts():
+    # 10 000 users at 10 000/s: a cycle lasts a second, and no series shows that they began together.
+    pilot = found(noise, users=10_000)
+    assert 1.4 * S < pilot.warmup_ns < 1.7 * S
+    assert pilot.end_ns >= 2 * pilot.warmup_ns
+    assert found(noise, warmup_ns=200 * MS, users=10_000).warmup_ns == 200 * MS
+
+
+def test_a_cycle_that_the_pilot_cannot_afford_is_cut_as_far_as_it_goes():
+    # A cycle of 100 s, of which the budget lets the pilot see a small part: half of that is left to judge by.
+    pilot = found(noise, users=1_000_000)
+    assert 0.4 * pilot.end_ns < pilot.warmup_ns < 0.6 * pilot.end_ns
+
+
 def test_a_small_share_of_the_budget_is_enough_for_a_calm_system():
     pilot = found(noise)
     assert len(pilot.all_ends_ns) / 200_000 < 2.5 * FIRST_SHARE
