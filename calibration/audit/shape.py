@@ -22,7 +22,7 @@ FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-ACCUSED: Final = 8e-4
+ACCUSED: Final = 5e-5
 """A level is accused where a figure so far off, of any of the report's, is less likely than this."""
 LEAST: Final = 0.085
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
