@@ -1,6 +1,7 @@
 """Limits on an engine whose answer is known in closed form (M/M/1), and what they refuse."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import fake_engine
@@ -10,12 +11,13 @@ import pytest
 from models.errors import ScenarioError
 from models.scenario import Scenario
 from simulator.limits import Asked, limits
+from simulator.limits.bracket import Bracketing
 from simulator.limits.criteria import DEFAULTS, LEVELS, Given, by_level, read
 from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, without_one
 from simulator.limits.recovery import amplifies
-from simulator.limits.root import broken, crossing, keeps, slack, statistic
+from simulator.limits.root import broken, crossing, is_lost, keeps, slack, statistic
 from simulator.limits.summary import limits_text, limits_verdict
-from simulator.limits.trials import Window
+from simulator.limits.trials import Window, work_of
 from simulator.thresholds import ThresholdError
 
 LN20 = math.log(20)
@@ -228,6 +230,85 @@ def test_undefined_breaks_and_noise_alone_is_no_growth() -> None:
     assert keeps({growth: [0.01, -0.01, 0.02, -0.005]})
     assert broken({growth: [0.011, 0.010, 0.012, 0.011]}) == [growth]
     assert statistic(growth, [0.01, 0.01]) == pytest.approx(0.01)
+
+
+def test_a_criterion_is_lost_where_no_further_replication_can_keep_it() -> None:
+    slow, growth = read("response_time: p(95) < 1s", []), read("growth < 0.2%", [])
+    assert is_lost(slow, [3.0, 3.1], 6)
+    assert not is_lost(slow, [2.9, 3.0], 6)  # four of 0 s would bring the mean below 1 s
+    assert not is_lost(slow, [math.nan, math.nan], 6)
+    assert not is_lost(growth, [0.5, 0.5], 6)
+    headroom, efficiency = read("cpu_headroom > 50%", []), read("efficiency > 90%", [])
+    assert is_lost(headroom, [0.1, 0.1, 0.1], 4)
+    assert not is_lost(headroom, [0.1, 0.1], 4)
+    assert not is_lost(efficiency, [0.0, 0.0, 0.0], 4)  # relative: nothing bounds it from above
+    assert is_lost(read("response_time: max < 1s", []), [0.1, 1.5], 6)
+
+
+def test_a_search_that_is_out_of_work_says_so_and_its_limit_is_still_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    criterion = "response_time: p(95) < 6ms"
+    whole = answer(fake_engine.scenario(500), criterion)
+    assert whole["levels"]["safe"]["precision_reached"]
+    assert not [one for one in whole["warnings"] if one["code"] == "precision_not_reached"]
+    monkeypatch.setattr("simulator.limits.search.MOST_WORK", 0.0)
+    data = answer(fake_engine.scenario(500), criterion, precision=0.001)
+    found = data["levels"]["safe"]
+    assert not found["precision_reached"]
+    assert found["confirmed"]
+    assert found["margin"] > 0.0015 * found["estimate"]
+    assert data["operations_simulated"] < whole["operations_simulated"]
+    (said,) = [one for one in data["warnings"] if "safe:" in one["message"]]
+    assert said["code"] == "precision_not_reached"
+    assert "not 0.1%" in said["message"]
+
+
+class NothingBreaks:
+    """A laboratory in which every load keeps everything; each trial takes so many budgets of the engine."""
+
+    def __init__(self, work_of_each: float) -> None:
+        self.engine = SimpleNamespace(operations=1_000_000)
+        self.work, self._each = 0.0, work_of_each
+
+    def tell(self, *_: Any) -> None: ...
+
+    def window_at(self, *_: Any) -> None: ...
+
+    def trial(self, *_: Any) -> Any:
+        self.work += self._each
+        return SimpleNamespace(values=lambda criterion, base: [0.0] * 4)
+
+
+def test_loads_at_which_nothing_comes_closer_are_not_looked_at_without_end() -> None:
+    users = {"name": "users", "kind": "closed", "procs": 10, "think_time": "1s"}
+    axis = axis_of(fake_engine.scenario(workloads=[users]))
+    criteria = [read("error_rate < 5%", [])]
+    cheap = Bracketing(NothingBreaks(0.0), axis, None)  # type: ignore[arg-type]
+    assert cheap.bracket(criteria) is None
+    assert cheap.highest == axis.most
+    dear = Bracketing(NothingBreaks(0.1), axis, None)  # type: ignore[arg-type]
+    assert dear.bracket(criteria) is None
+    assert 10 * axis.start < dear.highest < axis.most
+    looked_at = len(dear.trials)
+    assert dear.bracket(criteria) is None  # the next level looks no further
+    assert len(dear.trials) == looked_at
+
+
+def test_waiting_tasks_make_a_replication_dearer_where_they_are_looked_at_one_by_one() -> None:
+    engine, _ = fake_engine.engine(100_000)
+    queue = fake_engine.scenario(900)
+    crowd = {"processor_sharing": 5.0, "linux": 40.0}
+    found = {}
+    for discipline in ("fifo", *crowd):
+        services = {name: one.model_copy(update={"discipline": discipline}) for name, one in queue.services.items()}
+        scenario = queue.model_copy(update={"services": services})
+        compiled = engine.compile(scenario, None)
+        output = engine.simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=10**10)
+        found[discipline] = work_of(output, compiled, engine)
+        waiting = int(output.stations_whole["waiting_ns"].max()) / 10**10
+    for discipline, tasks in crowd.items():
+        assert found[discipline] == pytest.approx(found["fifo"] * (1 + waiting / tasks))
 
 
 def test_a_trace_has_no_load_to_vary(tmp_path: Any) -> None:

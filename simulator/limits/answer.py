@@ -154,6 +154,7 @@ class _Session:
             "confirmed": limit.confirmed,
             "estimate": limit.estimate,
             "margin": limit.margin,
+            "precision_reached": limit.precise,
             "binding": None if binding is None else binding.text,
             "resource": None if binding is None or data is None else self._resource(binding, data, axis, limit),
             "criteria": [_criterion(one, limit.series[one]) for one in self._levels[limit.level]],
@@ -209,14 +210,12 @@ class _Session:
                 found.append(
                     warning(
                         "no_limit_found",
-                        f"{level}: nothing breaks up to {axis.text(axis.most)}",
-                        "look further with --between, or give stricter criteria",
+                        f"{level}: nothing breaks up to {axis.text(row['load'])}",
+                        "give stricter criteria, or look on from there with --between",
                     )
                 )
-            elif row["margin"] and row["load"] and not axis.whole:
-                width = row["margin"] / row["estimate"]
-                if width > 1.5 * self._asked.precision:
-                    found.append(_imprecise(level, width, self._asked.precision))
+            elif row["margin"] and row["load"] and not row["precision_reached"]:
+                found.append(_imprecise(level, row["margin"] / row["estimate"], self._asked.precision))
         if len(axis.scenario.workloads) > 1:
             first, *others = (workload.name for workload in axis.scenario.workloads)
             message = f"the load of {first} is varied; {', '.join(others)} stays as it is in the scenario"
@@ -237,8 +236,8 @@ def _imprecise(level: str, width: float, precision: float) -> Entry:
     return warning(
         "precision_not_reached",
         f"{level}: the bound is {width:.1%} below the estimate, not {precision:.1%} (bounded to what the engine does "
-        "in seconds)",
-        "the limit is on the safe side by so much; accept it, or use the fast engine",
+        "in some ten seconds)",
+        "the limit is on the safe side by so much; accept it, ask for less with --precision, or use the fast engine",
     )
 
 

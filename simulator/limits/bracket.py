@@ -24,16 +24,26 @@ AHEAD: Final = (1.15, 2.0)  # times: least and most step to a higher load
 CLOSE: Final = 1.05  # times: least step where the break is expected within it
 FAR: Final = 8.0  # times: the step where, after some steps, nothing is seen to come closer
 STEPS_BEFORE_FAR: Final = 3
+MOST_WORK_AHEAD: Final = 0.3  # budgets of the engine, after which loads at which nothing comes closer end the search
 
 
 @dataclass
 class Bracketing:
-    """Coarse trials along one axis. base: the nearly empty system, None if no criterion is relative to it."""
+    """Coarse trials along one axis. base: the nearly empty system, None if no criterion is relative to it.
+
+    work: of all trials, in budgets of the engine.
+    """
 
     laboratory: Laboratory
     axis: Axis
     base: Trial | None
     trials: dict[float, Trial] = field(default_factory=dict)
+    work: float = 0.0
+
+    @property
+    def highest(self) -> float:
+        """The highest load that was looked at."""
+        return max(self.trials)
 
     def __post_init__(self) -> None:
         one = self.axis.least
@@ -53,11 +63,13 @@ class Bracketing:
     def bracket(self, criteria: Sequence[Criterion]) -> tuple[float | None, float] | None:
         """Return a load that keeps the criteria and one somewhat higher that does not.
 
-        The lower one is None if no load keeps them; None where all loads do.
+        The lower one is None if no load keeps them; None where all loads do that were looked at.
         """
         axis = self.axis
         low, high = self._known(criteria)
         while high is None:
+            if low is not None and self._is_far(criteria, low):
+                return None
             first = low is None or (len(self.trials) == 1 and low < axis.start)
             load = min(axis.most, axis.start if first else self._ahead(criteria, low or axis.start))
             if not self._kept_at(load, criteria):
@@ -103,7 +115,9 @@ class Bracketing:
             window = self.laboratory.window_at(self.axis, load, self.operations / COUNT, COARSE)
             # Below the least load nothing is looked at: that has to be right.
             count = REPLICATIONS if load == self.axis.least else COUNT
+            before = self.laboratory.work
             self.trials[load] = self.laboratory.trial(scenario, window, range(1, count + 1))
+            self.work += self.laboratory.work - before
         return keeps(self.series(load, criteria))
 
     def _known(self, criteria: Sequence[Criterion]) -> tuple[float | None, float | None]:
@@ -115,18 +129,32 @@ class Bracketing:
             high = min(high or math.inf, self.axis.capacity)
         return max(below, default=None), high
 
-    def _ahead(self, criteria: Sequence[Criterion], low: float) -> float:
-        """Return a load beyond one that keeps the criteria: where straight lines say that one breaks."""
-        least, most = (low * step for step in AHEAD)
-        earlier = [load for load in self.trials if load < low]
+    def _is_far(self, criteria: Sequence[Criterion], load: float) -> bool:
+        """Return whether nothing is seen to break beyond a load that keeps the criteria, and looking on is dear.
+
+        Users who queue for something else than a criterion is about only make the queue longer.
+        """
+        if self.work <= MOST_WORK_AHEAD or sum(one < load for one in self.trials) <= STEPS_BEFORE_FAR:
+            return False
+        return self._expected(criteria, load) > FAR * load
+
+    def _expected(self, criteria: Sequence[Criterion], low: float) -> float:
+        """Return just beyond where straight lines say that the first criterion breaks, of a load that keeps them."""
         wanted = math.inf
-        if earlier:
-            before = max(earlier)
+        before = max((load for load in self.trials if load < low), default=None)
+        if before is not None:
             at_before, at_low = self.series(before, criteria), self.series(low, criteria)
             for criterion in criteria:
                 left, lost = slack(criterion, at_low[criterion]), slack(criterion, at_before[criterion])
                 if math.isfinite(left) and lost > left:
                     wanted = min(wanted, BEYOND * (low + left * (low - before) / (lost - left)))
+        return wanted
+
+    def _ahead(self, criteria: Sequence[Criterion], low: float) -> float:
+        """Return a load beyond one that keeps the criteria: where straight lines say that one breaks."""
+        least, most = (low * step for step in AHEAD)
+        earlier = [load for load in self.trials if load < low]
+        wanted = self._expected(criteria, low)
         if wanted > FAR * low and len(earlier) >= STEPS_BEFORE_FAR:
             most = FAR * low
         if wanted < BEYOND * CLOSE * low and max(earlier) < low / CLOSE**2:

@@ -120,6 +120,12 @@ class Criterion:
         """Whether the value must be above the limit."""
         return self.comparison.startswith(">")
 
+    @property
+    def is_share(self) -> bool:
+        """Whether no value is above 1."""
+        known = METRICS.get(self.metric) or ONLY_LIMITS.get(self.metric)
+        return known is not None and known.quantity is SHARE and not self.relative
+
     def meets(self, value: float) -> bool:
         """Return whether a value keeps the criterion; an undefined one does not."""
         return OPERATORS[self.comparison](value, self.limit)

@@ -52,6 +52,21 @@ def statistic(criterion: Criterion, values: Series) -> float:
     return mean
 
 
+def is_lost(criterion: Criterion, values: Series, count: int) -> bool:
+    """Return whether a criterion is broken, whatever the replications show that are still missing of a count.
+
+    Times, rates and shares are never below 0, and shares never above 1. A queue's growth may be anything.
+    """
+    defined = [value for value in values if not math.isnan(value)]
+    if criterion.metric == "growth" or not defined:
+        return False
+    if criterion.maximal:
+        return not criterion.upward and not criterion.meets(max(defined))
+    left = count - len(values)
+    best = (sum(defined) + (left if criterion.upward else 0)) / (len(defined) + left)
+    return not criterion.meets(best) and (criterion.is_share or not criterion.upward)
+
+
 def slack(criterion: Criterion, values: Series) -> float:
     """Return how far a criterion is from breaking: positive if it is kept; minus infinity where undefined.
 

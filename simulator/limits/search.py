@@ -15,7 +15,7 @@ from typing import Final
 from simulator.limits.bracket import COUNT, Bracketing
 from simulator.limits.criteria import Criterion
 from simulator.limits.load import Axis
-from simulator.limits.root import Crossing, Series, broken, crossing, keeps
+from simulator.limits.root import Crossing, Series, broken, crossing, is_lost, keeps
 from simulator.limits.trials import COARSE, FRESH, REPLICATIONS, Laboratory, Trial, Window
 
 FINEST_SHARE: Final = 0.5  # of the engine's budget, for the finest trial of a load
@@ -30,6 +30,10 @@ GROWTH_SHARE: Final = 0.5  # of the finest trial: a queue that fills up slowly t
 ATTEMPTS: Final = 10  # at a bracket around a guess, and at a confirmation
 ROUNDS: Final = 10
 FINER: Final = (2.0, 16.0)  # least and most times the operations of the round before
+MOST_FINER: Final = 4.0  # while the bracket is wide: what clients retry may hold for seconds and break in a minute
+MOST_WORK: Final = 4.0  # budgets of the engine for one limit, before its confirmation
+FIRST_LOOK: Final = 2  # replications of a load, after which it may be lost already
+NEARLY: Final = 1.5  # times the margin that was wanted: not worth a word
 MOST_MORE: Final = 2.0  # times as many replications: nothing is lost by looking at them in between
 RESERVE: Final = 1.2  # times what the margin asks for, because that is an estimate
 
@@ -39,8 +43,9 @@ class Limit:
     """What was found for one level.
 
     load: the limit, None if no load keeps the criteria. estimate, margin: where the first criterion breaks, and what
-    the one-sided bound takes off it. criterion: which. unlimited: nothing breaks up to the last load.
-    trial: fresh replications at the limit, or at the least load where there is none.
+    the one-sided bound takes off it. criterion: which. unlimited: nothing breaks up to the last load looked at.
+    trial: fresh replications at the limit, or at the least load where there is none. precise: whether the search ended
+    because the margin was small enough.
     confirmed: whether they keep all criteria. series: their values.
     """
 
@@ -53,6 +58,7 @@ class Limit:
     confirmed: bool
     trial: Trial | None
     series: dict[Criterion, Series]
+    precise: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,9 @@ class Search:
     def _limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
         bracket = self.coarse.bracket(criteria)
         if bracket is None:
-            trial = self._fresh(self.axis.most, self.coarse.operations, COUNT, COARSE)
+            trial = self._fresh(self.coarse.highest, self.coarse.operations, COUNT, COARSE)
             series = self.series(trial, criteria)
-            return Limit(level, self.axis.most, None, None, None, True, keeps(series), trial, series)
+            return Limit(level, self.coarse.highest, None, None, None, True, keeps(series), trial, series)
         low, high = bracket
         if low is None:
             trial = self._fresh(self.axis.least, self.coarse.operations)
@@ -135,15 +141,18 @@ class Search:
         self._tell(level, guess)
         reach = max(self.precision, min(FIRST_REACH, FIRST_PART / guess) if self.axis.whole else FIRST_REACH)
         at = self._around(criteria, guess, reach, self.coarse.operations * FINER[0], FIRST_REPLICATIONS)
+        begun = spent = self.laboratory.work
         for _ in range(ROUNDS):
-            if self._is_precise(at):
+            last, spent = self.laboratory.work - spent, self.laboratory.work
+            if self._is_precise(at) or spent - begun + FINER[0] * last > MOST_WORK:
                 break
             self._tell(level, at.found.load)
             finer = self._finer(criteria, at)
             if finer is None or finer == at:
                 break
             at = finer
-        return self._confirmed(level, criteria, at)
+        precise = self._is_precise(at) or at.found.margin <= NEARLY * self._wanted(at.found.load)
+        return replace(self._confirmed(level, criteria, at), precise=precise)
 
     def _tell(self, level: str, load: float) -> None:
         self.laboratory.tell(f"{level}: near {self.axis.text(load)}", 0, 0)
@@ -179,7 +188,7 @@ class Search:
         count = math.ceil(at.count * min(factor, MOST_MORE) / 2) * 2
         used = at.operations * at.count / REPLICATIONS
         if not self._is_narrow(at):
-            factor = factor if margin > wanted else 1.0
+            factor = min(factor, MOST_FINER) if margin > wanted else 1.0
             operations = min(at.operations * factor, self.operations)
             return self._around(criteria, guess, self._reach(at, factor), operations, at.count)
         if used >= self.operations:
@@ -220,15 +229,21 @@ class Search:
         below, above = self._ends(guess, guess * reach)
         width = above - below
         for _ in range(ATTEMPTS):
-            low, high = self._fine([below, above], window, count)
-            if below > axis.least and not keeps(self.series(low, criteria)):
+            if below > axis.least and not self._keeps(below, window, count, criteria):
                 below, above = self._ends((below + max(below - width, axis.least)) / 2, width / 2)
-            elif above < axis.most and keeps(self.series(high, criteria)):
+            elif above < axis.most and self._keeps(above, window, count, criteria):
                 below, above = self._ends((above + min(above + width, axis.most)) / 2, width / 2)
             else:
                 break
             width *= 1.5
         return Between(below, above, window, count, operations, self._crossing(criteria, below, above, window, count))
+
+    def _keeps(self, load: float, window: Window, count: int, criteria: Sequence[Criterion]) -> bool:
+        """Return whether a load keeps the criteria; what is lost after a first look is not simulated to its end."""
+        first = self.series(self._fine([load], window, min(FIRST_LOOK, count))[0], criteria)
+        if any(is_lost(criterion, values[:FIRST_LOOK], count) for criterion, values in first.items()):
+            return False
+        return keeps(self.series(self._fine([load], window, count)[0], criteria))
 
     def _ends(self, middle: float, reach: float) -> tuple[float, float]:
         """Return the ends of a bracket within the axis; neighbours at least in whole processes."""
@@ -266,10 +281,16 @@ class Search:
         """
         axis, found = self.axis, at.found
         seen: dict[float, tuple[Trial, dict[Criterion, Series]]] = {}
+        tried: list[float] = []
 
         def kept(load: float) -> bool:
-            self.laboratory.tell(f"{level}: confirming {axis.text(load)}", len(seen), ATTEMPTS)
-            trial = self._fresh(load, at.operations, at.count)
+            self.laboratory.tell(f"{level}: confirming {axis.text(load)}", len(tried), ATTEMPTS)
+            tried.append(load)
+            first = min(FIRST_LOOK, at.count) if load > axis.least else at.count
+            trial = self._fresh(load, at.operations, first)
+            if any(is_lost(one, values, at.count) for one, values in self.series(trial, criteria).items()):
+                return False
+            self.laboratory.extend([trial], range(FRESH, FRESH + at.count))
             seen[load] = trial, self.series(trial, criteria)
             return keeps(seen[load][1])
 
@@ -281,7 +302,7 @@ class Search:
                 return Limit(level, None, found.load, found.margin, found.criterion, False, False, *seen[low])
             low = max(axis.rounded(low - step), axis.least)
             step *= 2
-        while high - low > max(1.5 * self.precision * low, self._step()) and len(seen) < ATTEMPTS:
+        while high - low > max(1.5 * self.precision * low, self._step()) and len(tried) < ATTEMPTS:
             middle = axis.rounded((low + high) / 2)
             low, high = (middle, high) if kept(middle) else (low, middle)
         return Limit(level, low, found.load, found.margin, found.criterion, False, True, *seen[low])

@@ -54,6 +54,7 @@ def _level(system: str, level: str, row: Data) -> dict[str, Any]:
         "unlimited": row["unlimited"],
         "breaks_at": row["estimate"],
         "margin": row["margin"],
+        "precision_reached": row["precision_reached"],
         "what_breaks": row["binding"],
         "resource": (row["resource"] or {}).get("name"),
         "throughput_per_s": value_of(figures.get("throughput_per_s")),

@@ -26,7 +26,7 @@ from simulator.limits.load import Axis
 from simulator.limits.root import statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
-from simulator.pilot import PILOT_REPLICATION, Pilot, explore, round_up
+from simulator.pilot import PILOT_REPLICATION, Pilot, cost_of, explore, round_up
 from simulator.replications import Progress, Report
 from simulator.statistics import Estimate, interval, maximum
 from simulator.totals import Totals
@@ -47,6 +47,8 @@ NEAR: Final = 1.25  # times: closed loads so near fill up alike, and need no pil
 FEW_FAILURES: Final = 0.01
 IDLE: Final = "idle."
 """What the idle share of each instance's cores begins with among the measures."""
+TASKS_AT_TWICE: Final = {"processor_sharing": 5.0, "linux": 40.0}
+"""Waiting tasks with which an event takes twice as long: they are looked at one by one."""
 GROWING: Final = ("cpu", "link", "batcher", "balancer", "lock", "pool", "workers")
 
 
@@ -191,7 +193,7 @@ class Laboratory:
     """Where trials are made.
 
     seed: of all. threads: at most. base_directory: of trace files. report: told the progress; False stops.
-    simulated: operations so far.
+    simulated: operations so far. work: the same in budgets of the engine, dearer where many tasks share the cores.
     """
 
     engine: Engine
@@ -201,6 +203,7 @@ class Laboratory:
     base_directory: Path | None = None
     report: Report | None = None
     simulated: int = 0
+    work: float = 0.0
     _told: Progress | None = None
     _pilots: list[tuple[Any, Pilot]] = field(default_factory=list)
     _explored: dict[tuple[str, int], tuple[Axis, list[float]]] = field(default_factory=dict)
@@ -325,6 +328,7 @@ class Laboratory:
             trial.totals.add(output)
             with self._counting:
                 self.simulated += int(output.counts[:, 0].sum())
+                self.work += work_of(output, trial.totals.compiled, self.engine)
 
     def spread(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
         """Do independent work on the threads that the engine allows; answers in the order of the tasks."""
@@ -385,6 +389,17 @@ class Laboratory:
     def _goes_on(self, _: int) -> bool:
         """Return whether nobody wants the answer to stop."""
         return self.report is None or self._told is None or self.report(self._told) is not False
+
+
+def work_of(output: EngineOutput, compiled: Any, engine: Engine) -> float:
+    """Return what a replication took, in budgets of the engine: many tasks on the cores make each event dearer."""
+    crowd = 0.0
+    for station, totals in zip(compiled.stations, output.stations_whole, strict=True):
+        service = compiled.scenario.services.get(station.service)
+        if station.kind == "cpu" and service is not None and service.discipline in TASKS_AT_TWICE:
+            waiting = int(totals["waiting_ns"]) / max(output.end_ns, 1)
+            crowd = max(crowd, waiting / TASKS_AT_TWICE[service.discipline])
+    return cost_of(output, engine) * (1 + crowd)
 
 
 def chosen_for_search(engine: str | Engine) -> tuple[Engine, list[str]]:
