@@ -1,11 +1,12 @@
 """The fast engine beside the reference engine and SimPy's own M/M/1, in one run, as ratios.
 
-    python -m benchmarks.fast_engine [--repeats 5]
+    python -m benchmarks.fast_engine [--pairs 25]
 
-Each scenario is simulated by both engines for times of its own (the reference for a shorter one), in interleaved
-repeats; printed are medians of the time of an operation. A ratio of two rows of one run can be compared between
-machines, a number of operations per second cannot. The last rows are ratios of the fast engine to itself: many
-tasks on many cores, causes on, pending events, two threads.
+Each ratio is the median over pairs of runs that follow each other at once (`benchmarks.pairs`), a few minutes in all.
+The fast engine simulates on and on, a slice of time in each run, so that no run pays for making its tables; the
+reference and SimPy begin anew. A ratio can be compared between machines, a number of operations per second cannot. The
+last ratios are of the fast engine to itself: many tasks on many cores, causes on, pending events, two threads; beside
+these stands what two threads of a plain loop gain at the same time, which is all that the machine allows.
 
     python -m benchmarks.fast_engine --memory 100000000
 
@@ -15,27 +16,28 @@ prints the peak memory of a process that simulates a million operations of the M
 from __future__ import annotations
 
 import argparse
-import gc
-import os
-import platform
-import statistics
+import hashlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pairs import Ratio, Run, Timed, machine_lines, tables, time_pairs
 from benchmarks.reference_engine import MM1, simpy_mm1
 from models.scenario import Scenario
 from simulator.compile import Compiled, compile_scenario
-from simulator.fast import simulate as simulate_fast
+from simulator.fast import Replication
 from simulator.reference import simulate as simulate_reference
 
 SECOND = 1_000_000_000
 HUB = Path(__file__).resolve().parent.parent / "models" / "data" / "orchestrator_hub.toml"
 SIMPY = "SimPy's own M/M/1"
+MM1_FAST = "M/M/1, fast"
+PLAIN_LOOPS = 300_000
+UNTIL_STEADY = {"1000000 pending events, fast": 10}
+"""Runs that are not timed, where two are not enough."""
 
 CLOSED = """
 schema_version = 1
@@ -87,82 +89,110 @@ def hub(procs: int) -> Compiled:
     return compile_scenario(scenario.model_copy(update={"workloads": [agents]}))
 
 
-def runner(simulate: Any, compiled: Compiled, seconds: float, *, causes: bool = False) -> Callable[[], int]:
-    """Return a run of an engine that gives the number of operations."""
+def runner(simulate: Any, compiled: Compiled, seconds: float) -> Run:
+    """Return a run of an engine from the start."""
 
     def once() -> int:
-        output = simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=int(seconds * SECOND), causes=causes)
+        output = simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=int(seconds * SECOND))
         return int(output.counts[:, 0].sum())
 
     return once
 
 
-def in_threads(once: Callable[[], int]) -> Callable[[], int]:
+class Slices:
+    """A replication on the fast engine that each run continues by so many simulated seconds."""
+
+    def __init__(self, compiled: Compiled, seconds: float, *, causes: bool = False, replication: int = 1) -> None:
+        self._step_ns = int(seconds * SECOND)
+        self._reached_ns = 0
+        self._operations = 0
+        self._replication = Replication(compiled, seed=1, replication=replication, warmup_ns=0, causes=causes)
+
+    def __call__(self) -> int:
+        """Go on; return the number of operations that began meanwhile."""
+        self._reached_ns += self._step_ns
+        before, counts = self._operations, self._replication.until(self._reached_ns).counts
+        self._operations = int(counts[:, 0].sum())
+        return self._operations - before
+
+
+def plain_loop() -> int:
+    """Do the same work in registers again and again, in code that lets other threads run."""
+    hashlib.pbkdf2_hmac("sha256", b"plain", b"loop", PLAIN_LOOPS)
+    return PLAIN_LOOPS
+
+
+def in_threads(pool: ThreadPoolExecutor, first: Run, second: Run) -> Run:
     """Return two runs at once."""
 
     def both() -> int:
-        with ThreadPoolExecutor(2) as pool:
-            return sum(pool.map(lambda _: once(), range(2)))
+        return sum(pool.map(lambda run: run(), (first, second)))
 
     return both
 
 
-def runs() -> dict[str, Callable[[], int]]:
-    """Return everything that is timed."""
+def runs(pool: ThreadPoolExecutor) -> dict[str, Callable[[], int]]:
+    """Return everything that is timed, each for about a quarter of a second where SimPy serves a customer in 15 us."""
     mm1 = compile_scenario(Scenario.parse(MM1, "benchmark"))
-    rr_50, linux_50 = closed(50, 2, "round_robin"), closed(50, 2, "linux")
-    hub_50 = hub(50)
+    rr_50, linux_50, hub_50 = closed(50, 2, "round_robin"), closed(50, 2, "linux"), hub(50)
+    threads = (Slices(mm1, 1000.0, replication=number) for number in (2, 3))
     return {
-        SIMPY: lambda: simpy_mm1(20_000),
-        "M/M/1, reference": runner(simulate_reference, mm1, 20.0),
-        "M/M/1, fast": runner(simulate_fast, mm1, 1000.0),
-        "M/M/1, fast, causes": runner(simulate_fast, mm1, 1000.0, causes=True),
-        "M/M/1, fast, two threads": in_threads(runner(simulate_fast, mm1, 1000.0)),
-        "hub at 50 processes, reference": runner(simulate_reference, hub_50, 0.4),
-        "hub at 50 processes, fast": runner(simulate_fast, hub_50, 10.0),
-        "50 processes on 2 cores, round robin, reference": runner(simulate_reference, rr_50, 10.0),
-        "50 processes on 2 cores, round robin, fast": runner(simulate_fast, rr_50, 500.0),
-        "50 processes on 2 cores, linux, fast": runner(simulate_fast, linux_50, 500.0),
-        "1000 processes on 8 cores, linux, fast": runner(simulate_fast, closed(1000, 8, "linux"), 100.0),
-        "500 processes on 8 cores, round robin, fast": runner(simulate_fast, closed(500, 8, "round_robin"), 100.0),
-        "500 processes on 64 cores, round robin, fast": runner(simulate_fast, closed(500, 64, "round_robin"), 12.0),
-        "100 pending events, fast": runner(simulate_fast, pending(100), 0.1),
-        "1000000 pending events, fast": runner(simulate_fast, pending(1_000_000), 1.0),
+        SIMPY: lambda: simpy_mm1(15_000),
+        "M/M/1, reference": runner(simulate_reference, mm1, 4.0),
+        MM1_FAST: Slices(mm1, 1000.0),
+        "M/M/1, fast, causes": Slices(mm1, 1000.0, causes=True),
+        "M/M/1, fast, two threads": in_threads(pool, *threads),
+        "hub at 50 processes, reference": runner(simulate_reference, hub_50, 0.04),
+        "hub at 50 processes, fast": Slices(hub_50, 3.0),
+        "hub at 50 processes, fast, causes": Slices(hub_50, 3.0, causes=True),
+        "50 processes on 2 cores, round robin, reference": runner(simulate_reference, rr_50, 2.0),
+        "50 processes on 2 cores, round robin, fast": Slices(rr_50, 750.0),
+        "50 processes on 2 cores, linux, fast": Slices(linux_50, 600.0),
+        "1000 processes on 8 cores, linux, fast": Slices(closed(1000, 8, "linux"), 75.0),
+        "500 processes on 8 cores, round robin, fast": Slices(closed(500, 8, "round_robin"), 150.0),
+        "500 processes on 64 cores, round robin, fast": Slices(closed(500, 64, "round_robin"), 20.0),
+        "100 pending events, fast": Slices(pending(100), 0.1),
+        "1000000 pending events, fast": Slices(pending(1_000_000), 0.025),
+        "plain loop": plain_loop,
+        "plain loop, two threads": in_threads(pool, plain_loop, plain_loop),
     }
 
 
-RATIOS = (
-    ("M/M/1: SimPy's own by fast", SIMPY, "M/M/1, fast", "80 at least"),
-    ("hub: reference by fast", "hub at 50 processes, reference", "hub at 50 processes, fast", "100 at least"),
-    (
-        "50 processes on 2 cores: reference by fast",
-        "50 processes on 2 cores, round robin, reference",
-        "50 processes on 2 cores, round robin, fast",
-        "150 at least",
-    ),
-    (
-        "linux: 1000 on 8 cores by 50 on 2",
-        "1000 processes on 8 cores, linux, fast",
-        "50 processes on 2 cores, linux, fast",
-        "3 at most",
-    ),
-    (
-        "64 cores by 8",
-        "500 processes on 64 cores, round robin, fast",
-        "500 processes on 8 cores, round robin, fast",
-        "2 at most",
-    ),
-    ("1e6 pending events by 1e2", "1000000 pending events, fast", "100 pending events, fast", "6 at most"),
-    ("causes by none", "M/M/1, fast, causes", "M/M/1, fast", "1.1 at most"),
-    ("one thread by two", "M/M/1, fast", "M/M/1, fast, two threads", "1.8 at least"),
-)
+def ratios() -> list[Ratio]:
+    """Return what is compared."""
+    hub_fast, rr_fast = "hub at 50 processes, fast", "50 processes on 2 cores, round robin, fast"
+    linux, many = "50 processes on 2 cores, linux, fast", "1000 processes on 8 cores, linux, fast"
+    return [
+        Ratio("M/M/1: SimPy's own by fast", SIMPY, MM1_FAST, "80 at least"),
+        Ratio("M/M/1: reference by fast", "M/M/1, reference", MM1_FAST),
+        Ratio("hub: reference by fast", "hub at 50 processes, reference", hub_fast, "100 at least"),
+        Ratio(
+            "50 processes on 2 cores: reference by fast",
+            "50 processes on 2 cores, round robin, reference",
+            rr_fast,
+            "150 at least",
+        ),
+        Ratio("linux: 1000 on 8 cores by 50 on 2", many, linux, "3 at most"),
+        Ratio(
+            "64 cores by 8",
+            "500 processes on 64 cores, round robin, fast",
+            "500 processes on 8 cores, round robin, fast",
+            "2 at most",
+        ),
+        Ratio("1e6 pending events by 1e2", "1000000 pending events, fast", "100 pending events, fast", "6 at most"),
+        Ratio("M/M/1: causes by none", "M/M/1, fast, causes", MM1_FAST, "1.1 at most"),
+        Ratio("hub: causes by none", "hub at 50 processes, fast, causes", hub_fast, "1.1 at most"),
+        Ratio("M/M/1: one thread by two", MM1_FAST, "M/M/1, fast, two threads", "1.8 at least"),
+        Ratio("plain loop: one thread by two", "plain loop", "plain loop, two threads"),
+    ]
 
 
 _PEAK = """
 import resource, sys
-from benchmarks.fast_engine import MM1, Scenario, compile_scenario, runner, simulate_fast
+from benchmarks.fast_engine import MM1, Scenario, compile_scenario, runner
+from simulator.fast import simulate
 mm1 = compile_scenario(Scenario.parse(MM1, "benchmark"))
-print(runner(simulate_fast, mm1, int(sys.argv[1]) / 700)(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(runner(simulate, mm1, int(sys.argv[1]) / 700)(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -177,32 +207,20 @@ def print_memory(operations: int) -> None:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=25)
     parser.add_argument("--memory", type=int, metavar="OPERATIONS", help="print the peak memory instead")
     arguments = parser.parse_args()
     if arguments.memory:
         print_memory(arguments.memory)
         return
-    repeats = arguments.repeats
-    timed = runs()
-    times_ns: dict[str, list[float]] = {name: [] for name in timed}
-    for repeat in range(repeats + 1):
-        for name, once in timed.items():
-            gc.collect()  # or one run would pay for what the one before it left
-            begin = time.perf_counter()
-            operations = once()
-            if repeat:  # the first round warms up
-                times_ns[name].append((time.perf_counter() - begin) / operations * 1e9)
-    median = {name: statistics.median(times) for name, times in times_ns.items()}
-    loaded = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-    print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {repeats} repeats")
-    print(f"{time.strftime('%Y-%m-%d')}; runnable tasks on the machine over 1, 5 and 15 minutes: {loaded}")
-    print("\n| run | time of an operation (range), ns | operations/s |\n| --- | --- | --- |")
-    for name, times in times_ns.items():
-        print(f"| {name} | {median[name]:,.0f} ({min(times):,.0f} to {max(times):,.0f}) | {1e9 / median[name]:,.0f} |")
-    print("\n| ratio | measured | wanted |\n| --- | --- | --- |")
-    for name, slower, faster, wanted in RATIOS:
-        print(f"| {name} | {median[slower] / median[faster]:.2f} | {wanted} |")
+    with ThreadPoolExecutor(2) as pool:
+        timed = {name: Timed(run) for name, run in runs(pool).items()}
+        for name, one in timed.items():
+            for _ in range(UNTIL_STEADY.get(name, 2)):
+                one.run()
+        compared = ratios()
+        time_pairs(timed, compared, arguments.pairs)
+    print("\n".join([*machine_lines(f"{arguments.pairs} pairs"), *tables(timed, compared)]))
 
 
 if __name__ == "__main__":

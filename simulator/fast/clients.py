@@ -41,7 +41,6 @@ from simulator.fast.layout import (
     chosen_at,
     histogram_at,
     kind_weight_at,
-    last_cause_at,
     operation_at,
     operation_cause_at,
     operation_kind_at,
@@ -55,7 +54,7 @@ from simulator.fast.layout import (
     weights_of,
     workload_at,
 )
-from simulator.fast.slots import free_operation, take_operation, take_strand
+from simulator.fast.slots import free_operation, free_strand, take_operation, take_strand
 from simulator.fast.strands import push_wake
 from simulator.fast.walk import reset_strand
 from simulator.fast.withdrawal import take_out
@@ -108,6 +107,7 @@ def begin_operation(sim: Any, source_id: int, kind: int, key: int) -> int:
 def _begin_record(sim: Any, o: int) -> None:
     """Write down the start of an operation."""
     operation = operation_at(sim, o)
+    operation.instance = -1
     operation.record = sim.record_count
     operation.live = 1
     record = record_at(sim, sim.record_count)
@@ -126,6 +126,8 @@ def _begin_record(sim: Any, o: int) -> None:
 def begin_attempt(sim: Any, o: int) -> int:
     """Make an attempt after the first one; returns its strand."""
     operation = operation_at(sim, o)
+    operation.instance = -1
+    operation.attempt_ns = sim.now
     return _begin_attempt(sim, o, operation.attempts + 1, operation.source, operation.key, operation.kind)
 
 
@@ -134,11 +136,7 @@ def _begin_attempt(  # noqa: PLR0917 - compiled by position
     sim: Any, o: int, attempt: int, source_id: int, key: int, kind: int
 ) -> int:
     """Make an attempt of an operation of a source; returns its strand."""
-    operation = operation_at(sim, o)
-    operation.attempts = attempt
-    if sim.tracking:  # as it is where there are records
-        operation.instance = -1
-        operation.attempt_ns = sim.now
+    operation_at(sim, o).attempts = attempt
     a = take_strand(sim)
     reset_strand(sim, a)
     strand = strand_at(sim, a)
@@ -178,9 +176,11 @@ def time_out(sim: Any, serial: int, a: int) -> None:
 def _abandon(sim: Any, o: int) -> None:
     """Account an attempt that did not complete; the first such begins the operation's causes."""
     operation = operation_at(sim, o)
+    began_ns = operation.attempt_ns
     if operation.attempts == 1:
+        began_ns = operation.start_ns
         clear_columns(operation_cause_at(sim, o * CAUSE_COLUMNS))
-    operation_cause_at(sim, o * CAUSE_COLUMNS + ABANDONED_ATTEMPTS).value += sim.now - operation.attempt_ns
+    operation_cause_at(sim, o * CAUSE_COLUMNS + ABANDONED_ATTEMPTS).value += sim.now - began_ns
 
 
 @rare
@@ -240,14 +240,15 @@ def _end_operation(sim: Any, o: int) -> None:
     workload = workload_at(sim, w)
     if operation.outcome == COMPLETED:
         workload.completed += 1
+        position = BINS
         if sim.now >= sim.warmup_ns:
             response_ns = sim.now - operation.start_ns
             position = _bin_of(response_ns)
             _count_in_bin(sim, w * BINS + position)
             workload.response_sum_ns += response_ns
             workload.response_max_ns = max(workload.response_max_ns, response_ns)
-            if sim.summing:
-                _sum_causes(sim, o, position)
+        if sim.summing:
+            _sum_causes(sim, o, position)
     else:
         workload.failed += 1
     if sim.recording:
@@ -266,21 +267,26 @@ def _count_in_bin(sim: Any, position: int) -> None:
 @inlined
 def _add_last_causes(sim: Any) -> None:
     """Add the causes of the last operation; of the two lines of the cache, the second only if it has any."""
-    add_line(cause_sum_at(sim, sim.summed_bin * CAUSES_OF_A_LINE), last_cause_at(sim, 0))
-    if line_is_set(last_cause_at(sim, CAUSES_OF_A_LINE)):
+    first = sim.last_strand * CAUSE_COLUMNS
+    add_line(cause_sum_at(sim, sim.summed_bin * CAUSES_OF_A_LINE), strand_cause_at(sim, first))
+    if line_is_set(strand_cause_at(sim, first + CAUSES_OF_A_LINE)):
         second = BINS + 1 + sim.summed_bin
-        add_line(cause_sum_at(sim, second * CAUSES_OF_A_LINE), last_cause_at(sim, CAUSES_OF_A_LINE))
+        add_line(cause_sum_at(sim, second * CAUSES_OF_A_LINE), strand_cause_at(sim, first + CAUSES_OF_A_LINE))
 
 
 @kernel
 def _sum_causes(sim: Any, o: int, position: int) -> None:
-    """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does."""
+    """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does.
+
+    Meanwhile they lie in the row of a strand that has ended, which nothing else uses.
+    """
     prefetch(cause_sum_at(sim, position * CAUSES_OF_A_LINE), 0)
     _add_last_causes(sim)
     if sim.causes_of >= 0:  # the operation's are those of its only attempt, which has just ended
-        copy_columns(last_cause_at(sim, 0), strand_cause_at(sim, sim.causes_of * CAUSE_COLUMNS))
+        free_strand(sim, sim.last_strand)
+        sim.last_strand = sim.causes_of
     else:
-        copy_columns(last_cause_at(sim, 0), operation_cause_at(sim, o * CAUSE_COLUMNS))
+        copy_columns(strand_cause_at(sim, sim.last_strand * CAUSE_COLUMNS), operation_cause_at(sim, o * CAUSE_COLUMNS))
     sim.summed_bin = position
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from models.arithmetic import SPEED_BITS, SPEED_ONE
+from models.records import THROTTLED_OR_PAUSED
 from simulator.compile import ROUND_ROBIN
-from simulator.fast.cpu_tasks import HELD, track_execution
+from simulator.fast.cpu_tasks import HELD, account_lead, burst_enters
 from simulator.fast.heap import set_timer, stop_timer
 from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
@@ -54,16 +55,17 @@ def account(sim: Any, c: int) -> None:
             core.switch_left_ns -= switching
             core.exiting_ns += exiting
             core.switching_ns += switching
+            account_lead(sim, core.task, leading)
         core.working_ns += elapsed - leading
-        _execute(sim, c, leading, elapsed - leading)
+        _execute(sim, c, elapsed - leading)
 
 
 @inlined
-def _execute(sim: Any, c: int, leading_ns: int, running_ns: int) -> None:
+def _execute(sim: Any, c: int, running_ns: int) -> None:
     """Account the execution of a running task."""
     core = core_at(sim, c)
     task = task_at(sim, core.task)
-    track_execution(sim, core.task, leading_ns, running_ns)
+    task.ran_ns += running_ns
     done = min(task.work, running_ns * core.speed)
     task.work -= done
     task.executed_ns += running_ns
@@ -135,6 +137,7 @@ def arm_started(sim: Any, c: int) -> None:
     core = core_at(sim, c)
     host = host_at(sim, core.host)
     if host.pausing:
+        burst_enters(sim, core.task, THROTTLED_OR_PAUSED)
         stop_timer(sim, c)
         return
     work = task_at(sim, core.task).work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.records import THROTTLED_OR_PAUSED
+from models.records import WORKING
 from simulator.compile import FIFO, ROUND_ROBIN
 from simulator.fast.cpu_cores import account, arm, arm_started, change_busy, idle_core, set_speed
 from simulator.fast.cpu_fifo import fifo_pick
@@ -14,6 +14,7 @@ from simulator.fast.cpu_round_robin import round_robin_pick
 from simulator.fast.cpu_tasks import RUNNING, burst_enters
 from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import core_at, free_core_at, host_at, instance_at, task_at
+from simulator.fast.lists import remove_task
 from simulator.fast.totals import change
 
 
@@ -63,7 +64,7 @@ def _start(sim: Any, c: int, t: int, from_idle: int) -> bool:
     change(sim, instance_at(sim, task.group).cpu_station, 1, -1)
     if not has_budget(sim, c):
         return False
-    burst_enters(sim, t, THROTTLED_OR_PAUSED)  # `account` books what is neither throttled nor paused
+    burst_enters(sim, t, WORKING)
     core.exit_left_ns = host.exit_ns if from_idle else 0
     core.switch_left_ns = host.switch_ns if core.last_serial != task.serial else 0
     core.last_serial = task.serial
@@ -139,19 +140,13 @@ def start_on_idle(sim: Any, c: int, t: int) -> None:
     _serve(sim, c, t, 1)
 
 
-@inlined
-def lose_slice(sim: Any, c: int) -> None:
-    """Give the running task's core up; the core takes another task."""
-    give_up(sim, c, False)
-    take_next(sim, c, 0)
-
-
 @rare
 def end_slice(sim: Any, c: int) -> None:
     """Send the running task to the tail; a core that is idle, as the others' quota is used up there, takes the task."""
     h = core_at(sim, c).host
     g = task_at(sim, core_at(sim, c).task).group
-    lose_slice(sim, c)
+    give_up(sim, c, False)
+    take_next(sim, c, 0)
     idle = idle_core(sim, h, g)
     if idle >= 0:
         take_next(sim, idle, 1)
@@ -159,12 +154,17 @@ def end_slice(sim: Any, c: int) -> None:
 
 @kernel
 def repick(sim: Any, c: int) -> bool:
-    """Pick again under EEVDF; returns whether the running task stays."""
+    """Pick again under EEVDF, the running task being up to date; returns whether it stays.
+
+    Among the tasks of the queue it comes last as it does while it runs: the choice is not made twice.
+    """
     while True:
         t = choose(sim, c)
         if t < 0 or t == core_at(sim, c).task:
             return True
         if task_at(sim, t).delayed == 0:
-            lose_slice(sim, c)
+            give_up(sim, c, False)
+            remove_task(sim, core_at(sim, c).queue, t)
+            _serve(sim, c, t, 0)
             return False
         drop_delayed(sim, c, t)

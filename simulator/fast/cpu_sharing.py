@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.arithmetic import SPEED_BITS, SPEED_ONE
-from models.records import THROTTLED_OR_PAUSED, WAITING_FOR_CORE
+from models.records import THROTTLED_OR_PAUSED, WAITING_FOR_CORE, WORKING
 from simulator.fast.cpu_cores import ask_for_release
 from simulator.fast.cpu_tasks import (
     ASLEEP,
@@ -18,12 +18,11 @@ from simulator.fast.cpu_tasks import (
     burst_enters,
     finish_burst,
     free_if_done,
-    track_execution,
     waits,
 )
 from simulator.fast.heap import set_timer, stop_timer
 from simulator.fast.jit import inlined, rare
-from simulator.fast.layout import core_at, host_at, instance_at, speed_at, task_at
+from simulator.fast.layout import core_at, host_at, instance_at, speed_at, strand_at, task_at
 from simulator.fast.strands import add_cause
 from simulator.fast.totals import change, depart
 
@@ -97,9 +96,11 @@ def _progress(sim: Any, t: int, elapsed: int, working: int, active: int) -> None
     task = task_at(sim, t)
     if sim.tracking:
         served = elapsed * working // active  # its share of the elapsed time; it waited in the rest
-        track_execution(sim, t, 0, served)
+        task.ran_ns += served
         if task.strand >= 0:
+            add_cause(sim, task.strand, WORKING, served)
             add_cause(sim, task.strand, WAITING_FOR_CORE, elapsed - served)
+            strand_at(sim, task.strand).since_ns = sim.now
     done = min(task.work, elapsed * task.rate)
     task.work -= done
     if sim.checking:

@@ -77,30 +77,19 @@ def waits(sim: Any, t: int, throttled: bool) -> None:
 
 
 @kernel
-def _track_execution(sim: Any, t: int, leading_ns: int, running_ns: int) -> None:
-    task = task_at(sim, t)
-    task.ran_ns += running_ns
-    a = task.strand
-    if a >= 0:
-        if leading_ns:
-            add_cause(sim, a, WAKING, leading_ns)
-        add_cause(sim, a, WORKING, running_ns)
-        strand_at(sim, a).since_ns = sim.now
-
-
-@inlined
-def track_execution(sim: Any, t: int, leading_ns: int, running_ns: int) -> None:
-    """Account time on a core: the lead (switch, idle exit) and the execution that followed it."""
-    if sim.tracking:
-        _track_execution(sim, t, leading_ns, running_ns)
+def account_lead(sim: Any, t: int, leading_ns: int) -> None:
+    """Account what comes before the execution on a core (switch, idle exit); what follows it counts as working."""
+    a = task_at(sim, t).strand
+    if sim.tracking and a >= 0:
+        add_cause(sim, a, WAKING, leading_ns)
+        strand_at(sim, a).since_ns += leading_ns
 
 
 @inlined
 def finish_burst(sim: Any, t: int) -> None:
     """Account the share of the execution that was the wake-up's work."""
-    if sim.tracking:
-        task = task_at(sim, t)
-        if task.strand >= 0 and task.wakeup_ns:
-            moved = task.ran_ns * task.wakeup_ns // (task.demand_ns + task.wakeup_ns)
-            add_cause(sim, task.strand, WORKING, -moved)
-            add_cause(sim, task.strand, WAKING, moved)
+    task = task_at(sim, t)
+    if task.wakeup_ns and sim.tracking and task.strand >= 0:
+        moved = task.ran_ns * task.wakeup_ns // (task.demand_ns + task.wakeup_ns)
+        add_cause(sim, task.strand, WORKING, -moved)
+        add_cause(sim, task.strand, WAKING, moved)

@@ -193,7 +193,6 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "record_causes": VALUE,  # [records][CAUSE_COLUMNS]
     "histogram": VALUE,  # [workloads][BINS], and a bin that counts for nothing
     "cause_sums": VALUE,  # [2][BINS + 1][CAUSES_OF_A_LINE]: the last row of each counts for nothing
-    "last_causes": VALUE,  # [CAUSE_COLUMNS] of the operation that is to be added next
 }
 
 _SCALARS: Final = (
@@ -202,7 +201,7 @@ _SCALARS: Final = (
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
     "heap_watch_at near_ns base_ns far_count free_chunk "
-    "counted_bin summed_bin causes_of wake_head wake_tail wake_mask start_head start_tail start_mask "
+    "counted_bin summed_bin causes_of last_strand wake_head wake_tail wake_mask start_head start_tail start_mask "
     "release_count free_core_count"
 )
 _ROW_SCALARS: Final = [

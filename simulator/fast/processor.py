@@ -6,7 +6,7 @@ from typing import Any
 
 from models.arithmetic import SPEED_BITS, search_passes
 from models.ranks import QUOTA
-from models.records import THROTTLED_OR_PAUSED
+from models.records import WORKING
 from simulator.compile import FIFO, LINUX, PROCESSOR_SHARING, ROUND_ROBIN
 from simulator.fast.cpu_cores import (
     account,
@@ -108,7 +108,7 @@ def _go_on(sim: Any, c: int, t: int) -> None:
     core = core_at(sim, c)
     core.held = 0
     task_at(sim, t).state = RUNNING
-    burst_enters(sim, t, THROTTLED_OR_PAUSED)  # `account` books what is neither throttled nor paused
+    burst_enters(sim, t, WORKING)
     discipline = host_at(sim, core.host).discipline
     if discipline == ROUND_ROBIN:
         if core.slice_left_ns <= 0 and shares(sim, c):
@@ -374,7 +374,7 @@ def pause(sim: Any, h: int, change_by: int) -> None:
     for c in range(host.first_core, host.first_core + host.cores):
         t = core_at(sim, c).task
         if t >= 0:
-            burst_enters(sim, t, THROTTLED_OR_PAUSED)
+            burst_enters(sim, t, WORKING)  # unless `arm` finds that it is paused
             arm(sim, c)
 
 

@@ -73,7 +73,6 @@ record_at = _rows("records")
 record_cause_at = _rows("record_causes")
 histogram_at = _rows("histogram")
 cause_sum_at = _rows("cause_sums")
-last_cause_at = _rows("last_causes")
 
 quantiles_of = _array("quantiles", np.float64, 2)
 weights_of = _array("weights", np.float64)

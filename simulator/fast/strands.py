@@ -14,31 +14,34 @@ def add_cause(sim: Any, a: int, cause: int, duration_ns: int) -> None:
     strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value += duration_ns
 
 
-@kernel
-def _account(sim: Any, a: int) -> None:
-    """Account the time since the last change, which is not 0, to the cause so far."""
-    strand = strand_at(sim, a)
-    add_cause(sim, a, strand.cause, sim.now - strand.since_ns)
-    strand.since_ns = sim.now
+@inlined
+def account_wait(sim: Any, a: int) -> None:
+    """Account the time since the last change, or the last account, to the cause so far."""
+    if sim.tracking:
+        strand = strand_at(sim, a)
+        since_ns = strand.since_ns
+        if since_ns != sim.now:
+            strand.since_ns = sim.now
+            strand_cause_at(sim, a * CAUSE_COLUMNS + strand.cause).value += sim.now - since_ns
 
 
 @inlined
 def enter(sim: Any, a: int, cause: int) -> None:
     """Account the time since the last change to the cause so far; from now on it counts as ``cause``."""
-    if sim.tracking:
-        strand = strand_at(sim, a)
-        if strand.since_ns != sim.now:  # most changes follow another at once
-            _account(sim, a)
-        strand.cause = cause
+    account_wait(sim, a)
+    strand_at(sim, a).cause = cause
 
 
 @inlined
 def prepare(  # noqa: PLR0917 - compiled by position
     sim: Any, a: int, place: int, place_id: int, cause: int, resume: int
 ) -> None:
-    """Be about to wait at a place, and go on as ``resume`` says."""
-    enter(sim, a, cause)
+    """Be about to wait at a place, and go on as ``resume`` says.
+
+    A strand that walks does so in no time, and `walk` has accounted its last wait: no time is without a cause.
+    """
     strand = strand_at(sim, a)
+    strand.cause = cause
     strand.place = place
     strand.place_id = place_id
     strand.resume = resume

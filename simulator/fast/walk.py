@@ -83,7 +83,7 @@ from simulator.fast.runners import (
     take_worker,
 )
 from simulator.fast.slots import free_strand, take_strand
-from simulator.fast.strands import enter, prepare, push_wake, wake
+from simulator.fast.strands import account_wait, prepare, push_wake, wake
 from simulator.fast.withdrawal import take_out
 
 # --- helpers of the stages -------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def _be_sent(sim: Any, a: int, step: Any) -> int:
         if step.a & AGAIN:
             chosen_at(sim, strand.root * sim.service_count + s).value = index
     begin_visit(sim, a, service.first_instance + index, s)
-    if sim.tracking and step.a & ENTRY and strand.settled == 0 and strand.root == a:
+    if sim.recording and step.a & ENTRY and strand.settled == 0 and strand.root == a:
         operation_at(sim, strand.operation).instance = index
     if service.hop_ns:
         return wait(sim, a, service.hop_ns, HOP_AND_DISPATCH, HOPPED)
@@ -370,7 +370,6 @@ def reset_strand(sim: Any, a: int) -> None:
     strand.first_task = -1
     strand.parent = -1
     if sim.tracking:
-        strand.cause = WORKING
         strand.since_ns = sim.now
         clear_columns(strand_cause_at(sim, a * CAUSE_COLUMNS))
 
@@ -378,7 +377,6 @@ def reset_strand(sim: Any, a: int) -> None:
 @rare
 def _end_branch(sim: Any, a: int, outcome: int) -> None:
     """Count a branch out; the first failure takes the others out; the last end wakes the parent."""
-    enter(sim, a, WORKING)
     child = strand_at(sim, a)
     parent = strand_at(sim, child.parent)
     if child.previous_child >= 0:
@@ -521,7 +519,6 @@ def _end(sim: Any, a: int, outcome: int) -> int:
     told = -1
     if outcome != COMPLETED:
         give_all_back(sim, a)
-    enter(sim, a, WORKING)
     if strand.settled == 0:
         operation = operation_at(sim, strand.operation)
         operation.outcome = outcome
@@ -530,10 +527,12 @@ def _end(sim: Any, a: int, outcome: int) -> int:
         else:
             push_wake(sim, 2 * strand.operation + 1)
         if sim.tracking and outcome == COMPLETED:
-            alone = told >= 0 and strand.attempt == 1 and sim.recording == 0
-            sim.causes_of = a if alone else -1
-            if not alone:
-                _add_causes(sim, strand.operation, a)
+            if told >= 0 and strand.attempt == 1 and sim.recording == 0:
+                sim.causes_of = a  # `settle` takes them from its row, and frees it later
+                strand.serial = -1
+                return told
+            sim.causes_of = -1
+            _add_causes(sim, strand.operation, a)
     free_strand(sim, a)
     return told
 
@@ -542,9 +541,10 @@ def _end(sim: Any, a: int, outcome: int) -> int:
 def walk(sim: Any, a: int) -> int:
     """Go on with a strand until it waits or ends; returns as `_end`."""
     strand = strand_at(sim, a)
-    enter(sim, a, WORKING)
     state = NEXT
     row = strand.row
+    if strand.resume != BEGIN:
+        account_wait(sim, a)
     if strand.end_outcome >= 0:
         state = ENDED
     elif strand.resume != BEGIN:
