@@ -3,10 +3,10 @@
     python -m benchmarks.fast_engine [--pairs 25]
 
 Each ratio is the median over pairs of runs that follow each other at once (`benchmarks.pairs`), a few minutes in all.
-The fast engine simulates on and on, a slice of time in each run, so that no run pays for making its tables; the
-reference and SimPy begin anew. A ratio can be compared between machines, a number of operations per second cannot. The
-last ratios are of the fast engine to itself: many tasks on many cores, causes on, pending events, two threads; beside
-these stands what two threads of a plain loop gain at the same time, which is all that the machine allows.
+Both engines simulate on and on, a slice of time in each run, so that the start, where operations differ, counts for
+nothing; SimPy's own M/M/1 begins anew. A ratio can be compared between machines, a number of operations per second
+cannot. The last ratios are of the fast engine to itself: many tasks on many cores, causes on, pending events, two
+threads; beside these stands what two threads of a plain loop gain in the same seconds: all that the machine allows.
 
     python -m benchmarks.fast_engine --memory 100000000
 
@@ -22,21 +22,20 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from benchmarks.pairs import Ratio, Run, Timed, machine_lines, tables, time_pairs
 from benchmarks.reference_engine import MM1, simpy_mm1
 from models.scenario import Scenario
 from simulator.compile import Compiled, compile_scenario
 from simulator.fast import Replication
-from simulator.reference import simulate as simulate_reference
+from simulator.reference.engine import System
 
 SECOND = 1_000_000_000
 HUB = Path(__file__).resolve().parent.parent / "models" / "data" / "orchestrator_hub.toml"
 SIMPY = "SimPy's own M/M/1"
 MM1_FAST = "M/M/1, fast"
 PLAIN_LOOPS = 300_000
-UNTIL_STEADY = {"1000000 pending events, fast": 10}
+UNTIL_STEADY = {"1000000 pending events, fast": 10, "hub at 50 processes, reference": 30}
 """Runs that are not timed, where two are not enough."""
 
 CLOSED = """
@@ -89,16 +88,6 @@ def hub(procs: int) -> Compiled:
     return compile_scenario(scenario.model_copy(update={"workloads": [agents]}))
 
 
-def runner(simulate: Any, compiled: Compiled, seconds: float) -> Run:
-    """Return a run of an engine from the start."""
-
-    def once() -> int:
-        output = simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=int(seconds * SECOND))
-        return int(output.counts[:, 0].sum())
-
-    return once
-
-
 class Slices:
     """A replication on the fast engine that each run continues by so many simulated seconds."""
 
@@ -113,6 +102,24 @@ class Slices:
         self._reached_ns += self._step_ns
         before, counts = self._operations, self._replication.until(self._reached_ns).counts
         self._operations = int(counts[:, 0].sum())
+        return self._operations - before
+
+
+class ReferenceSlices:
+    """As `Slices`, on the reference engine, which counts the operations and measures nothing else of them."""
+
+    def __init__(self, compiled: Compiled, seconds: float) -> None:
+        self._step_ns = int(seconds * SECOND)
+        self._operations = 0
+        self._system = System(compiled, seed=1, replication=1, started=self._started, ended=lambda _operation: None)
+
+    def _started(self, _operation: object) -> None:
+        self._operations += 1
+
+    def __call__(self) -> int:
+        """Go on; return the number of operations that began meanwhile."""
+        before, clock = self._operations, self._system.clock
+        clock.environment.run(until=clock.now + self._step_ns)
         return self._operations - before
 
 
@@ -138,14 +145,14 @@ def runs(pool: ThreadPoolExecutor) -> dict[str, Callable[[], int]]:
     threads = (Slices(mm1, 1000.0, replication=number) for number in (2, 3))
     return {
         SIMPY: lambda: simpy_mm1(15_000),
-        "M/M/1, reference": runner(simulate_reference, mm1, 4.0),
+        "M/M/1, reference": ReferenceSlices(mm1, 3.0),
         MM1_FAST: Slices(mm1, 1000.0),
         "M/M/1, fast, causes": Slices(mm1, 1000.0, causes=True),
         "M/M/1, fast, two threads": in_threads(pool, *threads),
-        "hub at 50 processes, reference": runner(simulate_reference, hub_50, 0.04),
+        "hub at 50 processes, reference": ReferenceSlices(hub_50, 0.02),
         "hub at 50 processes, fast": Slices(hub_50, 3.0),
         "hub at 50 processes, fast, causes": Slices(hub_50, 3.0, causes=True),
-        "50 processes on 2 cores, round robin, reference": runner(simulate_reference, rr_50, 2.0),
+        "50 processes on 2 cores, round robin, reference": ReferenceSlices(rr_50, 1.5),
         "50 processes on 2 cores, round robin, fast": Slices(rr_50, 750.0),
         "50 processes on 2 cores, linux, fast": Slices(linux_50, 600.0),
         "1000 processes on 8 cores, linux, fast": Slices(closed(1000, 8, "linux"), 75.0),
@@ -189,10 +196,9 @@ def ratios() -> list[Ratio]:
 
 _PEAK = """
 import resource, sys
-from benchmarks.fast_engine import MM1, Scenario, compile_scenario, runner
-from simulator.fast import simulate
+from benchmarks.fast_engine import MM1, Scenario, Slices, compile_scenario
 mm1 = compile_scenario(Scenario.parse(MM1, "benchmark"))
-print(runner(simulate, mm1, int(sys.argv[1]) / 700)(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(Slices(mm1, int(sys.argv[1]) / 700)(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
