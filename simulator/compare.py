@@ -85,10 +85,10 @@ def _simulated(
     arms: Sequence[Arm], window: Plan, replications: int, workers: Workers, report: Report | None
 ) -> list[Result]:
     """Return the result of each arm over the same replications of the same window."""
-    tasks = [
-        Task(_windowed(arm.prepared.scenario, window, replications), arm.prepared.directory, stagger_ns=window.stagger_ns)
-        for arm in arms
-    ]
+    tasks = []
+    for arm in arms:
+        scenario = _windowed(arm.prepared.scenario, window, replications)
+        tasks.append(Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns))
     seeded = replace(workers, seed=arms[0].prepared.scenario.run.seed)
     results = dict(run_all(tasks, seeded, report))
     if len(results) < len(tasks):
