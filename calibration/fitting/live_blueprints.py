@@ -37,6 +37,11 @@ LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
 LEAST_SERIAL: Final = 0.01
 """Sleeps for each operation that the second copy must add before they count as waits for a lock."""
+STEADY_BELOW_CV: Final = 0.3
+"""Coefficient of variation of the work below which copies fall into step at a lock."""
+IN_STEP: Final = 0.5
+"""Serial share relative to the sleeps for each operation of copies in step, with how uncertain that is: assumed."""
+IN_STEP_WIDTH: Final = 0.6
 TRY_AGAIN_S: Final = 5e-6
 """CPU of waking for a lock and trying again where the host was not calibrated."""
 BARGING_TAILS: Final[Mapping[str, float]] = {"p95": 0.05, "p99": 0.08}
@@ -285,19 +290,28 @@ def _serial(known: Known) -> Free | None:
     """Return the share of an operation that only one at a time can do, by the sleeps that the second copy adds.
 
     It is the chance to find the lock held (see `calibration.live.describe.serial_share`, which asks for more repeats).
+    Steady operations fall into step: who has waited comes right behind the holder the next time too, and waits again
+    or not by as little as the times vary. Their sleeps are at most about as many as the share, and mostly too many.
     """
     how = "sleeps that the second copy adds"
     if known.workload.serial is not None:
         share = min(max(known.workload.serial.share.value, 1e-4), 0.999)
         width = max(_width(known.workload.serial.share, 0.1) / (1.0 - share), 0.1)
-        return Free("serial_share", share, width, how, "logit", "share")
+        return _of_sleeps(known, share, width, how)
     alone, crowded = _sleeps(known, 1), _sleeps(known, 2)
     if known.measurement.pacing.kind != "closed" or known.cores < 2 or not alone or not crowded:
         return None
     more = statistics.fmean(crowded) - statistics.fmean(alone)
     if more < LEAST_SERIAL or min(crowded) < 2.0 * max(alone) + LEAST_SERIAL:
         return None
-    return Free("serial_share", min(more, 0.9), 0.3, how, "logit", "share")
+    return _of_sleeps(known, min(more, 0.9), 0.3, how)
+
+
+def _of_sleeps(known: Known, share: float, width: float, how: str) -> Free:
+    """Return the serial share where sleeps alone tell it; share: sleeps for each operation. width: as `Free` has it."""
+    if known.workload.demand.cv >= STEADY_BELOW_CV:
+        return Free("serial_share", share, width, how, "logit", "share")
+    return Free("serial_share", IN_STEP * share, max(width, IN_STEP_WIDTH), f"{how}, in step", "logit", "share")
 
 
 def _sleeps(known: Known, copies: int) -> list[float]:
