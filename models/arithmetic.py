@@ -27,10 +27,22 @@ def transfer_ns(size_bytes: int, bandwidth_bytes_per_s: float) -> int:
     return int(size_bytes * 1e9 / bandwidth_bytes_per_s + 0.5)
 
 
+@shared("float64(float64, int64)")
+def power(base: float, exponent: int) -> float:
+    """Return a power with an exponent of at least 0 by squaring, which rounds alike wherever it is computed."""
+    result = 1.0
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
 @shared("int64(int64, float64, int64, int64)")
 def backoff_ns(base_ns: int, multiplier: float, cap_ns: int, attempt: int) -> int:
     """Return the backoff after attempt number ``attempt`` (from 1), before jitter; ``cap_ns`` below 0: no cap."""
-    value = base_ns * multiplier ** (attempt - 1)
+    value = base_ns * power(multiplier, attempt - 1)
     limit = float(cap_ns) if cap_ns >= 0 else 4.6e18
     return int(min(limit, value) + 0.5)
 

@@ -1,6 +1,7 @@
 """Compilation of the small numeric functions that both engines share.
 
-With Numba the functions are compiled; without it, or under ``NUMBA_DISABLE_JIT=1``, the same source runs as plain
+The kernel compiles them with itself (`simulator.fast.translation`), and with Numba they are compiled for calls from
+Python too; without it, or under ``NUMBA_DISABLE_JIT=1``, the same source runs as plain
 Python on Python integers. Unsigned 64-bit arithmetic therefore masks explicitly (`MASK64`) and converts through
 `to_uint64`, so that both ways give the same bits.
 
@@ -31,7 +32,6 @@ def to_uint64(value: int) -> int:
     return int(value) & MASK64
 
 
-_make_part: Callable[..., Any] | None = None
 _patient = True
 
 
@@ -46,7 +46,7 @@ class Shared:
 
     def __init__(self, function: Callable[..., Any], signature: str) -> None:
         self.py_func = function
-        self._signature = signature
+        self.signature = signature
         self._calls = 0
         self._call = function
         update_wrapper(self, function)
@@ -61,21 +61,17 @@ class Shared:
 
     @cached_property
     def part(self) -> Any:
-        """The function for calls from compiled ones, as they want it.
-
-        It is not taken from Numba's cache on disk, whose code counts references and asks for Numba's runtime.
-        """
-        make = _prepared_numba().njit if _make_part is None else _make_part
-        return make(self._signature, nogil=True)(self.py_func)
+        """The function for calls from others that Numba compiles."""
+        return _prepared_numba().njit(self.signature, nogil=True)(self.py_func)
 
     @cached_property
     def compiled(self) -> Any:
         """The compiled function. Raises ImportError if Numba does not load."""
         numba: Any = _prepared_numba()
         try:
-            return numba.njit(self._signature, cache=True, nogil=True)(self.py_func)
+            return numba.njit(self.signature, cache=True, nogil=True)(self.py_func)
         except Exception:  # nothing can be written beside the source or in the user's cache, or what is there is broken
-            return numba.njit(self._signature, nogil=True)(self.py_func)
+            return numba.njit(self.signature, nogil=True)(self.py_func)
 
 
 @lru_cache(maxsize=1)
@@ -91,16 +87,6 @@ def _prepared_numba() -> Any:
 
     overload(to_uint64)(lambda value: lambda value: np.uint64(value))  # noqa: PLW0108 - Numba compiles the inner one
     return numba
-
-
-def prepare_compiler(make_part: Callable[..., Any]) -> None:
-    """Let functions that are compiled call shared ones. Raises ImportError if Numba does not load.
-
-    make_part: as `numba.njit`, compiles a shared function so that these can call it.
-    """
-    global _make_part  # noqa: PLW0603 - there is one kernel
-    _prepared_numba()
-    _make_part = make_part
 
 
 def shared(signature: str) -> Callable[[Function], Function]:

@@ -92,11 +92,11 @@ def choose(name: str) -> tuple[Engine, list[str]]:
         try:
             if cache.is_ready():
                 return _fast(), [cache.note()] if cache.note() else []
-            import_module("numba")
+            import_module("llvmlite.binding")
         except (ImportError, OSError) as problem:
             missing = f"which does not load ({problem})"
     if missing:
-        return _reference(), [f"the fast engine needs Numba, {missing}; the reference engine was used"]
+        return _reference(), [f"the fast engine needs Numba's compiler, {missing}; the reference engine was used"]
     if name == "fast":
         cache.kernel()
         return _fast(), [cache.note()] if cache.note() else []

@@ -227,9 +227,9 @@ def test_auto_begins_on_the_reference_while_the_kernel_is_compiled_beside(
     assert len(started) == 1
 
 
-def test_a_numba_that_does_not_load_leaves_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_does_not_load_leaves_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
     engine, reasons = engines.choose("auto")
     assert engine.name == "reference"
     assert "does not load" in reasons[0]

@@ -1,10 +1,9 @@
 """The compiled kernel: where it is kept, and how it comes to be there.
 
 It is one file in the user's cache directory, whose name is a hash of the kernel's sources, of the versions of what
-compiled it and of the machine, because Numba's own cache does not notice an edit in an imported file, and loading it
-takes the compiler. The file begins with a check sum and gets its name when it is complete, so that a compilation that
-was killed leaves nothing and two at once do no harm. Where nothing can be written the kernel is compiled for this
-process alone.
+compiled it and of the machine, so that it is found without loading the compiler. The file begins with a check sum and
+gets its name when it is complete, so that a compilation that was killed leaves nothing and two at once do no harm.
+Where nothing can be written the kernel is compiled for this process alone.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from simulator.fast.machine_code import Run
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = (
     "simulator/fast/*.py",
+    "simulator/fast/translation/*.py",
     "simulator/compile.py",
     "simulator/program.py",
     "simulator/histogram.py",
@@ -75,28 +75,33 @@ def source_hash() -> str:
     for pattern in _SOURCES:
         for path in sorted(_ROOT.glob(pattern)):
             digest.update(path.read_bytes())
-    versions = (sys.version, _version_of_numba(), np.__version__, platform.machine(), _cpu())
+    versions = (sys.version, _version_of_compiler(), np.__version__, platform.machine(), _cpu())
     digest.update(repr(versions).encode())
     return digest.hexdigest()[:20]
 
 
-def _version_of_numba() -> bytes:
-    """Return what tells versions of Numba apart, without importing it: that takes longer than loading the kernel."""
-    found = find_spec("numba")
+def _version_of_compiler() -> bytes:
+    """Return what tells versions of LLVM apart, without importing it: that takes longer than loading the kernel."""
+    found = find_spec("llvmlite")
     for place in (found.submodule_search_locations if found else None) or ():
         with suppress(OSError):
             return (Path(place) / "_version.py").read_bytes()
-    import numba
+    import llvmlite
 
-    return str(numba.__version__).encode()
+    return str(llvmlite.__version__).encode()
 
 
 def _cpu() -> str:
-    """Return the name and the features of the processor, as code is compiled for them, and the linker's version."""
-    import llvmlite
+    """Return the name and the features of the processor, as code is compiled for them."""
+    with suppress(OSError):
+        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")
+        told = {"vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features", "CPU part"}
+        lines = [line for line in first.splitlines() if line.partition(":")[0].strip() in told]
+        if lines:
+            return "\n".join(lines)
     import llvmlite.binding as llvm
 
-    return f"{llvmlite.__version__} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def user_directory() -> Path:
@@ -203,7 +208,7 @@ def _load(path: Path) -> bool:
         run = machine_code.loaded(*_unpacked(path.read_bytes()))
     except FileNotFoundError:
         return False
-    except (OSError, BrokenKernelError) as problem:
+    except (OSError, ValueError, BrokenKernelError) as problem:
         _problems.append(f"the kept kernel could not be read ({path}: {problem}), so it is made anew")
         with suppress(OSError):
             path.unlink()

@@ -1,8 +1,8 @@
 """The kernel as machine code: compiled to bytes, and loaded from bytes without the compiler.
 
-`compiled` uses Numba and takes seconds. `loaded` uses only the linker of llvmlite and takes milliseconds, so that a
-process that finds the kernel on disk never imports Numba. The kernel is one function of the address of its state. It
-is called as Numba calls its functions: ``int32 status(int64 *result, void **error, int64 address)``.
+`compiled` translates the kernel's source and has LLVM optimize it, which takes seconds. `loaded` takes milliseconds:
+on Linux on x86-64 the bytes are an image that runs wherever it lies (`simulator.fast.image`), elsewhere an object for
+LLVM's linker. The kernel is one function of the address of its state: ``int64 kernel(int64 address)``.
 
 As a program, ``python machine_code.py FILE SYMBOL EXPECTED SIZE OFFSET...``, it tries whether code can be loaded and
 called: what cannot ends the process, so that it is tried in one of its own before the code is kept.
@@ -11,69 +11,110 @@ called: what cannot ends the process, so that it is tried in one of its own befo
 from __future__ import annotations
 
 import ctypes
+import json
+import mmap
 import platform
+import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 Run = Callable[[int], int]
 """Runs the kernel on the state at an address; returns why it stopped."""
 
 COMPACT = sys.platform == "linux" and platform.machine() == "x86_64"
-"""Whether the code finds its constants and functions beside it, and has to be loaded into one place therefore."""
+"""Whether the code finds its constants and functions beside it, as an image."""
 
-_SIGNATURE = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64
-)
-_OF_THE_RUNTIME = (b"NRT_", b"numba_", b"PyErr_")
-"""Beginnings of what only a process that has loaded Numba can call; the linker would leave the calls empty."""
-_engines: list[Any] = []  # own the loaded code, for as long as the process lives
+SYMBOL = "kernel"
+"""The name of the kernel's function, as it is compiled."""
+
+IMAGE = b"image of x86-64\n"
+"""The beginning of an image. A line with its entry and the places of the system's functions follows, then its bytes."""
+
+WORD = 8  # bytes of an address
+
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+_owners: list[Any] = []  # of the loaded code, for as long as the process lives
 
 
 def compiled() -> tuple[bytes, str]:
-    """Compile the kernel; return its machine code and the name of its function. Raises ImportError without Numba."""
-    from numba import types
+    """Compile the kernel; return its machine code and the name of its function. Raises ImportError without LLVM."""
+    import llvmlite.binding as llvm
 
-    from simulator.fast import jit, loop
-    from simulator.fast.link_once import whole_program, without_errors
+    from simulator.fast import image, loop
+    from simulator.fast.translation.program import module_text
 
-    entry: Any = loop.run
-    with whole_program(jit.PARTS, jit.RARE, jit.ENTRIES), without_errors():
-        entry.compile((types.int64,))
-    result = entry.overloads[types.int64,]
-    code: bytes = getattr(result.library, "machine_code", b"") or result.library.serialize_using_object_code()[2][0]
-    needed = [name.decode() for name in _OF_THE_RUNTIME if name in code]
-    if needed:
-        raise RuntimeError(f"the kernel was compiled to code that calls {', '.join(needed)}")
-    return code, result.fndesc.mangled_name
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    module = llvm.parse_assembly(module_text(loop.run))
+    # Code that could lie anywhere has to put every address into a register first; this is found beside its constants.
+    place: dict[str, Any] = {"reloc": "pic", "codemodel": "small"} if COMPACT else {"jit": True}
+    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, **place
+    )
+    options = llvm.create_pipeline_tuning_options()
+    options.speed_level = 3
+    options.slp_vectorization = False
+    options.loop_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    code: bytes = machine.emit_object(module)
+    return image.made(code, SYMBOL) if COMPACT else code, SYMBOL
 
 
 def loaded(code: bytes, symbol: str) -> Run:
-    """Return the kernel of these bytes, ready to be called; the call lets other Python threads run."""
+    """Return the kernel of these bytes, ready to be called; the call lets other Python threads run.
+
+    Raises OSError where the system allows no such code, ValueError where this is none.
+    """
+    address = _place_image(code) if code.startswith(IMAGE) else _place_object(code, symbol)
+    return cast(Run, _SIGNATURE(address))
+
+
+def _place_image(code: bytes) -> int:
+    """Load an image; return the address of its entry."""
+    head, _, program = code.removeprefix(IMAGE).partition(b"\n")
+    known = json.loads(head)
+    memory = mmap.mmap(-1, len(program), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ | mmap.PROT_WRITE)
+    memory[:] = program
+    for name, offset in known["functions"].items():
+        memory[offset : offset + WORD] = struct.pack("<Q", _function_of_the_system(name))
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    if protect(address, len(program), mmap.PROT_READ | mmap.PROT_EXEC) != 0:
+        raise OSError(ctypes.get_errno(), "the system lets no memory become code")
+    _owners.append(memory)
+    return address + int(known["entry"])
+
+
+def _function_of_the_system(name: str) -> int:
+    """Return the address of a function of the C library, as the process has it."""
+    for library in (None, "libm.so.6"):
+        try:
+            function = getattr(ctypes.CDLL(library), name)
+        except (OSError, AttributeError):
+            continue
+        return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    raise ValueError(f"the system has no function {name}")
+
+
+def _place_object(code: bytes, symbol: str) -> int:
+    """Load an object by LLVM's linker; return the address of a function."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
-    in_one_place = True if COMPACT else None  # None: as is usual on this platform
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, in_one_place)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    address = engine.get_function_address(symbol)
+    address = int(engine.get_function_address(symbol))
     if not address:
         raise ValueError(f"the code has no function {symbol}")
-    _engines.append(engine)
-    function = _SIGNATURE(address)
-
-    def run(state_address: int) -> int:
-        result, error = ctypes.c_int64(), ctypes.c_void_p()
-        status = function(ctypes.byref(result), ctypes.byref(error), state_address)
-        if status:
-            raise RuntimeError(f"the kernel failed with status {status}")
-        return result.value
-
-    return run
+    _owners.append(engine)
+    return address
 
 
 def _try(path: str, symbol: str, expected: str, size: str, *ones: str) -> int:

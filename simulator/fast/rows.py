@@ -20,7 +20,7 @@ def _rows(table: str) -> Any:
 
 
 def _array(table: str, dtype: Any, columns: int = 0) -> Any:
-    return array_accessor(_offset(table), _offset(f"{table}_length"), table, np.dtype(dtype), columns)
+    return array_accessor(_offset(table), table, np.dtype(dtype), columns)
 
 
 state_of = state_accessor(STATE)
