@@ -71,9 +71,10 @@ class LiveFit:
     def discrepancy(self) -> Discrepancy:
         """Return how far the model is off with the right numbers: more where it misses the fitted levels already."""
         known, more = Discrepancy(), max(self.best.misfit, 1.0)
+        outside = self.best.blueprint.shared_outside
         return Discrepancy(
-            rate=min(known.rate * more, 1.0),
-            time=min(known.time * more, 1.0),
+            rate=min(math.hypot(known.rate * more, outside), 1.0),
+            time=min(math.hypot(known.time * more, outside), 1.0),
             per_doubling=min(known.per_doubling * more, 2.0),
         )
 
@@ -174,7 +175,20 @@ class LiveFit:
         again = repeatability(self.measurement.table.levels)
         width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2 + again**2)
         above = 1.645 * doublings * self.best.blueprint.tails.get(name, 0.0)
-        return middle, middle * math.exp(-width), middle * math.exp(math.hypot(width, above))
+        miss = self._missed(name) if name in TAILS else 0.0
+        low, high = math.hypot(width, min(miss, 0.0)), math.hypot(width, above, max(miss, 0.0))
+        return middle, middle * math.exp(-low), middle * math.exp(high)
+
+    def _missed(self, name: str) -> float:
+        """Return the logarithm of measured over simulated at the highest fitted level that has the figure.
+
+        A tail that the model does not make there it will not make elsewhere.
+        """
+        for target, residuals in reversed([*zip(self.targets, self.best.residuals, strict=False)]):
+            if name in target.measured:
+                off = dict(zip(target.measured, residuals, strict=True))[name]
+                return float(-off * target.measured[name][1])
+        return 0.0
 
     def profile(self) -> Profile:
         """Return the fit as a profile: the host's with the fit beside it, or a new one of this host."""

@@ -230,7 +230,9 @@ class Clients:
 
     # --- closed users ----------------------------------------------------------------------------------------
 
-    def start_closed(self, users: list[Source], think: Draw, *, base_users: int, phases: list[tuple[int, int]]) -> None:
+    def start_closed(
+        self, users: list[Source], think: Draw, *, base_users: int, phases: list[tuple[int, int]]
+    ) -> None:
         """Start closed users in order; ``base_users`` are active at factor 1, surplus ones park when they finish."""
         self.users = users
         self.think = think

@@ -169,10 +169,15 @@ class Batcher(Table):
 
 
 class Lock(Table):
-    """count locks of one kind, chosen by a Zipf law of exponent skew (0: evenly)."""
+    """count locks of one kind, chosen by a Zipf law of exponent skew (0: evenly).
+
+    barging: 0: a lock that is given back is handed to the first that waits. Else it is free for whoever asks next, and
+    the first that waits is woken to try again, which takes it so much CPU [ns]; if it comes too late it waits anew.
+    """
 
     count: Count = 1
     skew: Annotated[float, *number(0, 10)] = 0.0
+    barging: TimeNs = 0
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
         """One lock leaves nothing to choose."""

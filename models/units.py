@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from models.errors import invalid
 
 NS_PER_S = 1_000_000_000
 MAX_TIME_NS = 100 * 365 * 86_400 * NS_PER_S
 MAX_BYTES = 2**62
+REMEMBERED_TEXTS = 10_000
 
 _NUMBER = r"\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?"
 _NUMBER_AND_UNIT = re.compile(rf"\s*({_NUMBER})\s*([^\s\d.].*?)\s*", re.ASCII)
@@ -47,6 +49,13 @@ class Quantity:
         """Regular expression of the accepted texts, for the JSON Schema."""
         units = "|".join(re.escape(unit).replace("/", r"\/") for unit in self.units)
         return rf"^\s*{_NUMBER}\s*({units})\s*$"
+
+    @cached_property
+    def _printed_units(self) -> tuple[tuple[str, int, int], ...]:
+        """Units that are printed, with numerator and denominator of each size: fractions take five times as long."""
+        return tuple(
+            (unit, size.numerator, size.denominator) for unit, size in self.units.items() if unit not in self.only_read
+        )
 
     def read(self, value: object) -> Fraction:
         """Read a text exactly, in the base unit.
@@ -85,27 +94,52 @@ class Quantity:
         Prefers numbers of at least 1, and the larger unit (of those of one length). An int reads back
         without rounding.
         """
+        key = type(value), value
+        text = self._texts.get(key)
+        if text is None:
+            text = self._shortest(value)
+            if len(self._texts) >= REMEMBERED_TEXTS:
+                self._texts.clear()
+            self._texts[key] = text
+        return text
+
+    @cached_property
+    def _texts(self) -> dict[tuple[type, float], str]:
+        """What was printed before: scenarios that are played one after the other have most of their times in common."""
+        return {}
+
+    def _shortest(self, value: float) -> str:
         if value == 0:
             return "0s" if self.base == "ns" else f"0{self.base}"
+        above, below = Fraction(value).as_integer_ratio()
         candidates = []
-        for order, (unit, size) in enumerate(self.units.items()):
-            if unit in self.only_read:
-                continue
-            number = _printed(Fraction(value) / size)
-            back = Fraction(number) * size
-            if (back if isinstance(value, int) else float(back)) == value:
-                below_one = Fraction(value) < size
-                candidates.append((below_one, len(number) + len(unit), -order, number + unit))
+        for order, (unit, top, bottom) in enumerate(self._printed_units):
+            number = _printed(above * bottom, below * top)
+            back_above, back_below = _read_ratio(number, top, bottom)
+            same = back_above * below == above * back_below
+            if same if isinstance(value, int) else back_above / back_below == value:
+                candidates.append((above * bottom < below * top, len(number) + len(unit), -order, number + unit))
         if not candidates:
             return f"{value}{self.base}"
         return min(candidates)[-1]
 
 
-def _printed(number: Fraction) -> str:
-    if number.denominator == 1 and number < 10**15:
-        return str(number.numerator)
-    text = repr(float(number)).removesuffix(".0")
+def _printed(above: int, below: int) -> str:
+    """Print a ratio: a whole number as it is, another as the shortest text of its float."""
+    whole, rest = divmod(above, below)
+    if rest == 0 and whole < 10**15:
+        return str(whole)
+    text = repr(above / below).removesuffix(".0")
     return text.replace("e+", "e")
+
+
+def _read_ratio(number: str, top: int, bottom: int) -> tuple[int, int]:
+    """Return a printed number times top / bottom, exactly, as numerator and denominator."""
+    mantissa, _, exponent = number.partition("e")
+    whole, _, decimals = mantissa.partition(".")
+    power = int(exponent or 0) - len(decimals)
+    digits = int(whole + decimals) * top
+    return (digits * 10**power, bottom) if power >= 0 else (digits, bottom * 10**-power)
 
 
 TIME = Quantity(

@@ -76,15 +76,19 @@ def _common(arms: Sequence[Arm], engine: Engine, report: Report | None) -> tuple
     wanted = arms[0].prepared.scenario.run.replications
     most = MOST_REPLICATIONS if wanted == "auto" else int(wanted)
     first = min(max(FEWEST_REPLICATIONS, *(plan.replications for plan in plans)), most)
-    longest_ns = [max(times) for times in zip(*((plan.warmup_ns, plan.duration_ns) for plan in plans), strict=True)]
-    return Plan(longest_ns[0], longest_ns[1], first, most), found
+    warmup_ns = max(plan.warmup_ns for plan in plans)
+    duration_ns = max(plan.duration_ns for plan in plans)
+    return Plan(warmup_ns, duration_ns, first, most, max(plan.stagger_ns for plan in plans)), found
 
 
 def _simulated(
     arms: Sequence[Arm], window: Plan, replications: int, workers: Workers, report: Report | None
 ) -> list[Result]:
     """Return the result of each arm over the same replications of the same window."""
-    tasks = [Task(_windowed(arm.prepared.scenario, window, replications), arm.prepared.directory) for arm in arms]
+    tasks = []
+    for arm in arms:
+        scenario = _windowed(arm.prepared.scenario, window, replications)
+        tasks.append(Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns))
     seeded = replace(workers, seed=arms[0].prepared.scenario.run.seed)
     results = dict(run_all(tasks, seeded, report))
     if len(results) < len(tasks):

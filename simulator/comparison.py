@@ -29,8 +29,8 @@ def sample(data: Mapping[str, Any], name: str) -> Series:
 def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
     """Return how each result differs from the first, as it is saved."""
     first = results[0].data
-    same = ("seed", "warmup_s", "duration_s")
-    paired = all([result.data[key] for key in same] == [first[key] for key in same] for result in results)
+    same = ("seed", "warmup_s", "duration_s", "stagger_s")
+    paired = all([result.data.get(key) for key in same] == [first.get(key) for key in same] for result in results)
     # Further replications of one side have no partner.
     count = min(len(result.data["samples"]["throughput_per_s"]) for result in results)
     return {
@@ -41,6 +41,7 @@ def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any
         "engine": first["engine"],
         "warmup_s": first["warmup_s"],
         "duration_s": first["duration_s"],
+        "stagger_s": first.get("stagger_s", 0.0),
         "replications": count if paired else min(result.data["replications"] for result in results),
         "paired": paired,
         "interrupted": False,

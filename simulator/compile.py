@@ -83,7 +83,7 @@ SERVICE: Final = _table("first_instance instances policy dispatch_ns hop_ns firs
 BATCHER: Final = _table(
     "instance station max_size linger_ns fixed_ns per_item_ns compression_q20 compression_cpu_ns overhead_bytes link"
 )
-LOCK: Final = _table("instance station count first_weight first_lock_unit")
+LOCK: Final = _table("instance station count first_weight first_lock_unit barging_ns")
 POOL: Final = _table("instance station size")
 LINK: Final = _table("instance station bandwidth_bytes_per_s delay_ns parallel first_channel", "bandwidth_bytes_per_s")
 WORKLOAD: Final = _table(
@@ -438,7 +438,7 @@ class _Compiler:
         for lock_name, lock in service.locks.items():
             first_weight = self.cumulative([1.0 / (rank + 1) ** lock.skew for rank in range(lock.count)])
             station = self.station(lock_name, "lock", name, index, lock.count)
-            self.add("locks", instance, station, lock.count, first_weight, self.lock_count)
+            self.add("locks", instance, station, lock.count, first_weight, self.lock_count, lock.barging)
             self.lock_count += lock.count
         for pool_name, pool in service.pools.items():
             self.add("pools", instance, self.station(pool_name, "pool", name, index, pool.size), pool.size)

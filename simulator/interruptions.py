@@ -70,9 +70,11 @@ def answer_of(output: EngineOutput, compiled: Compiled) -> EngineOutput:
         return output
     causes_ns = output.causes_ns
     if causes_ns is not None:
-        every = np.maximum(output.histogram.sum(axis=0), 1)
-        share = output.histogram[:workloads].sum(axis=0) / every
-        causes_ns = np.rint(causes_ns * share[:, None]).astype(np.int64)
+        bursts = output.histogram[workloads:].sum(axis=0)
+        shared = np.flatnonzero(bursts)
+        own = output.histogram[:workloads, shared].sum(axis=0)
+        causes_ns = causes_ns.copy()
+        causes_ns[shared] = np.rint(causes_ns[shared] * (own / (own + bursts[shared]))[:, None]).astype(np.int64)
     records = output.records
     if records is not None:
         records = records[records["workload"] < workloads]

@@ -49,7 +49,7 @@ def look_ahead(
     found += notes.no_warmup(pilot.warmup_found)
     planned = plan(scenario, pilot, max(1 - pilot.cost, 0.0))
     if transient:
-        planned = replace(planned, most_replications=planned.replications)
+        planned = replace(planned, most_replications=planned.replications, stagger_ns=0)
     return pilot, planned, found
 
 

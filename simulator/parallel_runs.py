@@ -26,11 +26,13 @@ class Task:
     """One scenario to be simulated.
 
     directory: of its trace files. max_operations: bound of what is simulated; None: the engine's own.
+    stagger_ns: how much later the windows of replications begin at most; None: as the run plans it.
     """
 
     scenario: Scenario
     directory: Path
     max_operations: int | None = None
+    stagger_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def _simulated(task: Task, workers: Workers, threads: int, go_on: Callable[[], b
             max_operations=task.max_operations,
             threads=threads,
             base_directory=task.directory,
+            stagger_ns=task.stagger_ns,
         )
     except KeyboardInterrupt:
         return None

@@ -27,6 +27,8 @@ FEWEST_OPERATIONS: Final = 200  # in a window, whatever the budget
 RESPONSES_PER_WINDOW: Final = 5  # times p99: a window shorter than its operations shows pieces of them
 LEAST_OPERATIONS: Final = 30_000  # in all windows, whatever a calm pilot promises; less where the engine is slow
 LEAST_SHARE: Final = 0.1  # of the budget, where that is less
+STAGGERED: Final = (0.1, 0.2)  # of the window, least and most: how much later windows begin; one p99 between these
+GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,31 @@ class Plan:
     """What to simulate first.
 
     warmup_ns, duration_ns: of each replication. replications: how many to start with.
-    most_replications: how many there may be in the end.
+    most_replications: how many there may be in the end. stagger_ns: how much later than after the warm-up a window
+    begins at most.
     """
 
     warmup_ns: int
     duration_ns: int
     replications: int
     most_replications: int
+    stagger_ns: int = 0
+
+    def start_ns(self, number: int) -> int:
+        """Return when the window of a replication begins [ns]."""
+        return self.warmup_ns + later_ns(number, self.stagger_ns)
+
+
+def later_ns(number: int, stagger_ns: float) -> int:
+    """Return how much later than after the warm-up the window of a replication begins [ns].
+
+    Batches and timers that began together stay in step, and all windows would begin at the same moment of their cycle
+    and end at the same: an error that all replications share, and no interval shows. Multiples of the golden ratio
+    spread evenly over any count of replications.
+
+    stagger_ns: at most.
+    """
+    return int(stagger_ns * (number * GOLDEN % 1.0))
 
 
 def scripted_end_ns(scenario: Any) -> int:
@@ -117,7 +137,8 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
         count = FEWEST_REPLICATIONS
     if scenario.run.duration != "auto":
         first = FEWEST_REPLICATIONS if wanted == "auto" else wanted
-        return Plan(pilot.warmup_ns, scenario.run.duration, first, _most(wanted, first))
+        stagger_ns = _stagger_ns(scenario, pilot, scenario.run.duration)
+        return Plan(pilot.warmup_ns, scenario.run.duration, first, _most(wanted, first), stagger_ns)
     judged = count if count >= FEWEST_REPLICATIONS else PLANNED_REPLICATIONS
     operations = window_operations(pilot, scenario.run.precision, judged)
     measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
@@ -133,7 +154,16 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     duration_ns = max(duration_ns, scripted_end_ns(scenario) - pilot.warmup_ns)
     if math.isinf(duration_ns):
         duration_ns = floor_ns
-    return Plan(pilot.warmup_ns, round_up(duration_ns), count, _most(wanted, count))
+    stagger_ns = _stagger_ns(scenario, pilot, duration_ns)
+    return Plan(pilot.warmup_ns, round_up(duration_ns), count, _most(wanted, count), stagger_ns)
+
+
+def _stagger_ns(scenario: Any, pilot: Pilot, duration_ns: float) -> int:
+    """Return how much later windows begin at most [ns]; a warm-up that was given is kept to."""
+    if scenario.run.warmup != "auto":
+        return 0
+    least, most = (share * duration_ns for share in STAGGERED)
+    return int(min(max(_responses_ns(pilot) / RESPONSES_PER_WINDOW, least), most))
 
 
 def _responses_ns(pilot: Pilot) -> float:

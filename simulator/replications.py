@@ -162,7 +162,8 @@ class Replicator:
                 raise
 
     def _counted(self, number: int, plan: Plan, stage: str, planned: int) -> EngineOutput:
-        end_ns = plan.warmup_ns + plan.duration_ns
+        start_ns = plan.start_ns(number)
+        end_ns = start_ns + plan.duration_ns
 
         def told(now_ns: int) -> bool:
             self.shares[number] = now_ns / end_ns
@@ -171,7 +172,7 @@ class Replicator:
 
         return self._simulate(
             number,
-            plan.warmup_ns,
+            start_ns,
             end_ns,
             records=self.records or self.check,
             counted=True,

@@ -35,6 +35,7 @@ class _Request:
     """What was asked for: the arguments of `run` after they were read.
 
     overloaded: the stations to which open workloads offer more than they can do.
+    stagger_ns: instead of the plan's.
     """
 
     scenario: Scenario
@@ -43,6 +44,7 @@ class _Request:
     explain: float | None
     thresholds: Sequence[Threshold]
     overloaded: Sequence[OfferedUtilization]
+    stagger_ns: int | None = None
 
 
 def run(
@@ -58,6 +60,7 @@ def run(
     max_operations: int | None = None,
     threads: int | None = None,
     base_directory: Path | None = None,
+    stagger_ns: int | None = None,
 ) -> Result:
     """Simulate a scenario and return what it answers; the same seed gives the same result.
 
@@ -72,6 +75,8 @@ def run(
         instead of the engine's own.
     threads: at most so many replications at once, if the engine can; default: one for each CPU.
     base_directory: of the trace files, if it is not the scenario file's.
+    stagger_ns: how much later than after the warm-up the windows of replications begin at most; default: a tenth to a
+        fifth of the window where the warm-up is "auto", else nothing.
 
     Ctrl-C gives the result of the complete replications, marked; KeyboardInterrupt if there are none.
     Raises ValueError for an unknown engine or percentile, ThresholdError for a threshold that cannot be read.
@@ -88,6 +93,7 @@ def run(
         None if explain is None else parse_percentile(explain),
         [parse(text, names) for text in scenario.thresholds],
         [entry for entry in offered_utilization(scenario) if entry.utilization >= 1],
+        stagger_ns,
     )
     compiled = chosen.compile(scenario, base_directory)
     replicator = Replicator(chosen, compiled, request.seed, progress, records, check, threads)
@@ -112,6 +118,8 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
     """Plan, replicate and assemble everything but efficiency and provenance."""
     scenario = request.scenario
     pilot, planned, found = look_ahead(scenario, compiled, replicator, request.overloaded)
+    if request.stagger_ns is not None:
+        planned = replace(planned, stagger_ns=request.stagger_ns)
     percents = sorted({*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)})
     open_workloads = [index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"]
     totals = Totals(compiled, percents, open_workloads)
@@ -128,6 +136,7 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
         "replications": totals.replications,
         "duration_s": seconds(planned.duration_ns),
         "warmup_s": seconds(planned.warmup_ns),
+        "stagger_s": seconds(planned.stagger_ns),
         "precision": scenario.run.precision,
         "interrupted": cut_short,
         "pilot": _pilot_data(pilot),

@@ -384,6 +384,9 @@ class Generator:
                 batcher["compression_cpu"] = self.units(0, 1)
             batchers[f"b{index}"] = batcher
         locks: dict[str, dict[str, Any]] = {"k0": {"count": 1}, "k1": {"count": self.integer(2, 4), "skew": 0.8}}
+        for lock in locks.values():
+            if self.chance(35):
+                lock["barging"] = self.units(0, 2)
         pools = {
             f"p{index}": {"enabled": self.chance(85), "size": self.integer(1, 4)} for index in range(self.integer(1, 2))
         }

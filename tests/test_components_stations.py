@@ -104,6 +104,46 @@ def test_who_is_taken_out_at_the_instant_of_its_grant_gives_the_token_back():
     assert pool.free == 1
 
 
+def barging(kit, lock, duration_ns, again_ns):
+    """Return steps that hold a lock for a time; who is woken for it needs a time to try again."""
+
+    def steps(strand):
+        if not lock.try_take(strand):
+            yield from strand.wait()
+            yield from kit.sleep(again_ns)
+            strand.check()
+            while not lock.try_again(strand):
+                yield from strand.wait()
+                yield from kit.sleep(again_ns)
+        yield from kit.sleep(duration_ns)
+        strand.release(lock)
+
+    return steps
+
+
+def test_a_lock_that_is_given_back_goes_to_whoever_asks_before_the_woken_one_has_tried():
+    kit = Kit()
+    (lock,) = locks(kit.clock, 1, barging_ns=3)
+    for at, name in ((0, "a"), (1, "b"), (2, "c"), (11, "d"), (30, "e")):
+        kit.strand(at, name, barging(kit, lock, 10, 3))
+    kit.run(100)
+    # b is woken at 10, is too late at 13 as d came at 11, and waits behind c, which is woken at 21 and takes it at 24
+    assert kit.log == [(10, "a"), (21, "d"), (34, "c"), (47, "b"), (60, "e")]
+    assert (lock.free, lock.totals.present, lock.totals.waiting, lock.totals.busy) == (1, 0, 0, 0)
+
+
+def test_who_is_taken_out_before_it_has_tried_lets_the_next_be_woken():
+    kit = Kit()
+    (lock,) = locks(kit.clock, 1, barging_ns=3)
+    kit.strand(0, "a", barging(kit, lock, 10, 3))
+    woken = kit.strand(1, "b", barging(kit, lock, 10, 3))
+    kit.strand(2, "c", barging(kit, lock, 10, 3))
+    kit.at(11, lambda: woken.take_out(CANCELLED))
+    kit.run(100)
+    assert kit.log == [(10, "a"), (13, "b!"), (26, "c")]
+    assert (lock.free, lock.totals.present, lock.totals.waiting, lock.totals.busy) == (1, 0, 0, 0)
+
+
 # --- memory --------------------------------------------------------------------------------------------------
 
 

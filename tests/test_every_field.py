@@ -37,7 +37,7 @@ PARTS: dict[str, Any] = {
             "link": "l",
         }
     },
-    "locks": {"k": {"count": 3, "skew": 1.0}},
+    "locks": {"k": {"count": 3, "skew": 1.0, "barging": "1us"}},
     "links": {"l": {"bandwidth": "1MB/s", "delay": "300us", "parallel": 2}, "l2": {"bandwidth": "2MB/s"}},
     "pools": {"p": {"size": 2}, "p2": {"size": 1}},
 }
@@ -230,6 +230,7 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Interruptions.duration": ((*S, "interruptions", "duration"), "900us"),
     "Service.batchers": ((*S, "batchers", "b", "max_size"), 2),
     "Service.locks": ((*S, "locks", "k", "count"), 2),
+    "Lock.barging": ((*S, "locks", "k", "barging"), "300us"),
     "Service.links": ((*S, "links", "l", "delay"), "400us"),
     "Service.pools": ((*S, "pools", "p", "size"), 1),
     "LinuxScheduler.base_slice": ((*S, "linux", "base_slice"), "1ms"),

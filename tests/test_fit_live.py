@@ -285,3 +285,48 @@ def test_a_machine_that_others_took_half_of_still_makes_a_scenario() -> None:
         found = scenario.services["host"].interruptions
         assert found is not None
         assert found.rate * found.duration.mean / 1e9 <= 0.75
+
+
+def _slowed(by):
+    """Return a measurement of copies whose work takes longer when both cores are busy."""
+    measured = _computing()
+    crowded = {1: Figure(value=DEMAND_S), 2: Figure(value=by * DEMAND_S)}
+    workload = measured.workload.model_copy(update={"demand_by_copies_s": crowded})
+    return measured.model_copy(update={"workload": workload})
+
+
+def test_what_cores_of_a_virtual_machine_take_from_each_other_may_be_another_at_another_time() -> None:
+    even, slower = (live_blueprints(_slowed(by), None)[0] for by in (1.02, 1.4))
+    assert even.shared_outside == 0.0
+    # the interval holds that nothing of the slowdown is there, and as much again
+    assert 1.645 * slower.shared_outside == pytest.approx(np.log(1.4), rel=0.2)
+    assert any("shared with other machines" in note for note in slower.notes)
+
+
+def test_a_lock_for_whoever_runs_is_one_that_is_not_handed_on() -> None:
+    base = _computing()
+    details = [
+        one.model_copy(update={"voluntary_switches": {1: 0.001, 2: 0.1}[one.copies]}) for one in base.details
+    ]
+    measured = base.model_copy(update={"details": details})
+    services, stages = _built(measured)
+    assert services["host"]["locks"]["serial"]["barging"] == "5us"
+    assert [stage["kind"] for stage in stages] == ["cpu", "lock"]
+    assert live_blueprints(measured, None)[0].label == "work, a lock for whoever runs"
+
+
+def test_a_tail_that_the_model_misses_at_the_highest_fitted_level_is_open_to_that_side() -> None:
+    measured = _computing()
+    levels = [
+        one.model_copy(update={"percentiles_s": one.percentiles_s | {99.0: 3.0 * DEMAND_S}})
+        for one in measured.table.levels
+    ]
+    table = measured.table.model_copy(update={"levels": levels})
+    fit = fit_live(measured.model_copy(update={"table": table}), draws=4)
+    found = fit.predict(Load(2), draws=2)
+    value, low, high = found["p99"]
+    assert value < 1.5 * DEMAND_S
+    assert high > 3.0 * DEMAND_S
+    assert high / value > value / low
+    value, low, high = found["p95"]
+    assert high / value == pytest.approx(value / low, rel=0.05)

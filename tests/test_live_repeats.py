@@ -76,6 +76,13 @@ def test_a_level_without_a_usual_repeat_keeps_them_all():
     assert len(order) == 4
 
 
+def test_a_repeat_many_times_as_far_away_as_the_others_is_a_stray_though_these_differ():
+    judge = Judge(lambda plan, value: QUIET, key=float, stray_limit=0.05)
+    found, order = run({"a": [100, 168, 93, 108]}, plans=("a",), repeats=3, retries=1, judge=judge)
+    assert [repeat.value for repeat in found.kept()] == [100, 93, 108]
+    assert order[-1] == ("a", 4)
+
+
 def test_an_interruption_keeps_what_was_measured():
     found, _ = run({"a": [1, 2], "b": [3, 4]}, stop_after=3)
     assert found.interrupted

@@ -79,13 +79,15 @@ def test_auto_takes_the_same_warmup_and_window_for_all_and_does_not_count_the_pi
     result, calls = simulate(fake_engine.scenario(500))
     asked = zip(calls.replications, calls.windows_ns, strict=True)
     counted = [window for number, window in asked if number]
-    assert len(set(counted)) == 1
+    lengths = {end_ns - warmup_ns for warmup_ns, end_ns in counted}
+    assert len(lengths) == 1
     numbers = [number for number in calls.replications if number]
     assert numbers == list(range(1, result.data["replications"] + 1))
     assert result.data["replications"] >= PLANNED_REPLICATIONS
-    warmup_ns, end_ns = counted[0]
-    assert result.data["warmup_s"] == warmup_ns / 1e9
-    assert result.data["duration_s"] == (end_ns - warmup_ns) / 1e9
+    assert result.data["duration_s"] == lengths.pop() / 1e9
+    later_s = [warmup_ns / 1e9 - result.data["warmup_s"] for warmup_ns, _ in counted]
+    assert len(set(later_s)) == len(later_s)
+    assert 0 <= min(later_s) < max(later_s) <= result.data["stagger_s"] <= 0.2 * result.data["duration_s"]
 
 
 def test_auto_reaches_the_precision_where_the_budget_allows_it():

@@ -81,6 +81,8 @@ class Blueprint:
     crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
     structure leaves more open there than the profile's discrepancy has.
     tails: the same of p95 and p99, upwards alone, where something that makes them longer is not modelled.
+    shared_outside: relative standard deviation of all figures, from one measurement to the next, by what others take of
+    the hardware whom nobody sees on this machine.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
     """
@@ -92,6 +94,7 @@ class Blueprint:
     arriving: Callable[[Mapping[str, float], Load, Parts], Parts] | None = None
     crowding: float = 0.0
     tails: Mapping[str, float] = field(default_factory=dict)
+    shared_outside: float = 0.0
     exits_counted: float = 0.0
     likely: float = 1.0
 

@@ -37,9 +37,20 @@ LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
 LEAST_SERIAL: Final = 0.01
 """Sleeps for each operation that the second copy must add before they count as waits for a lock."""
-BARGING_TAILS: Final[Mapping[str, float]] = {"p95": 0.12, "p99": 0.2}
-"""What a lock for whoever runs leaves open in the tail with each doubling of the copies: who finds it held sleeps, and
-may find it held again whenever it is its turn."""
+STEADY_BELOW_CV: Final = 0.3
+"""Coefficient of variation of the work below which copies fall into step at a lock."""
+IN_STEP: Final = 0.5
+"""Serial share relative to the sleeps for each operation of copies in step, with how uncertain that is: assumed."""
+IN_STEP_WIDTH: Final = 0.6
+TRY_AGAIN_S: Final = 5e-6
+"""CPU of waking for a lock and trying again where the host was not calibrated."""
+BARGING_TAILS: Final[Mapping[str, float]] = {"p95": 0.05, "p99": 0.08}
+"""What a lock for whoever runs leaves open in the tail with each doubling of the copies: in which order those that
+come too late wait anew differs from one kind of lock to another."""
+SHARED_OUTSIDE: Final = 0.5
+"""How far the logarithm of a slowdown by shared memory may change on a virtual machine, relative to itself: caches and
+memory are also those of machines that nobody sees there. Between measurements half an hour apart it came to nothing."""
+SLOWED_AT_LEAST: Final = 1.05
 STILL_COLD: Final = 0.5
 NO_TAILS: Final[Mapping[str, float]] = {}
 MANY: Final = 100_000
@@ -117,6 +128,17 @@ class Known:
         times = [1.0 + (slowdown - 1.0) * (busy - 1) / (most - 1) for busy in range(1, most + 1)]
         return [round(min(max(1.0 / one, 0.01), 16.0), 6) for one in times]
 
+    def shared_outside(self) -> float:
+        """Return the relative deviation of times by memory that is shared with others outside of a virtual machine.
+
+        By how much more the work slows down with several busy cores than computing does on this host.
+        """
+        slowdown = self.slowdown()
+        if slowdown is None or not (self.host is None or self.host.host.virtual):
+            return 0.0
+        excess = slowdown.middle * self.of_host(f"speed.compute.busy_{self.cores}", 1.0)
+        return SHARED_OUTSIDE * math.log(excess) if excess > SLOWED_AT_LEAST else 0.0
+
     def slowdown(self) -> Free | None:
         """Return how much longer the work takes with several busy cores; None where no level shows it."""
         by_copies = self.workload.demand_by_copies_s
@@ -155,13 +177,15 @@ def _programs(known: Known) -> Iterator[Blueprint]:
         yield _program(known, label, "delay")
     else:
         # Futexes and file locks go to whoever runs when they are free, so that those who run seldom find them held.
-        # That is plain work, while the lock has room; a lock that is handed on in turn would be a convoy.
+        # A lock that is handed on in turn would be a convoy, which these levels may not tell from it.
         note = f"about {serial.middle:.0%} of the work is done under a lock, which is taken to be free for whoever runs"
         yield _program(
             known,
             f"{label}, a lock for whoever runs",
             "delay",
-            notes=(f"{note}; its tail is not modelled, so p95 and p99 are open upwards",),
+            serial,
+            barging_s=known.of_host("lock.handoff_same_core_cpu", TRY_AGAIN_S),
+            notes=(note,),
             tails=BARGING_TAILS,
         )
         if serial.middle * known.cores >= LOCK_BINDS:
@@ -179,6 +203,7 @@ def _program(
     waiting: str,
     serial: Free | None = None,
     *,
+    barging_s: float = 0.0,
     notes: Sequence[str] = (),
     tails: Mapping[str, float] = NO_TAILS,
 ) -> Blueprint:
@@ -196,12 +221,17 @@ def _program(
         scale = values["demand"] / workload.demand.mean_s.value
         stages.append({"kind": "cpu", "demand": distribution(workload.demand, scale * (1.0 - held))})
         if held > 0:
-            service["locks"] = {"serial": {}}
+            service["locks"] = {"serial": {"barging": TIME.print(round(barging_s * 1e9))}}
             stages.append({"kind": "lock", "lock": "serial", "hold": distribution(workload.demand, scale * held)})
         stages += _wait_stages(service, workload, values, waiting)
         return {"host": service}, stages
 
-    return Blueprint(label, free, build, notes, tails=tails, exits_counted=_exits_counted(known))
+    outside = known.shared_outside()
+    if outside:
+        notes = [*notes, "what slows the cores down together is shared with other machines, and may change"]
+    return Blueprint(
+        label, free, build, notes, tails=tails, shared_outside=outside, exits_counted=_exits_counted(known)
+    )
 
 
 def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]:
@@ -260,19 +290,28 @@ def _serial(known: Known) -> Free | None:
     """Return the share of an operation that only one at a time can do, by the sleeps that the second copy adds.
 
     It is the chance to find the lock held (see `calibration.live.describe.serial_share`, which asks for more repeats).
+    Steady operations fall into step: who has waited comes right behind the holder the next time too, and waits again
+    or not by as little as the times vary. Their sleeps are at most about as many as the share, and mostly too many.
     """
     how = "sleeps that the second copy adds"
     if known.workload.serial is not None:
         share = min(max(known.workload.serial.share.value, 1e-4), 0.999)
         width = max(_width(known.workload.serial.share, 0.1) / (1.0 - share), 0.1)
-        return Free("serial_share", share, width, how, "logit", "share")
+        return _of_sleeps(known, share, width, how)
     alone, crowded = _sleeps(known, 1), _sleeps(known, 2)
     if known.measurement.pacing.kind != "closed" or known.cores < 2 or not alone or not crowded:
         return None
     more = statistics.fmean(crowded) - statistics.fmean(alone)
     if more < LEAST_SERIAL or min(crowded) < 2.0 * max(alone) + LEAST_SERIAL:
         return None
-    return Free("serial_share", min(more, 0.9), 0.3, how, "logit", "share")
+    return _of_sleeps(known, min(more, 0.9), 0.3, how)
+
+
+def _of_sleeps(known: Known, share: float, width: float, how: str) -> Free:
+    """Return the serial share where sleeps alone tell it; share: sleeps for each operation. width: as `Free` has it."""
+    if known.workload.demand.cv >= STEADY_BELOW_CV:
+        return Free("serial_share", share, width, how, "logit", "share")
+    return Free("serial_share", IN_STEP * share, max(width, IN_STEP_WIDTH), f"{how}, in step", "logit", "share")
 
 
 def _sleeps(known: Known, copies: int) -> list[float]:

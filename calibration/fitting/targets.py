@@ -50,17 +50,17 @@ def targets_of(levels: Sequence[Level], think_kind: str = "exponential") -> list
 
 
 def repeatability(levels: Sequence[Level]) -> float:
-    """Return how far the mean of a level's repeats lies from that of further ones, as relative standard deviation.
+    """Return how far a later measurement may lie from the fitted ones, as relative standard deviation.
 
-    Pooled over the closed levels; 0 where none was repeated. What is predicted will be measured at another time, at
-    which a shared machine may be as much slower or faster as it was between the repeats.
+    A shared machine is slower or faster for minutes, so that the mean of repeats one after the other is off as much as
+    each of them, and what is predicted will be again, independently. Of the closed levels the one that repeats worst;
+    0 where none was repeated.
     """
     grouped: dict[tuple[float | None, float | None], list[float]] = {}
     for level in levels:
         if level.kind != "open":
             grouped.setdefault((level.procs, level.concurrency), []).append(math.log(level.throughput_per_s))
-    spreads = [statistics.variance(logs) / len(logs) for logs in grouped.values() if len(logs) > 1]
-    return math.sqrt(statistics.fmean(spreads)) if spreads else 0.0
+    return max((math.sqrt(2.0) * statistics.stdev(logs) for logs in grouped.values() if len(logs) > 1), default=0.0)
 
 
 def load_of(level: Level, think_kind: str = "exponential") -> Load:

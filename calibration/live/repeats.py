@@ -10,6 +10,10 @@ from typing import Final, Generic, TypeVar
 FEWEST: Final = 3
 """Repeats of a level from which one can be told from the others."""
 
+FAR: Final = 5.0
+"""Times the median distance from the median from which a repeat of a level that repeats badly is none of its kind."""
+FAR_AT_LEAST: Final = 0.25
+
 Plan = TypeVar("Plan", bound=Hashable)
 Measured = TypeVar("Measured")
 
@@ -113,22 +117,30 @@ def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -
     """Return all repeats, those marked whose key is too far from the median of the quiet ones of their level.
 
     A stray is one that most others are not: where no majority lies near the median, the level itself repeats badly,
-    and a choice among its repeats would only hide that.
+    and a choice among its repeats would only hide that. But one that is several times as far away as the others are
+    is not of their kind.
     """
     usual = {}
     for plan in found.plans:
         keys = [judge.key(one.value) for one in found.quiet(plan)]
         middle = statistics.median(keys) if len(keys) >= FEWEST else 0.0
-        near = sum(abs(key - middle) <= judge.stray_limit * middle for key in keys)
-        if middle and near > len(keys) / 2:
-            usual[plan] = middle
+        if middle:
+            usual[plan] = middle, _tolerated([abs(key / middle - 1) for key in keys], judge.stray_limit)
     marked = []
     for repeat in found.made:
-        middle = usual.get(repeat.plan, 0.0)
+        middle, limit = usual.get(repeat.plan, (0.0, judge.stray_limit))
         distance = abs(judge.key(repeat.value) / middle - 1) if middle and not repeat.problems else 0.0
-        if distance > judge.stray_limit:
+        if distance > limit:
             problem = f"CPU of an operation {distance:.1%} from that of the other repeats"
-            marked.append(replace(repeat, problems=(problem,), severity=distance / judge.stray_limit))
+            marked.append(replace(repeat, problems=(problem,), severity=distance / limit))
         else:
             marked.append(repeat)
     return marked
+
+
+def _tolerated(distances: Sequence[float], stray_limit: float) -> float:
+    """Return the distance from the median that is tolerated, by the distances of all repeats of a level."""
+    near = sum(distance <= stray_limit for distance in distances)
+    if near > len(distances) / 2:
+        return stray_limit
+    return max(FAR_AT_LEAST, FAR * statistics.median(distances))

@@ -14,6 +14,7 @@ from simulator.fast.layout import (
     AT_TOKEN,
     GOT_MEMORY,
     TOKEN_HELD,
+    TOKEN_TRIED,
     VISIT,
     holding_at,
     instance_at,
@@ -233,20 +234,67 @@ def take_token(sim: Any, k: int, a: int, resume: int) -> bool:
 
 
 @kernel
+def try_token_again(sim: Any, k: int, a: int, resume: int) -> bool:
+    """As `take_token`, of a strand that was called: its last holding says so."""
+    token = token_at(sim, k)
+    token.called = 0
+    v = strand_at(sim, a).last_holding
+    if token.free > 0:
+        token.free -= 1
+        change(sim, token.station, 1, 0)
+        holding_at(sim, v).type = TOKEN_HELD
+        return True
+    strand_at(sim, a).arrived_ns = holding_at(sim, v).arrived_ns
+    unlink_holding(sim, v)
+    free_holding(sim, v)
+    change(sim, token.station, 0, 1)
+    prepare(sim, a, AT_TOKEN, k, token.cause, resume)
+    push_strand(sim, token.queue, a)
+    return False
+
+
+@kernel
 def _return_token(sim: Any, k: int, arrived_ns: int) -> None:
     """Hand a token to the first in the queue, or put it back."""
     token = token_at(sim, k)
     depart(sim, token.station, arrived_ns)
     a = queue_at(sim, token.queue).head
-    if a < 0:
-        change(sim, token.station, -1, 0)
-        token.free += 1
+    if a >= 0 and token.barging_ns == 0:
+        _wake_at_token(sim, k, a, TOKEN_HELD)
         return
+    change(sim, token.station, -1, 0)
+    token.free += 1
+    _call_to_token(sim, k)
+
+
+@kernel
+def _call_to_token(sim: Any, k: int) -> None:
+    """Wake the first in the queue for a token that is free, unless another was woken and has not tried yet."""
+    token = token_at(sim, k)
+    a = queue_at(sim, token.queue).head
+    if a >= 0 and token.free > 0 and token.called == 0:
+        token.called = 1
+        _wake_at_token(sim, k, a, TOKEN_TRIED)
+
+
+@kernel
+def _wake_at_token(sim: Any, k: int, a: int, kind: int) -> None:
+    """Take the first out of a queue for a token, with what it holds now, and wake it."""
+    token = token_at(sim, k)
     remove_strand(sim, token.queue, a)
     change(sim, token.station, 0, -1)
-    v = _new_holding(sim, a, TOKEN_HELD, k)
+    v = _new_holding(sim, a, kind, k)
     holding_at(sim, v).arrived_ns = strand_at(sim, a).arrived_ns
     wake(sim, a)
+
+
+@kernel
+def _stop_trying(sim: Any, k: int, arrived_ns: int) -> None:
+    """Leave a token without having tried, after being called for it: the next in the queue is called."""
+    token = token_at(sim, k)
+    token.called = 0
+    depart(sim, token.station, arrived_ns)
+    _call_to_token(sim, k)
 
 
 @kernel
@@ -266,6 +314,8 @@ def _return_other(sim: Any, v: int) -> None:
     holding = holding_at(sim, v)
     if holding.type == ALLOCATION:
         _return_memory(sim, v)
+    elif holding.type == TOKEN_TRIED:
+        _stop_trying(sim, holding.what, holding.arrived_ns)
     else:
         _return_token(sim, holding.what, holding.arrived_ns)
 

@@ -87,7 +87,7 @@ INSTANCE: Final = _dtype(
 SERVICE: Final = _dtype("key draws next_index queue current due_ns", base=compiled.SERVICE, keys="key")
 BATCHER: Final = _dtype("open closed_head closed_tail sending executing task", base=compiled.BATCHER)
 LOCK: Final = _dtype("", base=compiled.LOCK)
-TOKEN: Final = _dtype("free cause queue station")  # a lock or a pool; locks first
+TOKEN: Final = _dtype("free cause queue station barging_ns called")  # a lock or a pool; locks first
 LINK: Final = _dtype("queue", base=compiled.LINK)
 CHANNEL: Final = _dtype("cargo due_ns link")
 WORKLOAD: Final = _dtype(
@@ -228,6 +228,7 @@ def __getattr__(name: str) -> Any:
 VISIT: Final = 0
 ALLOCATION: Final = 1
 TOKEN_HELD: Final = 2
+TOKEN_TRIED: Final = 3  # nothing: woken to try again for a token that is free
 
 # Where a strand waits.
 NOWHERE: Final = 0
@@ -258,6 +259,8 @@ GOT_MEMORY: Final = 5
 GOT_LOCK: Final = 6
 DONE_UNDER_LOCK: Final = 7
 JOINED: Final = 8
+CALLED_TO_LOCK: Final = 9
+TRIES_LOCK: Final = 10
 
 # How a stage leaves its strand.
 NEXT: Final = 0

@@ -243,7 +243,8 @@ class FastTables:
         tokens = self.zeros("tokens", units + len(compiled.pools))
         tokens["free"], tokens["cause"] = 1, WAITING_FOR_LOCK
         for lock in compiled.locks:
-            tokens["station"][lock["first_lock_unit"] : lock["first_lock_unit"] + lock["count"]] = lock["station"]
+            of_it = tokens[lock["first_lock_unit"] : lock["first_lock_unit"] + lock["count"]]
+            of_it["station"], of_it["barging_ns"] = lock["station"], lock["barging_ns"]
         pools = tokens[units : units + len(compiled.pools)]
         pools["free"], pools["cause"], pools["station"] = (
             compiled.pools["size"],

@@ -33,6 +33,7 @@ from simulator.fast.holdings import (
     memory_fits,
     take_memory,
     take_token,
+    try_token_again,
     unlink_holding,
     wait_for_memory,
 )
@@ -42,6 +43,7 @@ from simulator.fast.layout import (
     ALLOCATION,
     AT_JOIN,
     BEGIN,
+    CALLED_TO_LOCK,
     CAUSE_COLUMNS,
     DISPATCHED,
     DONE_UNDER_LOCK,
@@ -56,6 +58,7 @@ from simulator.fast.layout import (
     NEXT,
     NOWHERE,
     PAUSING,
+    TRIES_LOCK,
     VISIT,
     WAITS,
     branch_row_at,
@@ -71,6 +74,7 @@ from simulator.fast.layout import (
     step_at,
     strand_at,
     strand_cause_at,
+    token_at,
     weights_of,
 )
 from simulator.fast.links import carry_strand, join_batch
@@ -289,7 +293,16 @@ def _lock_of(sim: Any, a: int, step: Any) -> int:
 @kernel
 def _lock(sim: Any, a: int, step: Any) -> int:
     """Take a lock and hold it while executing."""
-    if not take_token(sim, _lock_of(sim, a, step), a, GOT_LOCK):
+    k = _lock_of(sim, a, step)
+    if not take_token(sim, k, a, CALLED_TO_LOCK if token_at(sim, k).barging_ns else GOT_LOCK):
+        return WAITS
+    return _work_under_lock(sim, a, step)
+
+
+@kernel
+def _try_lock_again(sim: Any, a: int, step: Any) -> int:
+    """Take a lock that was free when the strand was woken, unless another came first."""
+    if not try_token_again(sim, _lock_of(sim, a, step), a, CALLED_TO_LOCK):
         return WAITS
     return _work_under_lock(sim, a, step)
 
@@ -442,6 +455,10 @@ def _resume(sim: Any, a: int, step: Any) -> int:
         return _pay_for_memory(sim, a, step)
     if resume == GOT_LOCK:
         return _work_under_lock(sim, a, step)
+    if resume == CALLED_TO_LOCK:
+        return _execute_beside(sim, a, step.service, token_at(sim, _lock_of(sim, a, step)).barging_ns, TRIES_LOCK)
+    if resume == TRIES_LOCK:
+        return _try_lock_again(sim, a, step)
     if resume == DONE_UNDER_LOCK:
         give_token_back(sim, a, _lock_of(sim, a, step))
         return NEXT

@@ -27,6 +27,7 @@ from simulator.limits.root import statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
 from simulator.pilot import PILOT_REPLICATION, Pilot, cost_of, explore, round_up
+from simulator.planning import later_ns
 from simulator.replications import Progress, Report
 from simulator.statistics import Estimate, interval, maximum
 from simulator.totals import Totals
@@ -42,7 +43,6 @@ COARSE: Final = 0.4  # of these: for a trial that only brackets
 CYCLES_PER_WARMUP: Final = (2.0, 6.0)  # the second beside others, who fill up as slowly as the closed ones let them
 WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to saturation than its pilot
 STAGGERED: Final = 0.1  # of the window: one p99 at least
-GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
 NEAR: Final = 1.25  # times: closed loads so near fill up alike, and need no pilots of their own
 FEW_FAILURES: Final = 0.01
 IDLE: Final = "idle."
@@ -66,13 +66,8 @@ class Window:
         return self.rate_per_ns * self.duration_ns
 
     def start_ns(self, number: int) -> int:
-        """Return when the window of a replication begins [ns]: the warm-up, and a little more in each.
-
-        Batches and timers that began together stay in step, and all windows would begin at the same moment of their
-        cycle and end at the same: what is inside then seems to have grown. Multiples of the golden ratio spread evenly
-        over any count of replications.
-        """
-        return self.warmup_ns + int(STAGGERED * self.duration_ns * (number * GOLDEN % 1.0))
+        """Return when the window of a replication begins [ns]: the warm-up, and a little more in each."""
+        return self.warmup_ns + later_ns(number, STAGGERED * self.duration_ns)
 
 
 @dataclass

@@ -266,6 +266,11 @@ class Server:
             lock = choices[pick_by_weight(weights, row["first_weight"], len(choices), draw)]
         if not lock.try_take(strand):
             yield from strand.wait()
+            while lock.barging_ns:
+                yield from self._execute(strand, step, lock.barging_ns)
+                if lock.try_again(strand):
+                    break
+                yield from strand.wait()
         yield from self._execute(strand, step, self._draw(strand, step))
         strand.release(lock)
 

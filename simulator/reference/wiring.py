@@ -193,7 +193,7 @@ class System:
         self._workers(instance)
         self._links_and_batchers(instance)
         for table in self._of_instance("locks", index):
-            made = locks(self.clock, table.count)
+            made = locks(self.clock, table.count, table.barging_ns)
             self.station_totals[table.station] = made[0].totals
             instance.locks.append(made)
         for table in self._of_instance("pools", index):
