@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -36,21 +36,28 @@ def simulated() -> list[Report]:
     return reports
 
 
+def judged(one: Report, index: int, defects_each: int) -> tuple[bool, list[tuple[str, bool]]]:
+    """Return whether a clean report is accused, and of each defect its column and whether it is found."""
+    found = []
+    for repeat in range(defects_each):
+        defective, said = plant(one, index + 1000 * repeat)
+        found.append((said.split()[0], accused(defective.csv())))
+    return accused(one.csv()), found
+
+
 def score(title: str, reports: list[Report], defects_each: int) -> None:
-    wrongly = sum(accused(one.csv()) for one in reports)
-    found: Counter[str] = Counter()
-    planted: Counter[str] = Counter()
-    for index, one in enumerate(reports):
-        for repeat in range(defects_each):
-            defective, said = plant(one, index + 1000 * repeat)
-            column = said.split()[0]
-            planted[column] += 1
-            found[column] += accused(defective.csv())
-    share = sum(found.values()) / sum(planted.values())
-    print(f"{title}: {wrongly} of {len(reports)} clean reports accused; ", end="")
-    print(f"{sum(found.values())} of {sum(planted.values())} defects found ({100 * share:.1f} %)")
-    for column in sorted(planted):
-        print(f"  {column:20} {found[column]:4} of {planted[column]}")
+    with ProcessPoolExecutor(2) as pool:
+        indices, repeats = range(len(reports)), [defects_each] * len(reports)
+        answers = list(pool.map(judged, reports, indices, repeats, chunksize=4))
+    wrongly = [one.name for one, (is_accused, _) in zip(reports, answers, strict=True) if is_accused]
+    defects = [defect for _, found in answers for defect in found]
+    count, share = sum(found for _, found in defects), sum(found for _, found in defects) / len(defects)
+    print(f"{title}: {len(wrongly)} of {len(reports)} clean reports accused; ", end="")
+    print(f"{count} of {len(defects)} defects found ({100 * share:.1f} %)")
+    for column in sorted({column for column, _ in defects}):
+        hits = [found for one, found in defects if one == column]
+        print(f"  {column:20} {sum(hits):4} of {len(hits)}")
+    print(f"  accused: {', '.join(wrongly) or 'none'}")
 
 
 def main() -> None:
