@@ -8,8 +8,10 @@ from calibration.audit import across_levels, single_level
 from calibration.audit.claims import check_claims
 from calibration.audit.curves import check_monotonicity, check_offered, is_steady
 from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of, untied_of
+from calibration.audit.memory import check_memory
 from calibration.audit.notes import add_notes
-from calibration.audit.overload import check_lost
+from calibration.audit.outcomes import check_outcomes
+from calibration.audit.overload import check_lost, check_work_of_overload
 from calibration.audit.repeats import check_repeats
 from calibration.audit.shape import check_shape
 from calibration.audit.think_times import check_interactive
@@ -60,9 +62,11 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     steady = [level for level in levels if is_steady(level)]
     across_levels.check_utilization(steady, ledger)
     across_levels.check_forced_flow(steady, ledger)
-    across_levels.check_memory(steady, ledger)
+    check_work_of_overload(levels, ledger)
+    check_memory(steady, ledger)
     across_levels.check_bounds(steady, ledger)
     check_monotonicity(steady, ledger)
+    check_outcomes(levels, ledger)
     check_shape(steady, ledger)
     check_repeats(levels, ledger)
     add_notes(levels, ledger)

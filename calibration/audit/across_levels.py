@@ -18,6 +18,9 @@ from calibration.levels import Level
 Numbers = NDArray[np.float64]
 SUPERLINEAR = 0.08
 """How much faster than alone a process may be among others: batches that fill sooner and caches that stay warm."""
+ODD_COST = 0.075
+"""Relative: how far from that of the other levels a cost of an operation is that is accused: costs that operations
+share, and machines that slow each other near saturation, change it by some percent."""
 FEWEST = 3
 """Levels that it takes to tell which one is wrong."""
 
@@ -46,7 +49,7 @@ def check_utilization(levels: Sequence[Level], ledger: Ledger) -> None:
             ledger.skip("utilization", "the CPU of an operation changes from level to level")
         return
     for index in _sticking_out(fit, target, throughput):
-        most = min(fit.expected[index], _all_cores(busy[index], name))
+        most = min(fit.expected[index], all_cores(busy[index], name))
         if target[index] < fit.expected[index] and target[index] > most / (1.0 + ODD):
             continue  # so many operations could not have cost more
         _report_cost(ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index])
@@ -75,7 +78,8 @@ def _check_gauge(levels: Sequence[Level], ledger: Ledger) -> None:
             )
 
 
-def _all_cores(level: Level, name: str) -> float:
+def all_cores(level: Level, name: str) -> float:
+    """Return the most that a figure of CPU can be at a level; infinity if its cores are not known."""
     if name == "cpu_utilization":
         return 1.0
     return level.cores * (level.instances or 1.0) if level.cores else float("inf")
@@ -94,7 +98,7 @@ def _proportional(
     for where a cost per operation fails at several levels.
     """
     allowed = _array([MEASUREMENT + rounding_of(level, "throughput_per_s", name) for level in levels])
-    tolerance, smallest = allowed * target, np.maximum(ODD, 1.5 * allowed) * target
+    tolerance, smallest = allowed * target, np.maximum(ODD_COST, 1.5 * allowed) * target
     designs = [throughput[:, None], np.column_stack([throughput, np.ones_like(throughput)])]
     alone = first_that_holds(designs[:1], target, tolerance, smallest)
     if alone is not None and not fixed:
@@ -212,44 +216,6 @@ def _flow(level: Level, name: str) -> float | None:
     return level.figure(name) if name.endswith("_bytes_per_s") else level.other_rates_per_s.get(name)
 
 
-def check_memory(levels: Sequence[Level], ledger: Ledger) -> None:
-    """Memory grows with the operations in flight: base + operations x memory of one."""
-    held = [level for level in levels if level.memory_bytes and mean_of(level)]
-    if len(held) < FEWEST + 1:
-        ledger.skip("memory", f"it takes {FEWEST + 1} levels with memory and response time")
-        return
-    target = _array([level.memory_bytes or 0.0 for level in held])
-    in_flight = _array([level.throughput_per_s * (mean_of(level) or 0.0) for level in held])
-    ones = np.ones_like(target)
-    allowed = _array([MEASUREMENT + rounding_of(level, "memory_bytes") for level in held])
-    fit = first_that_holds(
-        [ones[:, None], np.column_stack([ones, in_flight])],
-        target,
-        allowed * target,
-        np.maximum(ODD, 1.5 * allowed) * target,
-    )
-    ledger.check("memory", len(held))
-    if fit is None:
-        ledger.skip("memory", "memory follows neither a constant nor the operations in flight")
-        return
-    for index in fit.odd:
-        level = held[index]
-        ledger.find(
-            "memory",
-            "implausible",
-            level,
-            f"the memory is {shown('memory_bytes', target[index])}; by the operations in flight at the other levels "
-            f"it would be {shown('memory_bytes', fit.expected[index])}",
-            figures=("memory_bytes",),
-            stated=target[index],
-            expected=fit.expected[index],
-            explanations=(
-                *slips(target[index], fit.expected[index]),
-                "a leak, a cache that fills, or a peak",
-            ),
-        )
-
-
 def check_efficiency(levels: Sequence[Level], ledger: Ledger) -> None:
     """Efficiency and speedup against the level with the fewest processes (or cores)."""
     for name, definitions in (
@@ -264,6 +230,8 @@ def check_efficiency(levels: Sequence[Level], ledger: Ledger) -> None:
         scale = (base.figure(name) or 0.0) / expected_of(base, base)
         if abs(scale - 1.0) > 0.02:  # relative to something that is not in the table: only proportions count
             scale = float(np.median([(one.figure(name) or 0.0) / expected_of(one, base) for one in stated]))
+        if name == "efficiency" and scale > 1.0 + ODD + rounding_of(base, name):
+            scale = 1.0  # the smallest level is not more efficient than itself, nor than what could be
         for level in stated:
             _report_efficiency(ledger, level, name, expected_of(level, base) * scale, said)
 

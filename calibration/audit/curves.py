@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
 from calibration.audit.per_process import check_per_process
-from calibration.audit.shape import common_statistics
+from calibration.audit.served import growing
+from calibration.audit.statistics_of_levels import common_statistics
 from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of, sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 
 Numbers = NDArray[np.float64]
-UNHINDERED: Final = 0.85
-"""Share of the throughput of a lower load that a process still has where the system is far from saturated."""
+PERCENTILES: Final = 0.15
+"""Relative: how far a median may stand out from both neighbours by chance, where operations of two kinds leave a gap
+between their times; smaller defects are told by their form."""
+DEEP: Final = 0.4
+"""Share of both neighbours below which a response time at the second load is out of line: batches that fill may let it
+fall from the lowest load on, but not so far for one load alone."""
 
 
 def is_steady(level: Level) -> bool:
@@ -86,7 +91,8 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
         for place in range(1, len(ordered) - 1):
             allowed = _allowed(ordered, place, name)
             rising = place >= 2 and values[place - 1] >= values[place - 2] * (1.0 - MEASUREMENT)
-            if (rising and _dips(values, place, allowed)) or _stands_up(values, place, allowed):
+            falls = _dips(values, place, allowed if rising else 1.0 - DEEP)
+            if falls or _stands_up(values, place, allowed):
                 _report(ledger, ordered, place, name, values)
 
 
@@ -96,8 +102,8 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
     It is a straight line for one server in front of which arrivals queue (M/M/1) or which they share. Closed levels
     count as far as their processes hardly slow each other.
     """
-    name = next((one for one in ("mean_s", "p50") if one in common_statistics(levels)), None)
-    served = _growing(levels)
+    name = next(iter(common_statistics(levels)), None)
+    served = growing(levels)
     if name is None or len(served) < 3:
         return
     levels = levels[: len(served)]
@@ -145,20 +151,8 @@ def _against_the_bend(served: Numbers, inverse: Numbers, tolerance: Numbers) -> 
     return found if above == (found[0] == 0) else None
 
 
-def _growing(levels: Sequence[Level]) -> Numbers:
-    """Return what is served at the levels in order: rates offered, or throughputs as far as processes hardly slow."""
-    if all(level.kind == "open" and level.arrival_rate_per_s for level in levels):
-        return np.array([level.arrival_rate_per_s for level in levels], dtype=np.float64)
-    if any(level.kind == "open" for level in levels):
-        return np.array([])
-    served = np.array([level.throughput_per_s for level in levels])
-    each = served / np.array([level.load or 1.0 for level in levels])
-    slowed = np.flatnonzero((each < UNHINDERED * np.maximum.accumulate(each)) | (np.diff(served, prepend=0.0) <= 0.0))
-    return served[: int(slowed[0])] if len(slowed) else served
-
-
 def _allowed(levels: Sequence[Level], place: int, name: str) -> float:
-    noise = ODD if name == "throughput_per_s" else ODD * sampling_factor(name)
+    noise = PERCENTILES * sampling_factor(name) if name.startswith("p") else ODD
     return noise + max(rounding_of(level, name) for level in levels[place - 1 : place + 2]) * 2.0
 
 

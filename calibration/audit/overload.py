@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from calibration.audit.across_levels import FEWEST, costs_of
+from calibration.audit.across_levels import FEWEST, all_cores, costs_of
 from calibration.audit.curves import is_steady
 from calibration.audit.findings import Ledger
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
@@ -41,11 +41,59 @@ def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
             _report_no_queue(ledger, level, typical)
 
 
+def check_work_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
+    """Where less is served than offered, at least the work of what is served is done, and at most that of all offered.
+
+    What an operation costs is taken from the levels that serve what is offered.
+    """
+    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
+    witnesses = [level for level in offered if is_steady(level)]
+    for level in offered:
+        for name in WORK:
+            between = _work_between(witnesses, level, name) if level.figure(name) and not is_steady(level) else None
+            if between is None or ledger.found_at("bounds", level):
+                continue
+            law = "utilization" if name.startswith("cpu") else "forced_flow"
+            ledger.check(law)
+            stated, (least, most) = level.figure(name) or 0.0, between
+            allowed = ODD + rounding_of(level, name, "throughput_per_s")
+            if not least * (1.0 - allowed) <= stated <= most * (1.0 + allowed):
+                _report_work(ledger, law, level, name, least if stated < least else most)
+
+
+def _work_between(witnesses: Sequence[Level], level: Level, name: str) -> tuple[float, float] | None:
+    """Return the work of what is served and of what is offered; None if the others do not tell it."""
+    known = [one for one in witnesses if one.figure(name)]
+    if len(known) < FEWEST or (fit := costs_of(known, name)) is None or fit.odd:
+        return None
+    each, fixed = float(fit.parameters[0]), float([*fit.parameters, 0.0][1])
+    most = fixed + each * (level.arrival_rate_per_s or 0.0)
+    least = fixed + each * level.throughput_per_s
+    return min(least, all_cores(level, name)) if name.startswith("cpu") else least, most
+
+
+def _report_work(ledger: Ledger, law: str, level: Level, name: str, limit: float) -> None:
+    stated = level.figure(name) or 0.0
+    of = "served" if stated < limit else "offered"
+    ledger.find(
+        law,
+        "implausible",
+        level,
+        f"the {named(name)} is {shown(name, stated)}; by the cost of an operation at the other levels what is {of} "
+        f"takes {shown(name, limit)}",
+        figures=(name, "throughput_per_s"),
+        stated=stated,
+        expected=limit,
+        explanations=(*slips(stated, limit), "figures of different runs"),
+    )
+
+
 def _loses_nothing(level: Level) -> bool:
-    """Return whether a level serves clearly less than is offered, and says that hardly an operation fails."""
+    """Return whether a level serves clearly less than is offered, and states no operations that fail."""
     few = ODD + rounding_of(level, "throughput_per_s")
     missing = level.throughput_per_s < (1.0 - few) * (level.arrival_rate_per_s or 0.0)
-    return missing and level.error_rate is not None and not level.timeout_rate and not level.retry_rate
+    succeeds = level.success_rate is None or level.success_rate > 0.99
+    return missing and succeeds and not level.timeout_rate and not level.retry_rate
 
 
 def _report_no_queue(ledger: Ledger, level: Level, typical: float) -> None:
@@ -55,8 +103,8 @@ def _report_no_queue(ledger: Ledger, level: Level, typical: float) -> None:
         "implausible",
         level,
         f"{shown('throughput_per_s', rate)} are offered, {shown('throughput_per_s', level.throughput_per_s)} end and "
-        f"hardly any fail, so that a queue grows all the time; yet operations take {shown('mean_s', typical)}, hardly "
-        "more than at the other levels",
+        f"hardly any are said to fail, so that a queue grows all the time; yet operations take "
+        f"{shown('mean_s', typical)}, hardly more than at the other levels",
         figures=("throughput_per_s", "arrival_rate_per_s"),
         stated=level.throughput_per_s,
         expected=rate,

@@ -1,86 +1,164 @@
 """Percentiles and mean over the levels: what one statistic of one level should be by all the others.
 
 As the load grows, a system's response times change their scale and how widely they spread, and the form of their
-distribution changes little and smoothly with the scale. Each figure is predicted from all others
-(`calibration.audit.shape_model`); one is accused that is far beyond its prediction.
+distribution changes little and smoothly with the scale: each figure is predicted from all others
+(`calibration.audit.shape_model`). And each statistic keeps a course of its own over what is served
+(`calibration.audit.load_curve`). A figure is accused that is far beyond one of these predictions, or beyond both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
+from calibration.audit.left_out import LeftOut
+from calibration.audit.load_curve import along_the_load
+from calibration.audit.served import growing
 from calibration.audit.shape_model import predicted_from_all_others
+from calibration.audit.statistics_of_levels import (
+    against_neighbours,
+    common_statistics,
+    figures_of,
+    has_steps,
+    next_to_atoms,
+)
+from calibration.audit.tolerances import sampling_factor
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
-from simulator.measures import percentile_name
+
+Numbers = NDArray[np.float64]
 
 FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
-LARGEST_PERCENT: Final = 99.5
-"""Percentiles beyond are left out: they rest on few operations."""
-ACCUSED: Final = 5e-5
-"""A level is accused where a figure so far off, of any of the report's, is less likely than this."""
+BY_FORM: Final = 5e-5
+"""A level is accused where one so far from what all others say, of any of the report's, is less likely than this."""
+BY_LOAD: Final = 1e-3
+"""The same of a figure that is held against those of its own statistic alone."""
+BY_BOTH: Final = 1.5e-4
+"""The same of both together."""
 LEAST: Final = 0.085
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
 
 
+SEEN_BESIDE: Final = 0.03
+"""Natural logarithm by which a figure moves against those beside it, where it is accused of its form: what only an
+extrapolation says is no more than a knee."""
+ALONE: Final = 2.0
+"""How many times farther than the others of its level a figure must leave its course: together they are a knee."""
+
+
+class _Odd(NamedTuple):
+    """A figure that is out of shape: where, how far off (natural logarithm), and whether its course alone says so."""
+
+    level: int
+    statistic: int
+    off: float
+    by_load: bool
+
+
 def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
-    """Find the level whose mean and percentiles do not go together as at the other levels."""
+    """Find the level whose mean and percentiles do not go together as at the other levels, or leave their course."""
     names = common_statistics(levels)
-    if len(levels) < FEWEST_LEVELS or len(names) < FEWEST_STATISTICS:
-        reason = f"it takes {FEWEST_LEVELS} levels and {FEWEST_STATISTICS} of mean and percentiles at each of them"
-        ledger.skip("shape", reason)
+    if len(levels) < FEWEST_LEVELS or not names:
+        ledger.skip("shape", f"it takes {FEWEST_LEVELS} levels with the mean or the same percentile at each of them")
         return
-    if _has_steps(levels, names):
-        ledger.skip("shape", "percentiles are equal, so that times have steps, across which a percentile jumps")
+    ordered = sorted(levels, key=lambda level: level.load or 0.0)
+    figures, rounding = figures_of(ordered, names)
+    by_form = _by_form(ordered, names, figures, rounding)
+    by_load = _by_load(ordered, names, figures, rounding)
+    if by_form is None and by_load is None:
+        ledger.skip(
+            "shape",
+            "percentiles are equal, so that times have steps, across which a percentile jumps"
+            if has_steps(figures, names)
+            else f"it takes {FEWEST_STATISTICS} of mean and percentiles, or {FEWEST_LEVELS} loads that are served",
+        )
         return
-    ledger.check("shape", len(levels))
-    figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
-    rounding = np.array([[level.relative_rounding(name) for name in names] for level in levels])
+    ledger.check("shape", len(ordered))
+    judged = np.tile(~next_to_atoms(figures, rounding, names), (len(ordered), 1))
+    if by_form is not None:
+        judged &= np.sign(by_form.off) * against_neighbours(figures, names) >= SEEN_BESIDE
+    odd = _least_likely(by_form, by_load if by_load is None else _apart_from_its_level(by_load), judged)
+    if odd is not None:
+        _report(ledger, ordered, names, odd)
+
+
+def _by_form(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    if len(names) < FEWEST_STATISTICS or has_steps(figures, names):
+        return None
     loads = np.array([level.load or 0.0 for level in levels])
-    if not loads.all():
-        loads = figures.mean(axis=1)
-    left_out = predicted_from_all_others(names, figures, rounding, loads)
-    chance = np.where(np.abs(left_out.off) >= LEAST, left_out.chance, 1.0)
-    level, statistic = np.unravel_index(int(chance.argmin()), figures.shape)
-    if chance.min() * figures.size < ACCUSED:
-        _report(ledger, levels, names, (int(level), int(statistic)), float(left_out.off[level, statistic]))
+    return predicted_from_all_others(names, figures, rounding, loads if loads.all() else figures.mean(axis=1))
 
 
-def _has_steps(levels: Sequence[Level], names: Sequence[str]) -> bool:
-    """Return whether two percentiles of a level are equal: many operations take the same time."""
-    values = [[level.figure(name) for name in names if name != "mean_s"] for level in levels]
-    return any(len(set(row)) < len(row) for row in values)
+def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    """Return each figure against those of the other loads, as far as what is served grows; else as expected."""
+    served = growing(levels)
+    count = len(served)
+    if count < FEWEST_LEVELS or len(set(served)) < count:
+        return None
+    found = along_the_load(served, figures[:count], rounding[:count], np.array([sampling_factor(one) for one in names]))
+    off, chance = np.zeros(figures.shape), np.ones(figures.shape)
+    off[:count], chance[:count] = found.off, found.chance
+    return LeftOut(off, chance)
 
 
-def common_statistics(levels: Sequence[Level]) -> list[str]:
-    """Return mean and percentiles that all levels have and that are not 0."""
-    if not levels:
-        return []
-    percents = set.intersection(*(set(level.percentiles_s) for level in levels))
-    names = ["mean_s"] if all(level.mean_s for level in levels) else []
-    return names + [
-        percentile_name(percent)
-        for percent in sorted(percents)
-        if percent <= LARGEST_PERCENT and all(level.percentiles_s[percent] > 0 for level in levels)
-    ]
+def _least_likely(by_form: LeftOut | None, by_load: LeftOut | None, judged: NDArray[np.bool_]) -> _Odd | None:
+    """Return the figure that is out of shape by the most; None if none is.
+
+    judged: (levels, statistics), which may be accused of what all others say; any may of its own course.
+    """
+    worst: tuple[float, _Odd] | None = None
+    found = [(one, limit) for one, limit in ((by_form, BY_FORM), (by_load, BY_LOAD)) if one is not None]
+    if by_form is not None and by_load is not None:
+        found.append((_together(by_form, by_load), BY_BOTH))
+    for one, limit in found:
+        chance = np.where((judged | (one is by_load)) & (np.abs(one.off) >= LEAST), one.chance, 1.0)
+        level, statistic = np.unravel_index(int(chance.argmin()), chance.shape)
+        beyond = float(chance.min()) * chance.size / limit
+        odd = _Odd(int(level), int(statistic), float(one.off[level, statistic]), one is by_load)
+        if beyond < 1.0 and (worst is None or beyond < worst[0]):
+            worst = beyond, odd
+    return None if worst is None else worst[1]
 
 
-def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], place: tuple[int, int], off: float) -> None:
-    level, name = levels[place[0]], names[place[1]]
+def _apart_from_its_level(by_load: LeftOut) -> LeftOut:
+    """Take no figure for odd whose level leaves its course as a whole."""
+    count = by_load.off.shape[1]
+    if count == 1:
+        return by_load
+    others = np.column_stack([np.median(np.delete(by_load.off, place, axis=1), axis=1) for place in range(count)])
+    alone = np.abs(by_load.off) >= ALONE * np.sign(by_load.off) * others
+    return LeftOut(by_load.off, np.where(alone, by_load.chance, 1.0))
+
+
+def _together(by_form: LeftOut, by_load: LeftOut) -> LeftOut:
+    """Combine two chances of one figure, where both say that it is off to the same side (Fisher, 1932)."""
+    product = np.maximum(by_form.chance * by_load.chance, 1e-300)
+    agree = (by_form.off * by_load.off > 0.0) & (np.minimum(np.abs(by_form.off), np.abs(by_load.off)) >= LEAST)
+    return LeftOut(by_form.off, np.where(agree, product * (1.0 - np.log(product)), 1.0))
+
+
+def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], odd: _Odd) -> None:
+    level, name = levels[odd.level], names[odd.statistic]
     stated = level.figure(name) or 0.0
-    expected = stated * float(np.exp(-off))
+    expected = stated * float(np.exp(-odd.off))
     listed = ", ".join(f"{named(one)} {shown(one, level.figure(one) or 0.0)}" for one in names)
+    said = (
+        f"the {named(name)} is {shown(name, stated)}; on the course that it takes over what is served at the other "
+        f"levels it would be about {shown(name, expected)}"
+        if odd.by_load
+        else f"{listed} do not go together as at the other levels; by the others the {named(name)} would be about "
+        f"{shown(name, expected)}"
+    )
     ledger.find(
         "shape",
         "implausible",
         level,
-        f"{listed} do not go together as at the other levels; by the others the {named(name)} would be about "
-        f"{shown(name, expected)}",
+        said,
         figures=(name,),
         stated=stated,
         expected=expected,

@@ -11,15 +11,14 @@ reports, by the likelihood of each figure given all others (Sundararajan and Kee
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from calibration.audit.left_out import LeftOut, left_out
 from calibration.audit.tolerances import sampling_factor
 
 Numbers = NDArray[np.float64]
@@ -75,17 +74,6 @@ BEGINS: Final = 0.5
 _NORMAL = NormalDist()
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """Every figure against its prediction from all others; (levels, statistics).
-
-    off: natural logarithm of stated over expected. chance: of being at least so far off.
-    """
-
-    off: Numbers
-    chance: Numbers
-
-
 def predicted_from_all_others(names: Sequence[str], figures: Numbers, rounding: Numbers, loads: Numbers) -> LeftOut:
     """Predict each figure from those of its own level and of the levels of nearest load, TOGETHER at once.
 
@@ -104,7 +92,7 @@ def predicted_from_all_others(names: Sequence[str], figures: Numbers, rounding: 
 def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int) -> LeftOut:
     """Predict each figure from all others, over all variations and noises by how well they suit those others.
 
-    Leave-one-out residuals by Dubrule (1983). names: "mean_s" or percentiles such as "p95".
+    names: "mean_s" or percentiles such as "p95".
     figures: (levels, statistics), natural logarithms. rounding: relative, of each. highest: level of the highest load.
     Those that are predicted worst are predicted again with scales and spreads in which they have no part.
     """
@@ -134,16 +122,8 @@ def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest
             for (variation, _), (noise, _), (tail, _) in usual
         ]
     )
-    inverse = np.linalg.inv(covariance)
-    pulled, precision = inverse @ centred, np.einsum("kii->ki", inverse)
-    fits = -0.5 * (pulled @ centred + np.linalg.slogdet(covariance)[1])
-    off = pulled / precision
-    weight = (likely + fits)[:, None] + 0.5 * (off**2 * precision - np.log(precision))
-    weight = np.exp(weight - weight.max(axis=0))
-    weight /= weight.sum(axis=0)
-    chance = (weight * 2.0 * ndtr(-np.abs(off) * np.sqrt(precision))).sum(axis=0)
-    expected = (weight * off).sum(axis=0)
-    return LeftOut(expected.reshape(figures.shape), chance.reshape(figures.shape))
+    found = left_out(centred, covariance, likely)
+    return LeftOut(found.off.reshape(figures.shape), found.chance.reshape(figures.shape))
 
 
 def _covariances(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:

@@ -21,6 +21,8 @@ Numbers = NDArray[np.float64]
 
 FEWEST: Final = 3
 """Levels that it takes to tell which one is wrong."""
+LEAST_OF_THINKING: Final = 0.5
+"""Share of what a cycle is longer by that response times must explain, where a level may have another cycle."""
 LEAST_OF_MEAN: Final = 0.08
 """How far off, relative, a response time is at least that is accused by the think times it leaves."""
 
@@ -41,6 +43,8 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     ledger.check("interactive", len(closed))
     fit = _interactive_fit(closed)
+    if fit is None and _only_thinking(ledger, closed):
+        return
     if fit is None:
         ledger.skip("interactive", "no think time fits most of the levels")
         return
@@ -49,6 +53,29 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
         _report_interactive(ledger, closed[index], cycle, fit.expected[index], fit)
     if not fit.odd and all(level.mean_s is not None for level in closed):
         _by_scatter(ledger, closed, fit)
+
+
+def _only_thinking(ledger: Ledger, closed: Sequence[Level]) -> bool:
+    """Find the level whose cycle is another where all others have one, and return whether they have.
+
+    Response times that are estimated are then within the error of the think time, and nothing but they could make a
+    cycle longer or shorter.
+    """
+    cycles = _array([(level.population or level.procs or 0.0) / level.throughput_per_s for level in closed])
+    means = _array([mean_of(level) or 0.0 for level in closed])
+    allowed = _array([MEASUREMENT + rounding_of(level, "throughput_per_s") for level in closed])
+    ones = np.ones_like(cycles)
+    fit = first_that_holds([ones[:, None]], cycles, allowed * cycles, np.maximum(ODD, 1.5 * allowed) * cycles)
+    if fit is None:
+        return False
+    for index in fit.odd:
+        answered = float(means[index] - np.delete(means, index).mean())
+        apart = float(cycles[index] - fit.expected[index])
+        if answered / apart < LEAST_OF_THINKING:
+            parameters = np.append(fit.parameters, 1.0)
+            one = Fit(parameters, fit.expected, fit.odd)
+            _report_interactive(ledger, closed[index], cycles[index], fit.expected[index], one)
+    return True
 
 
 def _by_scatter(ledger: Ledger, closed: Sequence[Level], fit: Fit) -> None:

@@ -1,0 +1,86 @@
+"""Mean and percentiles that levels have in common, and what they show of times that are all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.levels import Level
+from simulator.measures import percentile_name
+
+Numbers = NDArray[np.float64]
+
+LARGEST_PERCENT: Final = 99.5
+"""Percentiles beyond are left out: they rest on few operations."""
+MEAN_PERCENT: Final = 55.0
+"""Between which percentiles a mean stands."""
+FINE: Final = 6e-4
+"""Relative rounding of figures of which two are hardly equal by chance."""
+MOVES: Final = 0.05
+"""Natural logarithm by which another figure changes where an equal percentile is no chance."""
+
+
+def common_statistics(levels: Sequence[Level]) -> list[str]:
+    """Return mean and percentiles that all levels have and that are not 0."""
+    if not levels:
+        return []
+    percents = set.intersection(*(set(level.percentiles_s) for level in levels))
+    names = ["mean_s"] if all(level.mean_s for level in levels) else []
+    return names + [
+        percentile_name(percent)
+        for percent in sorted(percents)
+        if percent <= LARGEST_PERCENT and all(level.percentiles_s[percent] > 0 for level in levels)
+    ]
+
+
+def figures_of(levels: Sequence[Level], names: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Return natural logarithms of statistics that are not 0, and their relative rounding: (levels, statistics)."""
+    figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
+    return figures, np.array([[level.relative_rounding(name) for name in names] for level in levels])
+
+
+def has_steps(figures: Numbers, names: Sequence[str]) -> bool:
+    """Return whether two percentiles of a level are equal: many operations take the same time."""
+    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    return any(len(set(row[percentiles])) < len(percentiles) for row in figures)
+
+
+def next_to_atoms(figures: Numbers, rounding: Numbers, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return which percentiles may jump: those that are the same at two loads while others move, and their neighbours.
+
+    Many operations take just that time, and beyond it there is a gap, across which a percentile goes at once.
+    """
+    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    found = np.zeros(len(names), dtype=bool)
+    for order, place in enumerate(percentiles):
+        if rounding[:, place].max() < FINE and _stays_where_others_move(figures, place):
+            found[percentiles[max(order - 1, 0) : order + 2]] = True
+    return found
+
+
+def _stays_where_others_move(figures: Numbers, place: int) -> bool:
+    return any(
+        one[place] == other[place] and np.abs(one - other).max() > MOVES for one, other in combinations(figures, 2)
+    )
+
+
+def against_neighbours(figures: Numbers, names: Sequence[str]) -> Numbers:
+    """Return by how much each statistic changes, from the levels beside to its own, more than those next to it do.
+
+    (levels, statistics), natural logarithms; a mean stands next to the median and the percentile beyond it.
+    """
+    order = np.argsort([MEAN_PERCENT if name == "mean_s" else float(name[1:]) for name in names])
+    sorted_ = figures[:, order]
+    count = len(names)
+    beside = np.column_stack(
+        [sorted_[:, [one for one in (place - 1, place + 1) if 0 <= one < count]].mean(axis=1) for place in range(count)]
+    )
+    apart = sorted_ - beside
+    around = np.vstack([apart[1:2], (apart[:-2] + apart[2:]) / 2.0, apart[-2:-1]])
+    found = np.empty_like(apart)
+    found[:, order] = apart - around
+    return np.asarray(found)
