@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -51,6 +52,7 @@ class Engine:
     events: the same for scenarios that have many events for each operation.
     threads: True if replications run in parallel in threads (the engine releases the interpreter lock).
     begin: begins a replication that can be continued to later and later times; None where each begins at 0 again.
+    successor: tells the engine that has taken over from this one, None if none has.
     """
 
     name: str
@@ -60,6 +62,12 @@ class Engine:
     events: int
     threads: bool = False
     begin: Callable[..., Until] | None = None
+    successor: Callable[[], Engine | None] | None = None
+
+    def now(self) -> Engine:
+        """Return the engine that simulates from now on, within the bounds of this one."""
+        found = None if self.successor is None else self.successor()
+        return self if found is None else replace(found, operations=self.operations, events=self.events)
 
 
 # About 10 s of each engine: the reference engine handles 50 to 160 thousand events/s.
@@ -69,9 +77,7 @@ FAST_OPERATIONS: Final = 10_000_000
 FAST_EVENTS: Final = 200_000_000
 
 
-# Less where the fast engine is being compiled beside the run, and Python draws: an answer within 10 s.
-FIRST_OPERATIONS: Final = 25_000
-FIRST_EVENTS: Final = 250_000
+_SMALL_S: Final = 2.0  # what the reference engine has answered by then need not wait for the fast one
 _LOOK_FOR_KERNEL_S: Final = 0.2
 
 
@@ -79,7 +85,8 @@ def choose(name: str) -> tuple[Engine, list[str]]:
     """Return the engine of a name and what to warn about.
 
     "auto" takes the fast engine where it is at hand. Where it is not, the reference engine gives the same
-    answer, more slowly; where it is not yet compiled, the reference engine begins while it is compiled beside.
+    answer, more slowly; where it is not yet compiled, the reference engine begins while it is compiled beside, and
+    answers what is small. The returned list of warnings may change until the answer is there.
     Raises ValueError for an unknown name.
     """
     if name not in NAMES:
@@ -97,14 +104,26 @@ def choose(name: str) -> tuple[Engine, list[str]]:
             missing = f"which does not load ({problem})"
     if missing:
         return _reference(), [f"the fast engine needs Numba's compiler, {missing}; the reference engine was used"]
-    if name == "fast":
+    if name == "auto" and cache.kernel_file() is not None and _cores() > 1:
+        cache.compile_beside()
+        begun = _Beginner(cache.note())
+        return begun.engine(), begun.said
+    try:
         cache.kernel()
-        return _fast(), [cache.note()] if cache.note() else []
-    if cache.kernel_file() is None:
-        return _reference(), [f"{cache.note()}; the reference engine was used"]
-    cache.compile_beside()
-    reason = "the fast engine is being compiled for this machine, once; the reference engine began this run"
-    return _beginner(), [f"{cache.note()}; {reason}" if cache.note() else reason]
+    except Exception as problem:  # whatever the compiler fails at, the reference engine answers
+        return _reference(), [_not_compiled(problem)]
+    return _fast(), [cache.note()] if cache.note() else []
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _not_compiled(problem: Exception) -> str:
+    return f"the fast engine could not be compiled ({problem}); the reference engine was used"
 
 
 def _reference() -> Engine:
@@ -153,30 +172,60 @@ def _beginning(replication: Any) -> Callable[..., Until]:
     return begin
 
 
-def _beginner() -> Engine:
-    hurry()
-    compiling = import_module("simulator.compile")
-    return Engine(
-        "reference", compiling.compile_to_answer, _answering(_simulate_soonest), FIRST_OPERATIONS, FIRST_EVENTS
-    )
+class _Beginner:
+    """The reference engine, until the fast one is compiled: they give the same answer.
 
+    What the reference engine has not answered within `_SMALL_S` waits for the fast one, with whose bounds everything
+    is planned: those of the reference engine would end a larger system's pilot inside of its transient.
+    """
 
-def _simulate_soonest(compiled: Any, *, progress: Callable[[int], bool] | None = None, **options: Any) -> EngineOutput:
-    """Simulate on the reference engine, but on the fast one as soon as that is compiled: they give the same answer."""
-    cache = import_module("simulator.fast.cache")
-    looked_s = time.monotonic()
-    found = False
+    def __init__(self, note: str) -> None:
+        hurry()
+        self._began_s = time.monotonic()
+        self._before = f"{note}; " if note else ""
+        self._fast: Engine | None = None
+        self._failed = False
+        reason = "the fast engine is being compiled for this machine, once; the reference engine answered this run"
+        self.said = [self._before + reason]
 
-    def go_on(now_ns: int) -> bool:
-        nonlocal looked_s, found
-        if time.monotonic() - looked_s > _LOOK_FOR_KERNEL_S:
-            looked_s = time.monotonic()
-            found = cache.is_ready()
-        return not found and (progress is None or progress(now_ns))
+    def engine(self) -> Engine:
+        """Return it as an engine."""
+        compiling = import_module("simulator.compile")
+        simulate = _answering(self._simulate)
+        bounds = (FAST_OPERATIONS, FAST_EVENTS)
+        return Engine("reference", compiling.compile_to_answer, simulate, *bounds, successor=lambda: self._fast)
 
-    if not cache.is_ready():
-        output: EngineOutput = import_module("simulator.reference").simulate(compiled, progress=go_on, **options)
-        if not found or not output.interrupted:
-            return output
-    fast: EngineOutput = import_module("simulator.fast").simulate(compiled, progress=progress, **options)
-    return fast
+    def _simulate(
+        self, compiled: Any, *, progress: Callable[[int], bool] | None = None, **options: Any
+    ) -> EngineOutput:
+        cache = import_module("simulator.fast.cache")
+        looked_s = time.monotonic()
+        found = False
+
+        def go_on(now_ns: int) -> bool:
+            nonlocal looked_s, found
+            now_s = time.monotonic()
+            if not self._failed and now_s - looked_s > _LOOK_FOR_KERNEL_S:
+                looked_s = now_s
+                found = now_s - self._began_s > _SMALL_S or cache.is_ready()
+            return not found and (progress is None or progress(now_ns))
+
+        while self._fast is None:
+            output: EngineOutput = import_module("simulator.reference").simulate(compiled, progress=go_on, **options)
+            if not found or not output.interrupted:
+                return output
+            self._hand_over(cache)
+            found = False
+        fast: EngineOutput = import_module("simulator.fast").simulate(compiled, progress=progress, **options)
+        return fast
+
+    def _hand_over(self, cache: Any) -> None:
+        """Wait for the fast engine, which the other process compiles, or this one if that was ended."""
+        try:
+            cache.kernel()
+        except Exception as problem:  # whatever the compiler fails at, the reference engine goes on
+            self._failed = True
+            self.said[:] = [self._before + _not_compiled(problem)]
+            return
+        self._fast = _fast()
+        self.said[:] = [self._before + "the fast engine had to be compiled for this machine, once, before it answered"]

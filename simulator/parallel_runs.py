@@ -49,10 +49,13 @@ class Workers:
 
 
 def settled(workers: Workers) -> tuple[Workers, Engine, list[str]]:
-    """Return workers with the engine that "auto" or "fast" comes to, that engine, and what to note about the choice."""
+    """Return workers with the engine that "auto" or "fast" comes to, that engine, and what to note about the choice.
+
+    "auto" waits for the fast engine where it has to be compiled: many runs on the reference engine would take longer.
+    """
     if not isinstance(workers.engine, str):
         return workers, workers.engine, []
-    chosen, notes = choose(workers.engine)
+    chosen, notes = choose("fast" if workers.engine == "auto" else workers.engine)
     return replace(workers, engine=chosen.name), chosen, notes
 
 

@@ -93,6 +93,7 @@ class Replicator:
         spent: share of the engine's budget that is gone. precision: relative half-width wanted.
         """
         self._pilot = None  # with all its records
+        self.engine = self.engine.now()
         planned = plan.replications
         before = spent
         try:

@@ -102,7 +102,7 @@ def run(
     if efficiency and not data["interrupted"]:
         _add_efficiency(data, request, replicator, base_directory)
     printed = data["scenario"]
-    data["provenance"] = provenance(chosen.name, scenario_hash(printed), time.monotonic() - started)
+    data["provenance"] = provenance(chosen.now().name, scenario_hash(printed), time.monotonic() - started)
     return Result(data, totals.records)
 
 
@@ -132,7 +132,7 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
         "kind": "run",
         "scenario": scenario.model_dump(mode="json", exclude_none=True),
         "seed": request.seed,
-        "engine": request.engine.name,
+        "engine": request.engine.now().name,
         "replications": totals.replications,
         "duration_s": seconds(planned.duration_ns),
         "warmup_s": seconds(planned.warmup_ns),
@@ -185,7 +185,7 @@ def _bound(request: _Request, planned: Plan, totals: Totals) -> str:
         return f"with the {totals.replications} replications that were asked for"
     if totals.replications >= planned.most_replications:
         return f"after {totals.replications} replications"
-    return f"bounded to what the {request.engine.name} engine does in seconds"
+    return f"bounded to what the {request.engine.now().name} engine does in seconds"
 
 
 def _laws(replicator: Replicator) -> list[dict[str, Any]] | None:

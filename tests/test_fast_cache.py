@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from models.compiled import HAVE_NUMBA
+from models.scenario import Scenario
 from simulator import engines
 from simulator.fast import cache
 
@@ -123,8 +125,8 @@ def test_a_full_disk_keeps_nothing_and_the_kernel_serves_this_process(
     assert "No space left on device" in cache.note()
 
 
-def test_a_full_disk_is_noticed_before_a_compilation_that_could_not_be_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_full_disk_is_noticed_before_a_compilation_beside_that_could_not_be_kept(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full")
@@ -133,10 +135,10 @@ def test_a_full_disk_is_noticed_before_a_compilation_that_could_not_be_kept(
     started: list[Any] = []
     monkeypatch.setattr(cache.subprocess, "Popen", lambda *_, **__: started.append(1))
     engine, reasons = engines.choose("auto")
-    assert engine.name == "reference"
+    assert engine.name == "fast"
     assert "No space left on device" in reasons[0]
-    assert "reference engine was used" in reasons[0]
     assert started == []
+    assert compilations == ["compiled"]
 
 
 def test_code_that_this_machine_cannot_load_is_not_kept(
@@ -201,7 +203,7 @@ def test_a_temporary_directory_that_others_may_write_is_not_trusted(
     assert cache.kernel_file() is None
 
 
-def test_without_any_disk_the_kernel_serves_one_process_and_auto_takes_the_reference(
+def test_without_any_disk_the_kernel_is_compiled_for_one_process(
     tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no directory")
@@ -209,22 +211,115 @@ def test_without_any_disk_the_kernel_serves_one_process_and_auto_takes_the_refer
     monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     assert cache.kernel_file() is None
     engine, reasons = engines.choose("auto")
-    assert engine.name == "reference"
+    assert engine.name == "fast"
     assert "cannot be kept" in reasons[0]
     assert not cache.kernel().from_disk
     assert compilations == ["compiled"]
 
 
-def test_auto_begins_on_the_reference_while_the_kernel_is_compiled_beside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_compilation_that_fails_leaves_the_reference(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+
+    def failing() -> tuple[bytes, str]:
+        raise RuntimeError("no such target")
+
+    monkeypatch.setattr(cache.machine_code, "compiled", failing)
+    engine, reasons = engines.choose("fast")
+    assert engine.name == "reference"
+    assert "no such target" in reasons[0]
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Have two cores and an empty cache; count the processes that compile beside instead of starting them."""
+    monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(engines, "_cores", lambda: 2)
+    monkeypatch.setattr(engines, "hurry", lambda: None)
     started: list[list[str]] = []
     monkeypatch.setattr(cache.subprocess, "Popen", lambda command, **_: started.append(command))
+    return started
+
+
+def test_auto_begins_on_the_reference_while_the_kernel_is_compiled_beside(beside: list[list[str]]) -> None:
     engine, reasons = engines.choose("auto")
-    assert engine.name == "reference"
+    assert engine.name == engine.now().name == "reference"
     assert "being compiled" in reasons[0]
-    assert len(started) == 1
+    assert len(beside) == 1
+    # Smaller bounds would end a larger system's pilot inside of its transient.
+    assert (engine.operations, engine.events) == (engines.FAST_OPERATIONS, engines.FAST_EVENTS)
+
+
+def test_with_one_core_the_kernel_is_compiled_before_anything_else(
+    beside: list[list[str]], compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_cores", lambda: 1)
+    assert engines.choose("auto")[0].name == "fast"
+    assert (beside, compilations) == ([], ["compiled"])
+
+
+SMALL = """
+schema_version = 1
+name = "small"
+[[workloads]]
+name = "users"
+kind = "closed"
+procs = 3
+think_time = "1ms"
+[services.machine]
+cores = 1
+discipline = "fifo"
+[[operations]]
+name = "work"
+stages = [{ kind = "cpu", demand = "1ms" }]
+"""
+
+
+def test_what_is_small_is_answered_by_the_reference(beside: list[list[str]]) -> None:
+    engine, reasons = engines.choose("auto")
+    compiled = engine.compile(Scenario.parse(SMALL, "test"), None)
+    output = engine.simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=10**8)
+    assert output.engine == "reference"
+    assert not output.interrupted
+    assert "reference engine answered" in reasons[0]
+
+
+def test_what_is_not_small_waits_for_the_fast_engine(beside: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_SMALL_S", 0.0)
+    monkeypatch.setattr(engines, "_LOOK_FOR_KERNEL_S", 0.0)
+    monkeypatch.setattr(cache, "kernel", lambda: None)
+    engine, reasons = engines.choose("auto")
+    compiled = engine.compile(Scenario.parse(SMALL, "test"), None)
+    asked: list[int] = []
+
+    def fast(_compiled: Any, **options: Any) -> str:
+        asked.append(options["end_ns"])
+        return "the fast engine's answer"
+
+    monkeypatch.setattr("simulator.fast.simulate", fast)
+    assert engine.simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=10**13) == "the fast engine's answer"
+    assert asked == [10**13]
+    assert "before it answered" in reasons[0]
+    bounded = dataclasses.replace(engine, operations=1234)
+    assert (bounded.now().name, bounded.now().operations, bounded.now().threads) == ("fast", 1234, True)
+
+
+def test_the_reference_goes_on_where_the_compilation_fails(
+    beside: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_SMALL_S", 0.0)
+    monkeypatch.setattr(engines, "_LOOK_FOR_KERNEL_S", 0.0)
+
+    def failing() -> None:
+        raise RuntimeError("no such target")
+
+    monkeypatch.setattr(cache, "kernel", failing)
+    engine, reasons = engines.choose("auto")
+    compiled = engine.compile(Scenario.parse(SMALL, "test"), None)
+    output = engine.simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=10**10)
+    assert (output.engine, output.interrupted, engine.now().name) == ("reference", False, "reference")
+    assert "no such target" in reasons[0]
 
 
 def test_a_compiler_that_does_not_load_leaves_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
