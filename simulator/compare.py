@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Final
 
 from models.scenario import Scenario
 from models.scenario_capacity import offered_utilization
@@ -21,6 +22,8 @@ from simulator.result import Result
 from simulator.saved_answer import Answer
 from simulator.statistics import replications_needed
 
+FEWEST_PAIRS: Final = 2  # replications of each, of which a difference can be told from noise
+
 
 def compare(
     arms: Sequence[Arm],
@@ -36,7 +39,8 @@ def compare(
     of every difference of throughput and response time below the precision, relative to the first arm.
 
     switches: where the arms are all their combinations. max_operations: bound of what each arm simulates.
-    Raises KeyboardInterrupt if it is stopped: a part of a comparison is none.
+    Ctrl-C gives the replications that the first arm and others have in common, marked, of those arms that have any;
+    KeyboardInterrupt where these are not two.
     """
     started = time.monotonic()
     workers, chosen, notes = settled(workers or Workers())
@@ -44,22 +48,53 @@ def compare(
     events = max(chosen.events * operations // chosen.operations, 1)
     planned, found = _common(arms, replace(chosen, operations=operations, events=events), report)
     results = _simulated(arms, planned, planned.replications, workers, report)
-    while (needed := _needed(arms, results, planned, operations)) > results[0].data["replications"]:
-        results = _simulated(arms, planned, needed, workers, report)
-    for result, warnings in zip(results, found, strict=True):
-        known = {warning["code"] for warning in result.warnings}
-        result.data["warnings"] += [warning for warning in warnings if warning["code"] not in known]
-    data = comparison([arm.name for arm in arms], results)
-    if switches:
-        data["factorial"] = switch_effects(switches, arms, results)
-    for arm, result in zip(arms, results, strict=True):
-        result.data["provenance"].update(arm.prepared.provenance())
+    interrupted = _is_cut_short(results, len(arms))
+    while not interrupted:
+        needed = _needed(arms, list(results.values()), planned, operations)
+        if needed <= _common_count(results):
+            break
+        more = _simulated(arms, planned, needed, workers, report)
+        interrupted = _is_cut_short(more, len(arms))
+        if not interrupted or (len(more) == len(arms) and _common_count(more) > _common_count(results)):
+            results = more
+    if interrupted:
+        results = {at: result for at, result in results.items() if result.data["replications"] >= FEWEST_PAIRS}
+        if 0 not in results or len(results) < 2:
+            raise KeyboardInterrupt
+    data = _compared(arms, results, found, switches)
+    data["interrupted"] = interrupted
     data["provenance"] = {
         **provenance(chosen.name, "", time.monotonic() - started),
         **arms[0].prepared.provenance(),
     }
     data["provenance"]["notes"] += notes
     return Answer(data)
+
+
+def _compared(
+    arms: Sequence[Arm], found: Mapping[int, Result], warned: Sequence[list[dict[str, str]]], switches: Sequence[str]
+) -> dict[str, Any]:
+    """Return the comparison of the arms that have a result. warned: about each arm; switches: what the arms are of."""
+    known = [arms[at] for at in sorted(found)]
+    results = [found[at] for at in sorted(found)]
+    for result, warnings in zip(results, (warned[at] for at in sorted(found)), strict=True):
+        codes = {warning["code"] for warning in result.warnings}
+        result.data["warnings"] += [warning for warning in warnings if warning["code"] not in codes]
+    data = comparison([arm.name for arm in known], results)
+    if switches and len(known) == len(arms):
+        data["factorial"] = switch_effects(switches, known, results)
+    for arm, result in zip(known, results, strict=True):
+        result.data["provenance"].update(arm.prepared.provenance())
+    return data
+
+
+def _is_cut_short(results: Mapping[int, Result], arms: int) -> bool:
+    return len(results) < arms or any(result.interrupted for result in results.values())
+
+
+def _common_count(results: Mapping[int, Result]) -> int:
+    """Return how many replications all have."""
+    return min(int(result.data["replications"]) for result in results.values())
 
 
 def _common(arms: Sequence[Arm], engine: Engine, report: Report | None) -> tuple[Plan, list[list[dict[str, str]]]]:
@@ -83,17 +118,14 @@ def _common(arms: Sequence[Arm], engine: Engine, report: Report | None) -> tuple
 
 def _simulated(
     arms: Sequence[Arm], window: Plan, replications: int, workers: Workers, report: Report | None
-) -> list[Result]:
-    """Return the result of each arm over the same replications of the same window."""
+) -> dict[int, Result]:
+    """Return the results by arm over the same replications of the same window, as far as it was not stopped."""
     tasks = []
     for arm in arms:
         scenario = _windowed(arm.prepared.scenario, window, replications)
-        tasks.append(Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns))
+        tasks.append(Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns, partial=True))
     seeded = replace(workers, seed=arms[0].prepared.scenario.run.seed)
-    results = dict(run_all(tasks, seeded, report))
-    if len(results) < len(tasks):
-        raise KeyboardInterrupt
-    return [results[position] for position in range(len(tasks))]
+    return dict(sorted(run_all(tasks, seeded, report)))
 
 
 def _windowed(scenario: Scenario, planned: Plan, replications: int) -> Scenario:

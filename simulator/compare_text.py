@@ -71,12 +71,13 @@ def headline(data: Data) -> str:
     """Say what is compared, and how it was run."""
     provenance, count = data["provenance"], data["replications"]
     names = " against ".join([data["arms"][0]["name"], ", ".join(row["name"] for row in data["differences"])])
-    if len(data["differences"]) > 3:
+    if len(data["differences"]) > 3 and data["factorial"]:
         names = f"{len(data['arms'])} combinations of {len(data['factorial']['switches'])} switches"
     window = f"{count} {'paired ' if data['paired'] else ''}replications of {quantity_text(data['duration_s'], TIME)}"
     notes = "".join(f"; {note}" for note in provenance.get("notes") or ())
     about = f"{data['name']} ({stands_on_text(data)}): {names}"
-    return f"{about}: seed {data['seed']}, {data['engine']} engine, {window}{notes}"
+    cut = "interrupted, partial result: " if data["interrupted"] else ""
+    return f"{cut}{about}: seed {data['seed']}, {data['engine']} engine, {window}{notes}"
 
 
 def findings(data: Data) -> Iterator[str]:

@@ -78,12 +78,13 @@ def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequen
     """
     by_combination = {arm.thrown: result.data for arm, result in zip(arms, results, strict=True)}
     names = _compared(results[0])
+    count = min(result.data["replications"] for result in results)  # all the same unless it was stopped
     short = switch_names(switches)
     effects = []
     for chosen in combinations(len(switches))[1:]:
         metrics = {}
         for name in names:
-            series = {combination: sample(data, name) for combination, data in by_combination.items()}
+            series = {combination: sample(data, name)[:count] for combination, data in by_combination.items()}
             metrics[name] = _effect(chosen, series, len(switches), series[frozenset()])
         effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
     named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]

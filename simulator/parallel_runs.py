@@ -27,12 +27,14 @@ class Task:
 
     directory: of its trace files. max_operations: bound of what is simulated; None: the engine's own.
     stagger_ns: how much later the windows of replications begin at most; None: as the run plans it.
+    partial: whether a result that was cut short is wanted too.
     """
 
     scenario: Scenario
     directory: Path
     max_operations: int | None = None
     stagger_ns: int | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def run_all(
 ) -> Iterator[tuple[int, Result]]:
     """Simulate scenarios and yield (position, result) of each as it ends, in any order.
 
-    The same seed for all: what differs between two results is not their chance. Ends early, without what was
-    cut short, once `report` answers False or at Ctrl-C.
+    The same seed for all: what differs between two results is not their chance. Ends early, once `report` answers False
+    or at Ctrl-C; of what was cut short then, only the tasks that want it so give what there is.
 
     done: how many of the same work were done before, for the report.
     """
@@ -89,17 +91,22 @@ def run_all(
                 ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ended:
                     position, result = running.pop(future), future.result()
-                    if result is None:
+                    if result is None or result.interrupted:
                         crew.stopped.set()
+                    if result is None:
                         continue
                     share.done += 1
                     yield position, result
                 if not share.tell():
                     crew.stopped.set()
         except KeyboardInterrupt:
-            return
+            pass
         finally:
             crew.stopped.set()
+        for future, position in running.items():
+            result = future.result()
+            if result is not None and tasks[position].partial:
+                yield position, result
 
 
 @dataclass
@@ -132,7 +139,7 @@ def _simulated(task: Task, workers: Workers, threads: int, go_on: Callable[[], b
         )
     except KeyboardInterrupt:
         return None
-    return None if result.interrupted else result
+    return None if result.interrupted and not task.partial else result
 
 
 class _Threads:

@@ -59,6 +59,56 @@ def test_a_difference_is_found_that_theory_knows(queue: Path) -> None:
     assert found["difference"]["half_width"] < found["difference"]["value"] / 5
 
 
+class Stopped:
+    """Ctrl-C at the n-th replication that is simulated."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+
+    def __call__(self, _: int) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+
+def stopped_crew(at: int) -> Workers:
+    return Workers(fake_engine.engine(on_replication=Stopped(at))[0], count=1)
+
+
+def test_a_comparison_that_is_stopped_compares_what_both_have_in_common_and_says_so(queue: Path) -> None:
+    whole = compare(arms_of_switches(queue, [DEMAND]), crew(), switches=[DEMAND]).data
+    data = compare(arms_of_switches(queue, [DEMAND]), stopped_crew(9), switches=[DEMAND]).data
+    assert data["interrupted"]
+    assert not whole["interrupted"]
+    assert data["replications"] == 3  # of the second system's
+    metric = data["differences"][0]["metrics"]["response_time_s.mean"]
+    means = [sample(arm, "response_time_s.mean")[:3] for arm in whole["arms"]]
+    assert metric["difference"]["value"] == pytest.approx(sum(means[1]) / 3 - sum(means[0]) / 3)
+    data["trust"] = None
+    assert compare_text(data).startswith("interrupted, partial result: ")
+
+
+def test_what_was_complete_before_is_kept_where_more_replications_are_stopped(queue: Path, tmp_path: Path) -> None:
+    fine = tmp_path / "fine.toml"
+    fine.write_text(QUEUE.replace("replications = 5", "precision = 0.001"))
+    data = compare(arms_of_switches(fine, [DEMAND]), stopped_crew(14), switches=[DEMAND]).data
+    assert data["interrupted"]
+    assert data["replications"] == 5
+
+
+@pytest.mark.parametrize("at", [3, 6, 7])
+def test_less_than_two_pairs_are_no_comparison(queue: Path, at: int) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        compare(arms_of_switches(queue, [DEMAND]), stopped_crew(at), switches=[DEMAND])
+
+
+def test_of_several_switches_the_combinations_that_were_simulated_are_shown_without_effects(queue: Path) -> None:
+    data = compare(arms_of_switches(queue, [DEMAND, RATE]), stopped_crew(16), switches=[DEMAND, RATE]).data
+    assert data["interrupted"]
+    assert len(data["arms"]) == 3
+    assert data["factorial"] is None
+
+
 def test_nothing_changed_is_no_difference_at_all(queue: Path) -> None:
     setting = "services.web.batchers.outbox.max_size=9"
     answer = compare(arms_of_switches(queue, [setting]), crew(), switches=[setting])

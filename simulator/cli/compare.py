@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from simulator.arms import arms_of_files, arms_of_switches
+from simulator.arms import Arm, arms_of_files, arms_of_switches
 from simulator.cli import calibrated, options
 from simulator.cli.answer import is_coloured
 from simulator.cli.progress import watched
@@ -21,7 +22,7 @@ from simulator.parallel_runs import Workers
 from simulator.prediction import Budget
 from simulator.result import Result
 from simulator.saved_answer import Answer
-from simulator.verdict import EXIT_OK
+from simulator.verdict import EXIT_INTERRUPTED, EXIT_OK
 
 RESULT_ENDING: Final = ".json"
 
@@ -76,7 +77,7 @@ def compare(
     Options other than --set change both sides. With several --set, what each brings alone, together, and their
     interactions.
 
-    Exit codes: 0 fine, 2 bad input, 130 interrupted.
+    Exit codes: 0 fine, 2 bad input, 130 interrupted (with what was simulated until then).
     """
     given = {name: context.params[name] for name in PLACES}
     saved = [path for path in (scenario, other) if path is not None and path.suffix == RESULT_ENDING]
@@ -103,14 +104,27 @@ def compare(
         else:
             with watched(quiet) as report:
                 answer = simulate(arms, Workers(engine.value), switches=switches, report=report)
-                predict_comparison(answer.data, arms, uncertainty, Budget(engine.value, report=report))
+                _predict(answer, arms, uncertainty, Budget(engine.value, report=report))
         _write(outputs, answer, export_json, export_csv, picture)
     aside = export_json == STANDARD_OUTPUT
     coloured = is_coloured(color, aside)
     if not (quiet and aside):
         text = "\n".join(findings(answer.data)) + "\n" if quiet else compare_text(answer.data, colour=coloured)
         typer.echo(text, nl=False, err=aside, color=coloured)
-    return EXIT_OK
+    return EXIT_INTERRUPTED if answer.data["interrupted"] else EXIT_OK
+
+
+def _predict(answer: Answer, arms: Sequence[Arm], uncertainty: bool | None, budget: Budget) -> None:
+    """Add what calibration leaves open; where it was stopped, how far the answer lies from what was measured alone."""
+    named = {arm["name"] for arm in answer.data["arms"]}
+    known = [arm for arm in arms if arm.name in named]
+    if not answer.data["interrupted"]:
+        try:
+            predict_comparison(answer.data, known, uncertainty, budget)
+        except KeyboardInterrupt:
+            answer.data["interrupted"] = True
+    if answer.data["interrupted"]:
+        predict_comparison(answer.data, known, False, budget)
 
 
 def _open(outputs: Outputs, json: str | None, csv: str | None, plot: str | None) -> None:
