@@ -1,8 +1,8 @@
 """The fast engine beside the reference engine and SimPy's own M/M/1, in one run, as ratios.
 
-    python -m benchmarks.fast_engine [--pairs 25]
+    python -m benchmarks.fast_engine [--seconds 200]
 
-Each ratio is the median over pairs of runs that follow each other at once (`benchmarks.pairs`), a few minutes in all.
+Each ratio is the median over pairs of runs that follow each other at once, as many as the time allows.
 Both engines simulate on and on, a slice of time in each run, so that the start, where operations differ, counts for
 nothing; SimPy's own M/M/1 begins anew. A ratio can be compared between machines, a number of operations per second
 cannot. The last ratios are of the fast engine to itself: many tasks on many cores, causes on, pending events, two
@@ -19,6 +19,7 @@ import argparse
 import hashlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -213,20 +214,21 @@ def print_memory(operations: int) -> None:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--pairs", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=200.0, help="that all may take")
     parser.add_argument("--memory", type=int, metavar="OPERATIONS", help="print the peak memory instead")
     arguments = parser.parse_args()
     if arguments.memory:
         print_memory(arguments.memory)
         return
+    until_s = time.monotonic() + arguments.seconds
     with ThreadPoolExecutor(2) as pool:
         timed = {name: Timed(run) for name, run in runs(pool).items()}
         for name, one in timed.items():
             for _ in range(UNTIL_STEADY.get(name, 2)):
                 one.run()
         compared = ratios()
-        time_pairs(timed, compared, arguments.pairs)
-    print("\n".join([*machine_lines(f"{arguments.pairs} pairs"), *tables(timed, compared)]))
+        pairs = time_pairs(timed, compared, until_s)
+    print("\n".join([*machine_lines(f"{pairs} pairs of each ratio"), *tables(timed, compared)]))
 
 
 if __name__ == "__main__":

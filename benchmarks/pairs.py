@@ -49,14 +49,22 @@ class Ratio:
     of_pairs: list[float] = field(default_factory=list)
 
 
-def time_pairs(runs: dict[str, Timed], ratios: Sequence[Ratio], pairs: int) -> None:
-    """Time both sides of every ratio in so many pairs, one of each ratio after the other."""
+def time_pairs(runs: dict[str, Timed], ratios: Sequence[Ratio], until_s: float) -> int:
+    """Time both sides of every ratio in turn, in as many rounds as end before a time, one at least; returns how many.
+
+    until_s: on the clock of `time.monotonic`.
+    """
     gc.freeze()  # what lives for the whole time is not to be looked at again
-    for number in range(pairs):
+    rounds, longest_s = 0, 0.0
+    while not rounds or time.monotonic() + longest_s < until_s:
+        began_s = time.monotonic()
         for ratio in ratios:
             sides = (ratio.slower, ratio.faster)
-            took = {name: runs[name].once() for name in (sides if number % 2 == 0 else sides[::-1])}
+            took = {name: runs[name].once() for name in (sides if rounds % 2 == 0 else sides[::-1])}
             ratio.of_pairs.append(took[ratio.slower] / took[ratio.faster])
+        rounds += 1
+        longest_s = max(longest_s, time.monotonic() - began_s)
+    return rounds
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

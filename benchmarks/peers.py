@@ -1,19 +1,18 @@
 """The fast engine beside other simulators on the same two services, in one run, as ratios.
 
-    python -m benchmarks.peers [--repeats 5] [--environments DIRECTORY]
+    python -m benchmarks.peers [--pairs 9] [--environments DIRECTORY]
 
 The services and how each simulator says them stand in `benchmarks/peers_models.py` and `benchmarks/peers_cimba.py`. The
 others are installed from the package index into virtual environments of their own (kept in DIRECTORY, else thrown
-away), each with the first Python at hand that it supports; what cannot be installed is left out with the reason. The
-repeats of all are interleaved; printed are medians of the time of a customer, and the mean response time that each
-found, beside what theory says.
+away), each with the first Python at hand that it supports; what cannot be installed is left out with the reason. Each
+is timed in turn with the fast engine (`benchmarks.pairs` says why); printed are medians of the time of a customer and
+of the ratios of the pairs, with quartiles, and the mean response time that each found, beside what theory says.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.fast_engine import MM1, SECOND
+from benchmarks.pairs import machine_lines, quartiles
 from models.scenario import Scenario
 from simulator.compile import compile_scenario
 from simulator.fast import simulate
@@ -64,7 +64,8 @@ class Contestant:
     """A simulator on one service.
 
     script, model: what it runs. package: what is installed. customers: of a repeat, about a second of work.
-    python: of its environment; None while there is none. times_s: of a customer. mean_s: response time that it found.
+    python: of its environment; None while there is none. times_s: of a customer; ratios: of them to the fast engine's.
+    means_s: the mean response times that it found.
     """
 
     name: str
@@ -76,7 +77,8 @@ class Contestant:
     missing: str = ""
     python: Path | None = None
     times_s: list[float] = field(default_factory=list)
-    mean_s: float = 0.0
+    ratios: list[float] = field(default_factory=list)
+    means_s: list[float] = field(default_factory=list)
 
 
 def pythons(wanted: Iterable[str]) -> list[Path]:
@@ -122,7 +124,7 @@ def repeat(one: Contestant) -> None:
         return
     served, mean_s, took_s = done.stdout.split()
     one.times_s.append(float(took_s) / int(served))
-    one.mean_s = float(mean_s)
+    one.means_s.append(float(mean_s))
 
 
 def fast(text: str, seconds: float) -> Callable[[], tuple[float, float]]:
@@ -143,11 +145,11 @@ def contestants() -> dict[str, list[Contestant]]:
     models, three_eleven = "peers_models.py", ("3.11", "3.12", "3.13")
     return {
         "M/M/1": [
-            Contestant("SimPy, by hand", models, "simpy_mm1", "simpy", 100_000),
-            Contestant("Cimba for Python", "peers_cimba.py", "mm1", "cimba", 3_000_000, three_eleven),
-            Contestant("Ciw", models, "ciw_mm1", "ciw", 30_000),
-            Contestant("salabim", models, "salabim_mm1", "salabim", 5_000),
-            Contestant("happysim", models, "happysim_mm1", "happysim", 20_000, ("3.13", "3.14")),
+            Contestant("SimPy, by hand", models, "simpy_mm1", "simpy", 50_000),
+            Contestant("Cimba for Python", "peers_cimba.py", "mm1", "cimba", 2_000_000, three_eleven),
+            Contestant("Ciw", models, "ciw_mm1", "ciw", 20_000),
+            Contestant("salabim", models, "salabim_mm1", "salabim", 3_000),
+            Contestant("happysim", models, "happysim_mm1", "happysim", 10_000, ("3.13", "3.14")),
         ],
         "two servers": [
             Contestant("AsyncFlow", models, "asyncflow_two_servers", "asyncflow-sim", 10_000, ("3.12", "3.13")),
@@ -157,41 +159,56 @@ def contestants() -> dict[str, list[Contestant]]:
 
 
 SERVICES = {
-    "M/M/1": (MM1, 7000.0, "1/300 s = 3.333 ms"),
-    "two servers": (TWO_SERVERS, 25_000.0, "24.0 ms and a short wait"),
+    "M/M/1": (MM1, 2000.0, "1/300 s = 3.333 ms"),
+    "two servers": (TWO_SERVERS, 20_000.0, "24.0 ms and a short wait"),
 }
 WANTED = {("M/M/1", "SimPy, by hand"): 80, ("M/M/1", "Cimba for Python"): 2, ("two servers", "AsyncFlow"): 150}
 
 
-def compare(service: str, others: list[Contestant], repeats: int) -> None:
+def time_in_turn(others: list[Contestant], once: Callable[[], tuple[float, float]], pairs: int) -> Contestant:
+    """Run each of the others so many times beside the fast engine; return what that took itself."""
+    own = Contestant("fast engine", "", "", "", 0)
+    once()
+    for number in range(pairs):
+        for one in others:
+            if one.python is None:  # there is none, or it failed before
+                continue
+            before = len(one.times_s)
+            if number % 2:
+                repeat(one)
+            took_s, mean_s = once()
+            own.times_s.append(took_s)
+            own.means_s.append(mean_s)
+            if not number % 2:
+                repeat(one)
+            if len(one.times_s) > before:
+                one.ratios.append(one.times_s[-1] / took_s)
+    return own
+
+
+def row_of(one: Contestant, wanted: int | None) -> str:
+    """Return a contestant's row of the table."""
+    lower, middle, upper = quartiles([time_s * 1e6 for time_s in one.times_s])
+    ratio = "{1:.1f} x ({0:.1f} to {2:.1f})".format(*quartiles(one.ratios)) if one.ratios else ""
+    span = f"{middle:.3f} ({lower:.3f} to {upper:.3f})"
+    mean_ms = statistics.fmean(one.means_s) * 1e3
+    return (
+        f"| {one.name} | {span} | {1e6 / middle:,.0f} | {mean_ms:.2f} | {ratio} | {f'{wanted} x' if wanted else ''} |"
+    )
+
+
+def compare(service: str, others: list[Contestant], pairs: int) -> None:
     """Run one service on all and print its table."""
     text, seconds, theory = SERVICES[service]
-    once = fast(text, seconds)
-    once()
-    times_s: list[float] = []
-    mean_s = 0.0
-    for _ in range(repeats):
-        took_s, mean_s = once()
-        times_s.append(took_s)
-        for one in others:
-            if one.python is not None:
-                repeat(one)
-    own_s = statistics.median(times_s)
+    own = time_in_turn(others, fast(text, seconds), pairs)
     print(f"\n**{service}** (mean response in theory: {theory})\n")
-    print("| simulator | time of a customer (range), us | customers/s | mean response, ms | fast engine is | wanted |")
+    print(
+        "| simulator | time of a customer (quartiles), us | customers/s | mean response, ms | fast engine is | wanted |"
+    )
     print("| --- | --- | --- | --- | --- | --- |")
-    for name, times, mean, wanted in [
-        ("fast engine", times_s, mean_s, None),
-        *((one.name, one.times_s, one.mean_s, WANTED.get((service, one.name))) for one in others if one.python),
-    ]:
-        middle, ratio = (
-            statistics.median(times),
-            "" if times is times_s else f"{statistics.median(times) / own_s:.1f} x",
-        )
-        span = f"{middle * 1e6:.3f} ({min(times) * 1e6:.3f} to {max(times) * 1e6:.3f})"
-        print(
-            f"| {name} | {span} | {1 / middle:,.0f} | {mean * 1e3:.2f} | {ratio} | {f'{wanted} x' if wanted else ''} |"
-        )
+    for one in (own, *others):
+        if one.times_s:
+            print(row_of(one, WANTED.get((service, one.name))))
     for one in others:
         if one.python is None:
             print(f"\n{one.name} is left out: {one.missing}.")
@@ -200,7 +217,7 @@ def compare(service: str, others: list[Contestant], repeats: int) -> None:
 def main() -> None:
     """Install the others and print a table for each service."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--environments", type=Path, help="where the others are installed, and kept")
     given = parser.parse_args()
     kept = given.environments
@@ -209,13 +226,9 @@ def main() -> None:
         for others in services.values():
             for one in others:
                 install(one, Path(directory))
-        loaded = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-        print(
-            f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, {given.repeats} repeats"
-        )
-        print(f"{time.strftime('%Y-%m-%d')}; runnable tasks on the machine over 1, 5 and 15 minutes: {loaded}")
+        print("\n".join(machine_lines(f"{given.pairs} pairs")))
         for service, others in services.items():
-            compare(service, others, given.repeats)
+            compare(service, others, given.pairs)
 
 
 if __name__ == "__main__":
