@@ -189,7 +189,7 @@ def time_in_turn(others: list[Contestant], once: Callable[[], tuple[float, float
 def row_of(one: Contestant, wanted: int | None) -> str:
     """Return a contestant's row of the table."""
     lower, middle, upper = quartiles([time_s * 1e6 for time_s in one.times_s])
-    ratio = "{1:.1f} x ({0:.1f} to {2:.1f})".format(*quartiles(one.ratios)) if one.ratios else ""
+    ratio = "{1:.2f} x ({0:.2f} to {2:.2f})".format(*quartiles(one.ratios)) if one.ratios else ""
     span = f"{middle:.3f} ({lower:.3f} to {upper:.3f})"
     mean_ms = statistics.fmean(one.means_s) * 1e3
     return (
