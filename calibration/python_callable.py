@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from calibration.live.copies import python_program
 from calibration.live.errors import LiveError
 from calibration.live.level_run import WatchMaker
@@ -21,4 +23,5 @@ def calibrate_python(
     if not (module and colon and name):
         raise LiveError("TARGET", f'"{target}"', "module:function, such as examples.workloads:compute")
     program = python_program(target, "calibration.live.python_worker", [target], {})
+    program = replace(program, staying="a callable that leaves its process running")
     return measure_program(Subject("python", program, [target]), settings, tell, watch)

@@ -22,6 +22,12 @@ def fail():
     raise RuntimeError("out of order")
 
 
+def end_the_process():
+    """Take the process with it."""
+    time.sleep(0.01)
+    os._exit(7)
+
+
 def fail_every_third():
     """Fail now and then."""
     _calls[0] += 1

@@ -1,5 +1,6 @@
 """Real processes, for fractions of a second: what is recorded, what goes wrong, and that nothing is left behind."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -153,6 +154,25 @@ def test_termination_of_the_measuring_process_cleans_up_too():
     assert not started[0].is_running()
 
 
+def test_an_interruption_that_was_lost_on_its_way_ends_the_measurement_after_its_repeat(monkeypatch):
+    watched = level_run._watch_until
+    repeats = []
+
+    def interrupt(copies, at_ns):
+        repeats.append(at_ns)
+        if len(repeats) == 5:  # twice for each repeat, after the copy with the clock
+            with contextlib.suppress(KeyboardInterrupt):  # as Python does with what it runs around a fork
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1)
+        return watched(copies, at_ns)
+
+    monkeypatch.setattr(level_run, "_watch_until", interrupt)
+    found = python("work", repeats=5)
+    assert found.interrupted
+    assert len(found.table.levels) == 1
+    cleanup.stop_if_interrupted()  # it belongs to the block that it came in
+
+
 def test_a_command_with_ready_takes_part_in_the_barrier():
     body = (
         "print('ready', file=out)\n"
@@ -239,6 +259,12 @@ def test_a_command_that_dies_half_way_is_named_with_its_copy():
     body = "print('op', time.monotonic_ns(), time.monotonic_ns(), file=out)\ntime.sleep(0.4)\nsys.exit(5)\n"
     with pytest.raises(LiveError, match="ended with exit code 5 before the measurement did"):
         command(*reporting(body), duration_ns=3000 * MS)
+
+
+def test_a_callable_that_ends_its_process_is_told_what_a_callable_may_do():
+    said = "ended with exit code 7 .*; accepted: a callable that leaves its process running"
+    with pytest.raises(LiveError, match=said):
+        python("end_the_process")
 
 
 def test_a_level_without_any_operation_is_an_error():

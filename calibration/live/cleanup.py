@@ -22,6 +22,8 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_GET_CHILD_SUBREAPER: Final = 37
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 TERMINATE_WITHIN_S: Final = 2.0
+_interruptions: list[int] = []
+"""One for each Ctrl-C inside of the innermost block of `guarded`."""
 
 
 def die_with_parent() -> None:
@@ -35,7 +37,7 @@ def guarded() -> Iterator[None]:
     """End everything that is started inside the block, also what left its process group or lost its parent.
 
     On Linux orphans come to this process for the time of the block. SIGTERM and SIGHUP become SystemExit, so that
-    the clean-up runs for them as it does for Ctrl-C.
+    the clean-up runs for them as it does for Ctrl-C. See `stop_if_interrupted`.
     """
     before = _children()
     subreaper = _set_subreaper(1)
@@ -46,6 +48,15 @@ def guarded() -> Iterator[None]:
         with _undisturbed():
             end_processes(child for child in _children() if child not in before)
             _set_subreaper(subreaper)
+
+
+def stop_if_interrupted() -> None:
+    """Raise KeyboardInterrupt if Ctrl-C came inside of the block of `guarded`, whatever became of the one it raised.
+
+    What Python runs around a fork ignores exceptions, and a measurement forks often.
+    """
+    if _interruptions:
+        raise KeyboardInterrupt
 
 
 def end_group(pid: int, polite: bool = True) -> None:
@@ -133,12 +144,23 @@ def _signals_as_exit() -> Iterator[None]:
         yield
         return
 
+    outside = _interruptions.copy()
+    _interruptions.clear()
+
     def leave(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    def interrupt(number: int, _: FrameType | None) -> None:
+        _interruptions.append(number)
+        raise KeyboardInterrupt
+
+    handlers = {signal.SIGTERM: leave, signal.SIGHUP: leave}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        handlers[signal.SIGINT] = interrupt
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _interruptions[:] = outside

@@ -35,7 +35,7 @@ class Program:
 
     name: what errors call it. arguments: of the process. environment: variables beside the usual ones.
     holds_all: one process does the work of all copies, as a load generator with several connections.
-    accepted: what errors say instead of an operation that fails.
+    accepted: what errors say instead of an operation that fails. staying: the same of a copy that ends.
     """
 
     name: str
@@ -43,6 +43,10 @@ class Program:
     environment: Mapping[str, str]
     holds_all: bool = False
     accepted: str = "an operation that can be done here"
+    staying: str = (
+        "a program that writes its operations as described in docs/line_protocol.md until it is stopped, "
+        "or --each-run to count every run of it as one operation"
+    )
 
 
 class Copy:
@@ -188,8 +192,7 @@ class Copies:
             raise LiveError(
                 self.program.name,
                 f"copy {copy.number + 1} of {self._count} ended with {how} {when}{said}",
-                "a program that writes its operations as described in docs/line_protocol.md until it is stopped, "
-                "or --each-run to count every run of it as one operation",
+                self.program.staying,
             )
 
     def check_failures(self) -> None:

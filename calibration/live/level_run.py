@@ -15,6 +15,7 @@ import numpy as np
 from calibration.interference import Interference, Watch
 from calibration.live import names, protocol
 from calibration.live.awake import kept_awake
+from calibration.live.cleanup import stop_if_interrupted
 from calibration.live.copies import Copies, Program
 from calibration.live.errors import LiveError
 from calibration.live.operations import Operations, done_within, ended_within, together
@@ -171,6 +172,7 @@ def run_level(
             seen = _observe(copies, window_ns, plan.warmup_ns, watch, served)
         reports = copies.finish(FINISH_TIMEOUT_S)
         copies.check_failures()
+    stop_if_interrupted()
     transcripts = _transcripts(program.name, reports, paced)
     rows = together([transcript.operations for transcript in transcripts])
     _check_clock(program.name, rows, begin_ns)
