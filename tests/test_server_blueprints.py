@@ -212,3 +212,5 @@ def test_what_repeats_badly_is_predicted_as_badly():
     once = [Level(kind="closed", procs=4, concurrency=1, throughput_per_s=60.0)]
     assert repeatability([*rows, *once]) == pytest.approx(0.223 * 2**0.5, rel=0.01)
     assert repeatability(once) == 0.0
+    paused = [one.model_copy(update={"think_time_s": 0.1, "operations": 25.0}) for one in rows]
+    assert repeatability(paused) == pytest.approx((2 * (0.223**2 - 0.2**2)) ** 0.5, rel=0.02)

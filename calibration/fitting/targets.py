@@ -53,14 +53,22 @@ def repeatability(levels: Sequence[Level]) -> float:
     """Return how far a later measurement may lie from the fitted ones, as relative standard deviation.
 
     A shared machine is slower or faster for minutes, so that the mean of repeats one after the other is off as much as
-    each of them, and what is predicted will be again, independently. Of the closed levels the one that repeats worst;
-    0 where none was repeated.
+    each of them, and what is predicted will be again, independently. Of the closed levels the one that repeats worst,
+    without what random pauses make of the few operations of a repeat; 0 where none was repeated.
     """
-    grouped: dict[tuple[float | None, float | None], list[float]] = {}
+    grouped: dict[tuple[float | None, float | None], list[Level]] = {}
     for level in levels:
         if level.kind != "open":
-            grouped.setdefault((level.procs, level.concurrency), []).append(math.log(level.throughput_per_s))
-    return max((math.sqrt(2.0) * statistics.stdev(logs) for logs in grouped.values() if len(logs) > 1), default=0.0)
+            grouped.setdefault((level.procs, level.concurrency), []).append(level)
+    spreads = [_variance(repeats) for repeats in grouped.values() if len(repeats) > 1]
+    return math.sqrt(2.0 * max(spreads, default=0.0))
+
+
+def _variance(repeats: Sequence[Level]) -> float:
+    """Return the variance of the logarithm of the throughput that is not that of counting random events."""
+    found = statistics.variance(math.log(one.throughput_per_s) for one in repeats)
+    counting = [1.0 / one.operations for one in repeats if one.think_time_s and one.operations]
+    return max(found - statistics.fmean(counting), 0.0) if counting else found
 
 
 def load_of(level: Level, think_kind: str = "exponential") -> Load:
