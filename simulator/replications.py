@@ -101,6 +101,8 @@ class Replicator:
                 for output in self._outputs(plan, totals.replications, planned):
                     spent += cost_of(output, self.engine)
                     self._add(output, plan, totals)
+                # What was wished while the last of them ended is asked for here: no engine tells any more.
+                self._tell("replications", totals.replications, planned, 1.0)
                 if not self.stopped.is_set():
                     cost = (spent - before) / totals.replications
                     planned = self._continued(plan, totals, cost, spent, precision)

@@ -115,6 +115,14 @@ def test_bounds_are_kept_and_an_axis_that_ends_before_the_limit_says_so() -> Non
         answer(fake_engine.scenario(300), between=(0.0, 0.0))
 
 
+def test_what_is_refused_is_refused_before_an_engine_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.limits.answer.chosen_for_search", lambda engine: pytest.fail("an engine was chosen"))
+    with pytest.raises(ScenarioError, match=r"50\.\.10"):
+        limits(fake_engine.scenario(300), Asked(between=(50.0, 10.0)))
+    with pytest.raises(ThresholdError, match="did you mean"):
+        limits(fake_engine.scenario(300), Asked(Given(["error_rat < 1%"])))
+
+
 @pytest.mark.parametrize(
     ("texts", "said"),
     [

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from dataclasses import replace
 
 import fake_engine
 import pytest
@@ -112,6 +113,21 @@ def test_the_budget_is_kept_and_a_missed_precision_is_said(rate_per_s):
     simulated = sum(end_ns for _, end_ns in calls.windows_ns) / 1e9 * rate_per_s
     assert simulated < 1.5 * operations
     assert "precision_not_reached" in codes(result)
+
+
+def test_a_stop_that_is_wished_while_the_last_replication_ends_is_seen():
+    wished = []
+    engine, _ = fake_engine.engine(on_replication=lambda number: wished.append(number) if number == 3 else None)
+
+    def silently(compiled, *, progress, **named):
+        return engine.simulate(compiled, **named)
+
+    silent = replace(engine, simulate=silently)
+    stated = fake_engine.scenario(500, run={"warmup": "1s", "duration": "20s", "replications": 3})
+    result = run(stated, engine=silent, progress=lambda _: not wished)
+    assert result.interrupted
+    assert result.data["replications"] == 3
+    assert not run(stated, engine=silent, progress=lambda _: True).interrupted
 
 
 def test_fixed_windows_are_repeated_until_the_precision_is_reached():

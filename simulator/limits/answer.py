@@ -67,8 +67,9 @@ def limits(
     """
     started = time.monotonic()
     asked = asked or Asked()
-    chosen, fallback = chosen_for_search(engine)
     levels = by_level(asked.given, scenario)
+    axis = axis_of(scenario, asked.between)
+    chosen, fallback = chosen_for_search(engine)  # may have to compile: what is refused, is refused before
     every = [criterion for criteria in levels.values() for criterion in criteria]
     laboratory = Laboratory(
         chosen,
@@ -78,7 +79,6 @@ def limits(
         base_directory,
         progress,
     )
-    axis = axis_of(scenario, asked.between)
     session = _Session(laboratory, asked, levels, empty_trial(laboratory, axis, EMPTY_SHARE * chosen.operations))
     data = session.answer(axis)
     data["engine"] = chosen.name
