@@ -4,8 +4,9 @@
 
 It reads what `python -m benchmarks.real_programs --only http-blocking,http-event-loop` left in the work directory: the
 calibration, and the held-out levels with the calibrated number of workers, from which an effect is counted. Asked for
-are the right sign and 30 % of the effect. Each step leaves a file that the next one reads; only `measure` needs a quiet
-machine. The table replaces the part of the output between its two marks.
+are the right sign and 30 % of the effect; an effect that is not larger than what its two levels repeat to is none, and
+one of a level that other load disturbed each time says nothing. Each step leaves a file that the next one reads; only
+`measure` needs a quiet machine. The table replaces the part of the output between its two marks.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from benchmarks.real_programs_list import served_over_http
 from benchmarks.real_servers import python_service
 from calibration.fit_live import LiveFit, fit_live
 from calibration.fitting.blueprint import Load
+from calibration.levels import Level
 from calibration.live.cleanup import guarded
 from calibration.live.measured import Measurement
 from calibration.live.settings import Settings
@@ -102,36 +105,83 @@ def compare(work: Path) -> str:
             for count in CONNECTIONS:
                 for figure in ("throughput", "mean"):
                     said = [predicted[case.program][str(one)][str(count)][figure] for one in (case.calibrated, workers)]
-                    effects = said[1] / said[0] - 1.0, other[count][figure] / base[count][figure] - 1.0
-                    place = f"{case.program} | {case.calibrated} to {workers} | {count} | {figure}"
-                    rows.append(_line(place, *effects))
+                    effect = Effect(said[1] / said[0] - 1.0, base[count][figure], other[count][figure])
+                    rows.append(f"| {case.program} | {case.calibrated} to {workers} | {count} | {figure} | {effect} |")
     lines = [
-        "| service | workers | connections | figure | measured effect | predicted | off by | right |",
-        "|" + " --- |" * 8,
+        "| service | workers | connections | figure | measured effect | repeats to | predicted | off by | right |",
+        "|" + " --- |" * 9,
     ]
     return "\n".join([*lines, *rows]) + "\n"
 
 
-def _line(place: str, predicted: float, measured: float) -> str:
-    """Return a row of the table. An effect of up to 2 % is none: no sign can be told of it."""
-    none = abs(measured) <= NO_EFFECT
-    right = abs(predicted) <= NO_EFFECT if none else abs(predicted - measured) <= ASKED * abs(measured)
-    off = "no effect" if none else f"{abs(predicted - measured) / abs(measured):.0%} of the effect"
-    return f"| {place} | {measured:+.1%} | {predicted:+.1%} | {off} | {'yes' if right else 'no'} |"
+@dataclass(frozen=True)
+class Seen:
+    """A figure of a level: median of its repeats, their relative standard deviation, and whether one was undisturbed.
+
+    spread: None for a single repeat.
+    """
+
+    middle: float
+    spread: float | None
+    quiet: bool
 
 
-def _levels(found: Measurement) -> dict[int, dict[str, float]]:
-    """Return medians of the repeats by connections."""
-    grouped: dict[int, list[tuple[float, float]]] = {}
+@dataclass(frozen=True)
+class Effect:
+    """What a change does to a figure: relative, as predicted, and as measured before and after it."""
+
+    predicted: float
+    before: Seen
+    after: Seen
+
+    @property
+    def measured(self) -> float:
+        """Relative change of the medians."""
+        return self.after.middle / self.before.middle - 1.0
+
+    @property
+    def repeats(self) -> float | None:
+        """How far the measured effect repeats, as relative standard deviation; None where a level was measured once."""
+        if self.before.spread is None or self.after.spread is None:
+            return None
+        return math.hypot(self.before.spread, self.after.spread)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the prediction is right: yes, no, or why that cannot be said."""
+        if not (self.before.quiet and self.after.quiet):
+            return "disturbed"
+        none = max(NO_EFFECT, self.repeats or 0.0)
+        if abs(self.measured) <= none:
+            return "yes" if abs(self.predicted) <= none else "no"
+        return "yes" if abs(self.predicted - self.measured) <= ASKED * abs(self.measured) else "no"
+
+    def __str__(self) -> str:
+        """Return the cells of the table."""
+        none = abs(self.measured) <= max(NO_EFFECT, self.repeats or 0.0)
+        off = "no effect" if none else f"{abs(self.predicted - self.measured) / abs(self.measured):.0%} of the effect"
+        repeats = "-" if self.repeats is None else f"±{self.repeats:.1%}"
+        return f"{self.measured:+.1%} | {repeats} | {self.predicted:+.1%} | {off} | {self.verdict}"
+
+
+def _levels(found: Measurement) -> dict[int, dict[str, Seen]]:
+    """Return figures by connections."""
+    grouped: dict[int, list[Level]] = {}
     for level in found.table.levels:
-        grouped.setdefault(round(level.procs or 0), []).append((level.throughput_per_s, level.mean_s or 0.0))
+        grouped.setdefault(round(level.procs or 0), []).append(level)
     return {
         count: {
-            "throughput": statistics.median(one for one, _ in rows),
-            "mean": statistics.median(one for _, one in rows),
+            "throughput": _seen([one.throughput_per_s for one in rows], count, found),
+            "mean": _seen([one.mean_s or 0.0 for one in rows], count, found),
         }
         for count, rows in grouped.items()
     }
+
+
+def _seen(values: Sequence[float], count: int, found: Measurement) -> Seen:
+    middle = statistics.median(values)
+    spread = statistics.stdev(values) / middle if len(values) > 1 else None
+    return Seen(middle, spread, f"{count} cop{'y' if count == 1 else 'ies'}" not in found.never_quiet)
 
 
 def put(path: Path, table: str) -> None:

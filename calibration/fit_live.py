@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Free, Load, Parts
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
+from calibration.fitting.carried import ServedFit
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
-from calibration.fitting.server_blueprints import weighed
+from calibration.fitting.server_blueprints import LEAST_STEP, ROUNDS, weighed
 from calibration.fitting.targets import Target, disk_targets, repeatability, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
@@ -152,12 +154,18 @@ class LiveFit:
         each doubling beyond the fitted levels.
         """
         rate = load.rate_per_s or self._rate(load)
+        if self.measurement.kind == "http":
+            return self._served.predict(load, rate, draws)
         value = _figures(self.best, self.best.position, load, rate)
         drawn = [_figures(fitted, position, load, rate) for fitted, position in self.redraws[:draws]]
         return {
             name: self._interval(name, middle, [one[name] for one in drawn if name in one], load)
             for name, middle in value.items()
         }
+
+    @cached_property
+    def _served(self) -> ServedFit:
+        return ServedFit(self.measurement, [(one.fitted, one.weight) for one in self.structures], self.redraws)
 
     def _rate(self, load: Load) -> float:
         """Return about the throughput under a load, for the length of a simulation."""
@@ -272,10 +280,11 @@ def fit_live(
     targets = [*targets_of(measurement.table.levels, measurement.pacing.think_kind)]
     if not targets:
         raise ValueError("a measurement without levels")
+    steps: dict[str, Any] = {}
     if measurement.kind == "http":
-        targets = weighed(targets)
+        targets, steps = weighed(targets), {"rounds": ROUNDS, "least_step": LEAST_STEP}
     every = [
-        fit_blueprint(one, [*targets, *disk_targets(measurement, host, targets), *extra])
+        fit_blueprint(one, [*targets, *disk_targets(measurement, host, targets), *extra], **steps)
         for one in live_blueprints(measurement, host)
     ]
     weights = _weights([one.score + math.log(one.blueprint.likely) for one in every])

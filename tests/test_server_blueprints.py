@@ -9,10 +9,10 @@ from calibration.fitting.by_simulation import simulate
 from calibration.fitting.server_blueprints import (
     a_process_each,
     busy_processes,
-    costs_of,
     served_blueprints,
     weighed,
 )
+from calibration.fitting.server_costs import costs_of
 from calibration.fitting.targets import repeatability, targets_of
 from calibration.interference import Interference
 from calibration.levels import Level, LevelTable

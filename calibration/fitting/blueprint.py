@@ -78,6 +78,7 @@ class Blueprint:
 
     label: what people call it. build: turns the numbers by name into services and stages. notes: what it leaves out.
     arriving: changes services and stages for operations that arrive at a rate; None: nothing changes.
+    under: the numbers as they are under a load, where an operation costs more the more there are; None: they stay.
     crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
     structure leaves more open there than the profile's discrepancy has.
     tails: the same of p95 and p99, upwards alone, where something that makes them longer is not modelled.
@@ -97,6 +98,7 @@ class Blueprint:
     shared_outside: float = 0.0
     exits_counted: float = 0.0
     likely: float = 1.0
+    under: Callable[[Mapping[str, float], Load], dict[str, float]] | None = None
 
     def values(self, position: Sequence[float]) -> dict[str, float]:
         """Return the numbers by name. position: of each, in standard deviations from what is expected."""
@@ -104,9 +106,12 @@ class Blueprint:
 
     def scenario(self, position: Sequence[float], load: Load, run: dict[str, Any] | None = None) -> Scenario:
         """Return the scenario with these numbers under a load. run: its `run`."""
-        services, stages = self.build(self.values(position))
+        values = self.values(position)
+        if self.under is not None:
+            values = self.under(values, load)
+        services, stages = self.build(values)
         if load.rate_per_s is not None and self.arriving is not None:
-            services, stages = self.arriving(self.values(position), load, (services, stages))
+            services, stages = self.arriving(values, load, (services, stages))
         table: dict[str, Any] = {
             "name": "fitted",
             "workloads": [load.workload()],

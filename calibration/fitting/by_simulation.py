@@ -69,12 +69,19 @@ class Fitted:
         return np.asarray(np.clip(found, -FARTHEST, FARTHEST))
 
 
-def fit_blueprint(blueprint: Blueprint, targets: Sequence[Target]) -> Fitted:
-    """Fit one blueprint by Gauss and Newton, with halved steps where a whole one does not improve."""
+def fit_blueprint(
+    blueprint: Blueprint, targets: Sequence[Target], rounds: int = ROUNDS, least_step: float = 0.0
+) -> Fitted:
+    """Fit one blueprint by Gauss and Newton, with halved steps where a whole one does not improve.
+
+    least_step: of a derivative, as a logarithm: less of a number that is known well drowns in what scheduling makes of
+    any change.
+    """
     position = np.zeros(len(blueprint.free))
+    steps = [max(STEP, least_step / one.width) for one in blueprint.free]
     residuals = [_residuals(blueprint, position, target) for target in targets]
-    slopes = _slopes(blueprint, position, residuals, targets)
-    for _ in range(ROUNDS):
+    slopes = _slopes(blueprint, position, residuals, targets, steps)
+    for _ in range(rounds):
         together, wrong = np.concatenate(slopes), np.concatenate(residuals)
         step = -_covariance(together) @ (together.T @ wrong + position)
         step = np.clip(position + step, -FARTHEST, FARTHEST) - position
@@ -87,18 +94,29 @@ def fit_blueprint(blueprint: Blueprint, targets: Sequence[Target]) -> Fitted:
             break
         gained = _cost(residuals, position) - _cost(found, tried)
         position, residuals = tried, found
-        slopes = _slopes(blueprint, position, residuals, targets)
+        slopes = _slopes(blueprint, position, residuals, targets, steps)
         if gained < ENOUGH:
             break
     return Fitted(blueprint, position, residuals, slopes, _left_out_score(position, residuals, slopes, targets))
 
 
-def simulate(blueprint: Blueprint, position: Array, load: Load, rate_per_s: float, operations: int = OPERATIONS) -> Any:
-    """Return what the simulator says of a load, of about so many operations at an expected throughput."""
+def simulate(
+    blueprint: Blueprint,
+    position: Array,
+    load: Load,
+    rate_per_s: float,
+    operations: int = OPERATIONS,
+    *,
+    warmup_s: float | None = None,
+) -> Any:
+    """Return what the simulator says of a load, of about so many operations at an expected throughput.
+
+    warmup_s: before them; None: a fifth of their time.
+    """
     expected_ns = operations / rate_per_s * 1e9
     settings = {
         "duration": TIME.print(max(round(expected_ns), 1_000_000)),
-        "warmup": TIME.print(max(round(expected_ns / 5), 1_000_000)),
+        "warmup": TIME.print(max(round(expected_ns / 5 if warmup_s is None else warmup_s * 1e9), 1_000_000)),
         "replications": 1,
         "seed": SEED,
     }
@@ -110,13 +128,22 @@ def figures_of(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -
     rate = data["throughput_per_s"]["value"] or 0.0
     found = {"throughput": rate}
     if rate and data["cpu_utilization"] is not None:
-        services = blueprint.build(blueprint.values(list(position)))[0].values()
+        services = list(blueprint.build(blueprint.values(list(position)))[0].values())
         busy = (data["cpu_utilization"]["value"] or 0.0) * own_cores(services) - interrupted_cores(services)
         found["cpu"] = busy / rate + _exits_charged_s(data, blueprint, position)
+        if len(services) > 1:
+            found["served_cpu"] = _served_cores(data) / rate
     for name in ("mean", "p50", "p95", "p99"):
         estimate = data["response_time_s"].get(name)
         found[name] = (estimate or {}).get("value") or 0.0
     return {name: value for name, value in found.items() if value > 0.0}
+
+
+def _served_cores(data: Mapping[str, Any]) -> float:
+    """Return the CPU that the first service took [cores], beside others on the same cores."""
+    first = next(iter(data["scenario"]["services"]))
+    found = [one for one in data["stations"] if one["kind"] == "cpu" and one["service"] == first]
+    return float(sum((one["utilization"]["value"] or 0.0) * one["servers"] for one in found))
 
 
 def own_cores(services: Iterable[Mapping[str, Any]]) -> float:
@@ -159,13 +186,17 @@ def _residuals(blueprint: Blueprint, position: Array, target: Target) -> Array:
 
 
 def _slopes(
-    blueprint: Blueprint, position: Array, residuals: Sequence[Array], targets: Sequence[Target]
+    blueprint: Blueprint,
+    position: Array,
+    residuals: Sequence[Array],
+    targets: Sequence[Target],
+    steps: Sequence[float],
 ) -> list[Array]:
     """Return the derivative of each target's residuals by each number, by steps towards what is expected."""
     columns: list[list[Array]] = [[] for _ in targets]
     for index in range(len(position)):
         moved = position.copy()
-        step = -STEP if position[index] > 0 else STEP
+        step = -steps[index] if position[index] > 0 else steps[index]
         moved[index] += step
         for rows, before, target in zip(columns, residuals, targets, strict=True):
             rows.append((_residuals(blueprint, moved, target) - before) / step)

@@ -16,24 +16,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
+from calibration.fitting.crowded import OwnMemory, core_cache_bytes
+from calibration.fitting.server_costs import Costs, costs_of
 from calibration.fitting.targets import Target
-from calibration.live.measured import Detail, Measurement, Workload
+from calibration.live.measured import Measurement, Workload
 from models.units import TIME
 
 TAKES_PART: Final = 0.2
 """Share of the busiest process's CPU from which a process counts as one of the workers."""
-REAL_WAIT: Final = 2.0
-"""A response has a pure wait if so many times the CPU of the idle wake-ups is not explained otherwise."""
-LEAST_WAIT_S: Final = 20e-6
-"""Of each sleep; less is what it takes to leave the idle state."""
-LEAST_WAKE_S: Final = 1e-6
-LEAST_IDLE_S: Final = 3e-6
 ALONE: Final = 0.05
 """How much more CPU an operation takes while one core is busy alone, before the fit: mostly nothing that shows."""
-LEAST_WORK: Final = 0.3
-"""Share of the CPU of the busiest level that is work at least, however often it sleeps there."""
-LEAST_APART: Final = 0.25
-"""Sleeps for each operation more than at the busiest level, from which a level tells what they cost."""
 SPREAD: Final = 0.3
 """Standard deviation of the work of an operation, relative to its mean, before the fit."""
 CHANCE: Final = 0.5
@@ -48,27 +40,18 @@ PACED_HOW: Final = "assumed: CPU at a rate, relative to a closed loop; of open l
 EACH: Final = 0.8
 """Processes more for each connection more, from which each connection is said to have its own."""
 SLEEPS_OF_ITS_OWN: Final = 0.5
-OWN_MEMORY: Final = 0.25
-"""What a doubling of processes or threads beyond the fitted ones may cost: each has caches to fill of its own."""
+ROUNDS: Final = 5
+LEAST_STEP: Final = 0.08
+"""Rounds of the fit of a server, and the least step of its derivatives (see `fit_blueprint`)."""
+STALLED: Final = {"mean": 3.0, "p95": 3.0, "p99": 3.0}
+"""How much less figures tell of arrivals at a rate than of a closed loop: while the machine stands still for a few
+milliseconds they gather, and all of them are late, which is nothing that the service's numbers should explain."""
+CROWDING: Final = 0.1
+"""What else a doubling of processes or threads beyond the fitted ones may cost: locks, lists that are gone through."""
 CROWDED: Final = "what more connections than fitted cost each other (caches, memory of each) does not show at few"
+SERVER_CPU: Final = "CPU of the server for each operation at its busiest level"
 MANY: Final = 100_000
 FLUSH_BYTES: Final = "1B"
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What the levels say of an operation before the fit, in seconds.
-
-    server, generator: CPU without that of sleeps, as far as was seen. server_wake, generator_wake: CPU of each sleep.
-    idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
-    """
-
-    server: float
-    generator: float
-    server_wake: float
-    generator_wake: float
-    idle: float
-    wait: float
 
 
 @dataclass(frozen=True)
@@ -85,57 +68,8 @@ class Served:
         return min(max(float(self.machine().get("linux", {}).get(name, CHANCE)), 0.05), 0.95)
 
 
-def costs_of(measurement: Measurement, workload: Workload) -> Costs:
-    """Return the costs of an operation by the CPU and the sleeps of its levels."""
-    by_level = {
-        copies: [one for one in measurement.details if one.copies == copies and one.cpu_s is not None]
-        for copies in sorted({one.copies for one in measurement.details})
-    }
-    by_level = {copies: found for copies, found in by_level.items() if found}
-    lowest = by_level[min(by_level)]
-    server, server_wake = _work_and_sleep(by_level, "cpu_s", "voluntary_switches")
-    generator, generator_wake = _work_and_sleep(by_level, "generator_cpu_s", "generator_switches")
-    sleeps = _middle(lowest, "voluntary_switches") + (_middle(lowest, "generator_switches") or 1.0)
-    charged = _middle(lowest, "cpu_s") + _middle(lowest, "generator_cpu_s")
-    more = max(charged - server - generator, 0.0)
-    times = [level.mean_s for level in measurement.table.levels if level.procs == min(by_level) and level.mean_s]
-    left = max((statistics.fmean(times) if times else charged) - charged, 0.0)
-    waits = left > max(REAL_WAIT * more, LEAST_WAIT_S * sleeps) or bool(workload.disk_written_bytes)
-    return Costs(
-        server=max(server, LEAST_S),
-        generator=generator,
-        server_wake=max(server_wake, LEAST_WAKE_S),
-        generator_wake=max(generator_wake, LEAST_WAKE_S),
-        idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
-        wait=left if waits else 0.0,
-    )
-
-
-def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: str) -> tuple[float, float]:
-    """Return the CPU of an operation without sleeps, and that of a sleep, by lines through the busiest level [s].
-
-    The flattest counts: after long sleeps, at one connection, caches are cold and the idle state is deep, which is
-    more than what the sleeps of a busier level cost. Levels that sleep as often tell nothing.
-    """
-    most = max(by_level)
-    top, slept = _middle(by_level[most], cpu), _middle(by_level[most], sleeps)
-    slopes = []
-    for found in by_level.values():
-        apart = _middle(found, sleeps) - slept
-        if apart >= LEAST_APART:
-            slopes.append(max((_middle(found, cpu) - top) / apart, 0.0))
-    each = min(slopes, default=0.0)
-    each = min(each, (1.0 - LEAST_WORK) * top / slept) if slept > 0.0 else each
-    return top - each * slept, each
-
-
 def _room(load: float, most: float) -> float:
     return 1.0 + math.log2(most / load)
-
-
-def _middle(details: Sequence[Detail], name: str) -> float:
-    known = [value for one in details if (value := getattr(one, name)) is not None]
-    return statistics.median(known) if known else 0.0
 
 
 def weighed(targets: Sequence[Target]) -> list[Target]:
@@ -147,10 +81,13 @@ def weighed(targets: Sequence[Target]) -> list[Target]:
     fastest = max((one.throughput_per_s for one in targets), default=1.0)
     found = []
     for one in targets:
-        room = _room(one.load.in_flight, most)
+        room, stalled = _room(one.load.in_flight, most), {}
         if one.load.rate_per_s is not None:
-            room = _room(min(one.throughput_per_s, fastest), fastest)
-        measured = {name: (value, deviation * room) for name, (value, deviation) in one.measured.items()}
+            room, stalled = _room(min(one.throughput_per_s, fastest), fastest), STALLED
+        measured = {
+            name: (value, deviation * room * stalled.get(name, 1.0))
+            for name, (value, deviation) in one.measured.items()
+        }
         found.append(replace(one, measured=measured))
     return found
 
@@ -234,7 +171,13 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
 
     if workers:
         return Blueprint(label, _free(known, wait), build, arriving=arriving)
-    return Blueprint(label, _free(known, wait), build, [CROWDED], arriving, OWN_MEMORY)
+    memory = OwnMemory(known.cores, core_cache_bytes())
+
+    def crowded(values: Mapping[str, float], load: Load) -> dict[str, float]:
+        return {**values, "demand": values["demand"] + memory.extra_s(values, load.in_flight)}
+
+    free = [*_free(known, wait), *memory.free()]
+    return Blueprint(label, free, build, [CROWDED], arriving, CROWDING, under=crowded)
 
 
 def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
@@ -250,20 +193,22 @@ def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
 def _free(known: Served, wait: str) -> list[Free]:
     """Return the numbers that are open, with what the levels say of each by themselves."""
     costs = known.costs
+    beside_others = 1.0 + ALONE * costs.alone
     free = [
-        Free("demand", costs.server, 0.15, "CPU of the server for each operation at its busiest level"),
+        Free("demand", costs.server / beside_others, costs.deviation, SERVER_CPU),
         Free("spread", SPREAD, 0.5, "assumed", unit="ratio"),
         Free("wakeup", costs.server_wake, 0.7, "what levels take more in which the server sleeps more often"),
         Free("alone", ALONE, 1.0, "assumed: what else operations take more while one core is busy", unit="ratio"),
         Free("idle_exit", costs.idle, 0.5, "what nothing else explains of the lowest level, for each sleep"),
-        Free("late", LATE_S, 0.7, "assumed: timers of the kernel; of open loads alone"),
-        Free("paced", PACED, 0.15, PACED_HOW, unit="ratio"),
+        Free("late", LATE_S, 0.4, "assumed: timers of the kernel; of open loads alone"),
+        Free("paced", PACED, 0.08, PACED_HOW, unit="ratio"),
     ]
     for name in ("idle_search", "idle_steal"):
         how = "the host's calibration, if any; it is another for every length of pauses"
         free.append(Free(name, known.chance(name), 1.0, how, "logit", "share"))
     if costs.generator > LEAST_S:
-        free.append(Free("generator", costs.generator, 0.15, "CPU of the load generator, as of the server"))
+        how = "CPU of the load generator, as of the server"
+        free.append(Free("generator", costs.generator / beside_others, costs.deviation, how))
         free.append(Free("generator_wakeup", costs.generator_wake, 0.7, "as of the server"))
     if costs.wait:
         free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))

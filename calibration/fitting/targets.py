@@ -13,12 +13,24 @@ from calibration.levels import Level
 from calibration.live.measured import Measurement
 from calibration.profile import Profile
 
-LEAST: Final = {"throughput": 0.01, "cpu": 0.015, "mean": 0.02, "p50": 0.02, "p95": 0.05, "p99": 0.10}
+LEAST: Final = {
+    "throughput": 0.01,
+    "cpu": 0.015,
+    "served_cpu": 0.02,
+    "mean": 0.02,
+    "p50": 0.02,
+    "p95": 0.05,
+    "p99": 0.10,
+}
 """Least relative deviation of each figure: of the model itself, beside that of the measurement."""
 ONCE: Final = 2.0
 """A level measured once repeats so many times worse than the least deviation, for want of knowing."""
 DISK_ERROR: Final = 0.2
 """Relative deviation of a program's gain from that of the host's probe: other sizes, other work between the writes."""
+SINGLE: Final = 0.08
+"""Relative standard deviation of one repeat of a service's level on a shared machine, before any was repeated."""
+SINGLE_KNOWN: Final = 2.0
+"""Repeats that this knowledge is worth."""
 TAIL_OPERATIONS: Final = 20
 """Operations beyond a percentile from which it is taken for measured."""
 
@@ -71,6 +83,22 @@ def _variance(repeats: Sequence[Level]) -> float:
     return max(found - statistics.fmean(counting), 0.0) if counting else found
 
 
+def served_repeatability(levels: Sequence[Level]) -> float:
+    """Return the same of a service, whose levels were repeated too seldom to show it by themselves.
+
+    What is usual counts as two repeats more.
+    """
+    grouped: dict[tuple[float | None, float | None], list[float]] = {}
+    for level in levels:
+        if level.kind != "open":
+            grouped.setdefault((level.procs, level.concurrency), []).append(math.log(level.throughput_per_s))
+    if not grouped:
+        return SINGLE
+    variance = SINGLE_KNOWN * SINGLE**2 + sum(statistics.pvariance(one) * len(one) for one in grouped.values())
+    known = SINGLE_KNOWN + sum(len(one) - 1 for one in grouped.values())
+    return math.sqrt(variance / known / statistics.fmean(map(len, grouped.values())))
+
+
 def load_of(level: Level, think_kind: str = "exponential") -> Load:
     """Return the load of a level. Raises ValueError for one without whole numbers of clients."""
     procs, concurrency = level.procs, level.concurrency or 1.0
@@ -110,11 +138,19 @@ def cpu_of_operation_s(level: Level) -> float | None:
     return (level.busy_cores + (level.generator_cpu_cores or 0.0)) / level.throughput_per_s
 
 
+def served_cpu_s(level: Level) -> float | None:
+    """Return the CPU of an operation that the service took, beside a generator [s]; None: not told apart."""
+    if level.busy_cores is None or not level.generator_cpu_cores:
+        return None
+    return level.busy_cores / level.throughput_per_s
+
+
 def _target(load: Load, levels: Sequence[Level]) -> Target:
     operations = statistics.median([level.operations or 0.0 for level in levels])
     readers: dict[str, Callable[[Level], float | None]] = {
         "throughput": lambda level: level.throughput_per_s if load.rate_per_s is None else None,
         "cpu": cpu_of_operation_s,
+        "served_cpu": served_cpu_s,
         "mean": lambda level: level.mean_s,
     }
     for percent in (50.0, 95.0, 99.0):

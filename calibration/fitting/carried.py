@@ -1,0 +1,245 @@
+"""What a fit of a service says of other loads, with what it still misses at the fitted levels carried on to them.
+
+However well a structure is fitted, something of the highest level stays unexplained: cores that idle beside a queue,
+a tail that no part of the structure makes. A level with more connections has that too, so it is carried on: the whole
+service is so much slower as its throughput shows, and beside that each figure is as far off as it was (the discrepancy
+of Kennedy and O'Hagan, 2001, taken where it was last seen). What lies within the noise of the measurement is not. How
+far it goes on is not known: intervals hold its size, more with each doubling.
+
+Arrivals at a rate meet a capacity that is as uncertain as a closed throughput, and near it times grow without bound.
+So each redraw of the numbers plays the arrivals for a service that is so much faster or slower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from calibration.fitting.blueprint import Load
+from calibration.fitting.by_simulation import OPERATIONS, Fitted, figures_of, simulate
+from calibration.fitting.targets import Target, served_repeatability, targets_of
+from calibration.live.measured import Measurement
+from models.measured import Discrepancy
+
+Array = NDArray[np.float64]
+Figures = Mapping[str, float]
+RATES: Final = ("throughput", "cpu")
+FIGURES: Final = (*RATES, "mean", "p50", "p95", "p99")
+GOES_ON: Final = 0.5
+"""Standard deviation of how far a miss goes on beyond its level, relative to the miss; again for each doubling."""
+AT_RATES: Final = 0.1
+"""What arrivals at another rate leave open, for each halving of what is left of the capacity."""
+TAILS: Final = {"p95": 1.5, "p99": 2.0}
+"""How much further the model is off in a tail than in the mean."""
+NORMAL: Final = 1.645
+"""Half-width of a 90 % interval in standard deviations."""
+ALLOWED: Final = 0.1
+"""A structure that is likelier than this has its best prediction inside of the interval."""
+LONGEST: Final = 200_000
+"""Operations that a simulation of arrivals has at most."""
+
+
+@dataclass(frozen=True)
+class Missed:
+    """What a structure misses at a level.
+
+    slower: logarithm of how much slower the whole service is than simulated. figures: logarithms of measured over
+    simulated, of times beside that. size: absolute, of all of it, with what noise may explain. tails: logarithms of p95
+    and p99 over the mean, as measured.
+    """
+
+    slower: float
+    figures: Figures
+    size: Figures
+    tails: Figures = field(default_factory=dict)
+
+
+NOTHING: Final = Missed(0.0, {}, {})
+
+
+@dataclass(frozen=True)
+class ServedFit:
+    """A fit of a service, for predictions.
+
+    structures: with how likely each is, the likeliest first. redraws: structure and position of its numbers.
+    """
+
+    measurement: Measurement
+    structures: Sequence[tuple[Fitted, float]]
+    redraws: Sequence[tuple[Fitted, Array]]
+    known: dict[tuple[int, Load], Missed] = field(default_factory=dict)
+    """By structure and fitted level, what was found so far."""
+
+    def predict(self, load: Load, rate_per_s: float, draws: int) -> dict[str, tuple[float, float, float]]:
+        """Return value, lower and upper end (90 %) of each figure (see `LiveFit.predict`).
+
+        rate_per_s: about the throughput, for the length of the simulation.
+        """
+        redraws = self.redraws[:draws]
+        likely = [one for one, weight in self.structures if weight > ALLOWED or one is self.structures[0][0]]
+        miss = {id(one): self._missed(one, load) for one in [*likely, *(one for one, _ in redraws)]}
+        best = likely[0]
+        here, again = miss[id(best)], served_repeatability(self.measurement.table.levels)
+        value = self._played(best, best.position, load, rate_per_s, here)
+        shifts = [0.0] * len(redraws)
+        if load.rate_per_s is not None:
+            capacity = math.hypot(Discrepancy().rate, again, GOES_ON * here.size.get("throughput", 0.0))
+            shifts = _evenly(len(redraws), capacity)
+        drawn = [
+            self._played(one, position, load, rate_per_s, miss[id(one)], shift=shift)
+            for (one, position), shift in zip(redraws, shifts, strict=True)
+        ]
+        beside = [self._played(one, one.position, load, rate_per_s, miss[id(one)]) for one in likely[1:] if draws]
+        own = self._own(load, here, again, best.blueprint.crowding)
+        bent = dict.fromkeys(value, 0.0) if load.rate_per_s is not None else self._bent(load, value, here)
+        found = {}
+        for name, middle in value.items():
+            low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], bent[name]))
+            bend = math.exp(bent[name])
+            found[name] = middle * bend, low * bend, high * bend
+        return found
+
+    def _own(self, load: Load, here: Missed, again: float, crowding: float) -> dict[str, float]:
+        """Return the relative standard deviation of each figure beside that of the numbers."""
+        known = Discrepancy()
+        if load.rate_per_s is None:
+            doublings = max(math.log2(load.in_flight / self._top()), 0.0)
+        else:
+            doublings, crowding = self._idle_doublings(load.rate_per_s), AT_RATES
+        found = {}
+        for name in FIGURES:
+            size = here.size.get(name, here.size.get("mean", 0.0))
+            model = known.rate if name in RATES else known.time * TAILS.get(name, 1.0)
+            beyond = doublings * math.hypot(known.per_doubling, crowding) ** 2
+            found[name] = math.sqrt(model**2 + again**2 + beyond + (GOES_ON * size) ** 2 * (1.0 + doublings))
+        return found
+
+    def _bent(self, load: Load, value: Figures, here: Missed) -> dict[str, float]:
+        """Return by how much tails are moved halfway to where they are if they keep their distance from the mean.
+
+        In a queue the times of those ahead even out, so that tails come closer to the mean with more connections. What
+        stops the machine or leaves its queues uneven does not even out. Which it is, few connections do not show.
+        """
+        found = dict.fromkeys(value, 0.0)
+        if load.in_flight > self._top():
+            for name, far in here.tails.items():
+                if name in value:
+                    found[name] = (far - math.log(value[name] / value["mean"])) / 2.0
+        return found
+
+    def _idle_doublings(self, rate_per_s: float) -> float:
+        """Return how many times what is left of the capacity is halved, or doubled, from a fitted rate to another."""
+        levels = self.measurement.table.levels
+        most = max((one.throughput_per_s for one in levels if one.kind != "open"), default=rate_per_s)
+        left = [max(1.0 - rate / most, 0.05) for rate in (rate_per_s, *self._rates())]
+        return min((abs(math.log2(one / left[0])) for one in left[1:]), default=abs(math.log2(left[0])))
+
+    def _rates(self) -> list[float]:
+        return [one.throughput_per_s for one in self.measurement.table.levels if one.kind == "open"]
+
+    def _top(self) -> float:
+        return max(one.procs or 1.0 for one in self.measurement.table.levels)
+
+    def _missed(self, fitted: Fitted, load: Load) -> Missed:
+        """Return what a structure misses at the fitted level that is nearest to a load, by what it would be there."""
+        targets = targets_of(self.measurement.table.levels, self.measurement.pacing.think_kind)
+        closed = [one for one in targets if one.load.rate_per_s is None]
+        nearest = min(closed, key=lambda one: abs(math.log(one.load.in_flight / load.in_flight)))
+        key = id(fitted), nearest.load
+        if key not in self.known:
+            said = self._played(fitted, fitted.position, nearest.load, nearest.throughput_per_s, NOTHING)
+            self.known[key] = _compared(nearest, said)
+        found = self.known[key]
+        opened = [one for one in targets if one.load.rate_per_s is not None]
+        if load.rate_per_s is None or not opened:
+            return found
+        rate = load.rate_per_s
+        at_rate = min(opened, key=lambda one: abs(math.log(one.throughput_per_s / rate)))
+        key = id(fitted), at_rate.load
+        if key not in self.known:
+            slower = replace(NOTHING, slower=found.slower)
+            said = self._played(fitted, fitted.position, at_rate.load, at_rate.throughput_per_s, slower)
+            other = _compared(at_rate, said, found.slower)
+            # while the machine stands still arrivals gather, so half of what is missed at a rate may be chance
+            half = {name: one / 2.0 for name, one in other.figures.items()}
+            size = {**found.size, **{name: 2.0 * one for name, one in other.size.items()}}
+            self.known[key] = replace(other, figures=half, size=size)
+        return self.known[key]
+
+    def _played(
+        self, fitted: Fitted, position: Array, load: Load, rate_per_s: float, miss: Missed, *, shift: float = 0.0
+    ) -> dict[str, float]:
+        """Return the figures of a structure with what it misses. shift: logarithm of how much slower it is beside."""
+        slower = miss.slower + shift
+        scale = math.exp(slower)
+        if load.rate_per_s is None:
+            data = simulate(fitted.blueprint, position, load, rate_per_s)
+        else:
+            # arrivals at this rate are to a service that is slower what more arrivals are to another
+            offered = Load(load.procs, load.concurrency, rate_per_s=load.rate_per_s * scale)
+            seconds = (self.measurement.duration_s, self.measurement.warmup_s)
+            operations = min(max(OPERATIONS, seconds[0] * load.rate_per_s), LONGEST)
+            begin = seconds[1] / scale
+            rate = offered.rate_per_s or 1.0
+            data = simulate(fitted.blueprint, position, offered, rate, round(operations), warmup_s=begin)
+        found = figures_of(data, fitted.blueprint, position)
+        factors = {"cpu": 1.0, "throughput": 1.0 / scale}
+        return {
+            name: found[name] * factors.get(name, scale) * math.exp(miss.figures.get(name, 0.0))
+            for name in FIGURES
+            if name in found
+        }
+
+
+def _compared(target: Target, said: Figures, slower: float | None = None) -> Missed:
+    """Return what the figures said of a level miss. slower: what they hold already; None: the throughput tells it."""
+    off = {name: math.log(value / said[name]) for name, (value, _) in target.measured.items() if name in said}
+    noise = {name: deviation for name, (_, deviation) in target.measured.items()}
+    if slower is None:
+        slower = -_beyond(off.get("throughput", 0.0), noise.get("throughput", 0.0))
+        off |= {name: one - slower for name, one in off.items() if name not in RATES}
+        size = {name: math.hypot(one, 0.0 if name == "cpu" else slower) for name, one in off.items()}
+        size["throughput"] = abs(off.get("throughput", 0.0))
+    else:
+        size = {name: abs(one) for name, one in off.items()}
+    figures = {name: _beyond(one, noise[name]) for name, one in off.items() if name != "throughput"}
+    of = {name: value for name, (value, _) in target.measured.items()}
+    tails = {name: math.log(of[name] / of["mean"]) for name in TAILS if name in of and "mean" in of}
+    return Missed(slower, figures, size, tails)
+
+
+def _beyond(miss: float, noise: float) -> float:
+    """Return what a miss is beyond noise (James and Stein's estimate, not below zero)."""
+    return miss * max(1.0 - (noise / miss) ** 2, 0.0) if miss else 0.0
+
+
+def _evenly(count: int, deviation: float) -> list[float]:
+    """Return so many values of a normal distribution, evenly by their chance, in random order."""
+    values = ndtri((np.arange(count) + 0.5) / max(count, 1)) * deviation
+    return [float(one) for one in np.random.default_rng(5).permutation(values)]
+
+
+def _ends(
+    name: str, value: float, drawn: Sequence[Figures], beside: Sequence[Figures], own: float
+) -> tuple[float, float]:
+    """Return the ends of a figure's interval: of what was drawn, of what the model is off by itself, together.
+
+    beside: said by structures that fit about as well, which are inside.
+    """
+    off = np.log([one[name] / value for one in drawn if name in one])
+    down = up = 0.0
+    if len(off) > 1:
+        # draws that lie to one side, near a capacity, widen it to that side
+        low, high = (float(one) for one in np.quantile(off, [0.05, 0.95]))
+        around = NORMAL * float(np.std(off, ddof=1))
+        centre = float(np.mean(off))
+        down, up = max(-low, min(around - centre, around)), max(high, min(around + centre, around))
+    said = [one[name] for one in beside if name in one]
+    low = min([value * math.exp(-math.hypot(max(down, 0.0), NORMAL * own)), *said])
+    return low, max([value * math.exp(math.hypot(max(up, 0.0), NORMAL * own)), *said])

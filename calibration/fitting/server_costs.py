@@ -1,0 +1,122 @@
+"""What the levels of a server say of the costs of an operation, before the fit.
+
+How often server and generator slept was counted at every level, so what a level takes more than the busiest one is the
+cost of its sleeps.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from calibration.fitting.blueprint import LEAST_S
+from calibration.fitting.targets import SINGLE, SINGLE_KNOWN
+from calibration.live.measured import Detail, Measurement, Workload
+
+REAL_WAIT: Final = 2.0
+"""A response has a pure wait if so many times the CPU of the idle wake-ups is not explained otherwise."""
+LEAST_WAIT_S: Final = 20e-6
+"""Of each sleep; less is what it takes to leave the idle state."""
+LEAST_WAKE_S: Final = 1e-6
+LEAST_IDLE_S: Final = 3e-6
+LEAST_WORK: Final = 0.3
+"""Share of the CPU of the busiest level that is work at least, however often it sleeps there."""
+LEAST_APART: Final = 0.25
+"""Sleeps for each operation more than at the busiest level, from which a level tells what they cost."""
+KNOWN_CPU: Final = 0.04
+"""Relative deviation of the CPU of an operation as counted at a level, from what it is while others are at work."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the levels say of an operation before the fit, in seconds.
+
+    server, generator: CPU without that of sleeps, as far as was seen. server_wake, generator_wake: CPU of each sleep.
+    deviation: relative, of server and generator, by how well the busiest level repeats. alone: share of their time
+    there in which no other core was at work.
+    idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
+    """
+
+    server: float
+    generator: float
+    server_wake: float
+    generator_wake: float
+    idle: float
+    wait: float
+    deviation: float = KNOWN_CPU
+    alone: float = 0.0
+
+
+def costs_of(measurement: Measurement, workload: Workload) -> Costs:
+    """Return the costs of an operation by the CPU and the sleeps of its levels."""
+    by_level = {
+        copies: [one for one in measurement.details if one.copies == copies and one.cpu_s is not None]
+        for copies in sorted({one.copies for one in measurement.details})
+    }
+    by_level = {copies: found for copies, found in by_level.items() if found}
+    lowest = by_level[min(by_level)]
+    server, server_wake = _work_and_sleep(by_level, "cpu_s", "voluntary_switches")
+    generator, generator_wake = _work_and_sleep(by_level, "generator_cpu_s", "generator_switches")
+    sleeps = _middle(lowest, "voluntary_switches") + (_middle(lowest, "generator_switches") or 1.0)
+    charged = _middle(lowest, "cpu_s") + _middle(lowest, "generator_cpu_s")
+    more = max(charged - server - generator, 0.0)
+    times = [level.mean_s for level in measurement.table.levels if level.procs == min(by_level) and level.mean_s]
+    left = max((statistics.fmean(times) if times else charged) - charged, 0.0)
+    waits = left > max(REAL_WAIT * more, LEAST_WAIT_S * sleeps) or bool(workload.disk_written_bytes)
+    return Costs(
+        server=max(server, LEAST_S),
+        generator=generator,
+        server_wake=max(server_wake, LEAST_WAKE_S),
+        generator_wake=max(generator_wake, LEAST_WAKE_S),
+        idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
+        wait=left if waits else 0.0,
+        deviation=_deviation(by_level[max(by_level)]),
+        alone=_alone(measurement, max(by_level)),
+    )
+
+
+def _alone(measurement: Measurement, connections: int) -> float:
+    """Return the share of their time that busy cores have no other beside them, at a closed level: linear in those."""
+    busy = [
+        (one.busy_cores or 0.0) + (one.generator_cpu_cores or 0.0)
+        for one in measurement.table.levels
+        if one.procs == connections and one.kind != "open"
+    ]
+    if not busy or measurement.cores < 2:
+        return 0.0
+    return min(max((measurement.cores - statistics.median(busy)) / (measurement.cores - 1), 0.0), 1.0)
+
+
+def _deviation(busiest: Sequence[Detail]) -> float:
+    """Return how well the CPU of an operation is known from the repeats of the busiest level, relative."""
+    cpu = [math.log(one.cpu_s + (one.generator_cpu_s or 0.0)) for one in busiest if one.cpu_s]
+    if not cpu:
+        return math.hypot(KNOWN_CPU, SINGLE)
+    variance = SINGLE_KNOWN * SINGLE**2 + statistics.pvariance(cpu) * len(cpu)
+    return math.sqrt(KNOWN_CPU**2 + variance / (SINGLE_KNOWN + len(cpu) - 1) / len(cpu))
+
+
+def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: str) -> tuple[float, float]:
+    """Return the CPU of an operation without sleeps, and that of a sleep, by lines through the busiest level [s].
+
+    The flattest counts: after long sleeps, at one connection, caches are cold and the idle state is deep, which is
+    more than what the sleeps of a busier level cost. Levels that sleep as often tell nothing.
+    """
+    most = max(by_level)
+    top, slept = _middle(by_level[most], cpu), _middle(by_level[most], sleeps)
+    slopes = []
+    for found in by_level.values():
+        apart = _middle(found, sleeps) - slept
+        if apart >= LEAST_APART:
+            slopes.append(max((_middle(found, cpu) - top) / apart, 0.0))
+    each = min(slopes, default=0.0)
+    each = min(each, (1.0 - LEAST_WORK) * top / slept) if slept > 0.0 else each
+    return top - each * slept, each
+
+
+def _middle(details: Sequence[Detail], name: str) -> float:
+    known = [value for one in details if (value := getattr(one, name)) is not None]
+    return statistics.median(known) if known else 0.0
