@@ -5,7 +5,8 @@ import pytest
 from benchmarks.pgbench_load import transactions
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
-from calibration.fitting.by_simulation import simulate
+from calibration.fitting.by_simulation import figures_of, simulate
+from calibration.fitting.crowded import OwnMemory, core_cache_bytes
 from calibration.fitting.server_blueprints import (
     a_process_each,
     busy_processes,
@@ -214,3 +215,54 @@ def test_what_repeats_badly_is_predicted_as_badly():
     assert repeatability(once) == 0.0
     paused = [one.model_copy(update={"think_time_s": 0.1, "operations": 25.0}) for one in rows]
     assert repeatability(paused) == pytest.approx((2 * (0.223**2 - 0.2**2)) ** 0.5, rel=0.02)
+
+
+def test_processes_crowd_each_other_out_of_a_cache_once_it_is_full():
+    memory = OwnMemory(cores=2, cache_bytes=512 * 1024)
+    values = {"own_lines": 800.0, "line_miss": 100e-9}
+    # 4 processes a core of 50 kB each fit into 0.6 of the cache, 32 leave a core a fifth of what they touch
+    assert memory.extra_s(values, 8) == 0.0
+    assert memory.extra_s(values, 64) == pytest.approx(0.808 * 80 * US, rel=0.01)
+    assert memory.extra_s(values, 1000) < 80 * US
+
+
+def test_the_second_cache_is_what_a_core_has_for_itself(tmp_path):
+    for index, (level, size) in enumerate([(1, "32K"), (2, "512K"), (3, "32768K")]):
+        (tmp_path / f"index{index}").mkdir()
+        (tmp_path / f"index{index}" / "level").write_text(f"{level}\n")
+        (tmp_path / f"index{index}" / "size").write_text(f"{size}\n")
+    assert core_cache_bytes(tmp_path) == 512 * 1024
+    assert core_cache_bytes(tmp_path / "nothing") == 1 << 20
+
+
+def test_a_process_each_costs_more_with_connections_than_a_loop():
+    each = next(served_blueprints(FORKS, FORKS.workload, lambda: {"cores": 2}))
+    loop = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
+    demands = [
+        [
+            one.scenario([0.0] * len(one.free), Load(count)).model_dump(mode="json")["operations"][0]["stages"][1]
+            for count in (1, 1000)
+        ]
+        for one in (each, loop)
+    ]
+    assert demands[0][0] != demands[0][1]
+    assert demands[1][0] == demands[1][1]
+
+
+def test_cpu_at_the_busiest_level_holds_what_is_slower_alone():
+    # 1.83 of 2 cores are at work: a sixth of the time of a busy core has no other beside it
+    assert costs_of(LOOP, LOOP.workload).alone == pytest.approx(2.0 - 8 / 70 * 16, abs=0.01)
+
+
+def test_the_service_is_told_from_the_generator_on_its_cores():
+    # the generator takes so little that the loop is always at work
+    loop = measurement([(1, 40, 30, 90, 1.0, [0.4]), (8, 8, 2, 70, 0.02, [0.9])])
+    blueprint = next(served_blueprints(loop, loop.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    found = figures_of(simulate(blueprint, position, Load(32), 100_000.0, 5_000), blueprint, position)
+    values = blueprint.values(position)
+    assert found["served_cpu"] == pytest.approx(values["demand"], rel=0.1)
+    assert found["cpu"] > found["served_cpu"] + 0.9 * values["generator"]
+    measured = targets_of(loop.table.levels)[-1].measured
+    assert measured["served_cpu"][0] == pytest.approx(8 * US)
+    assert measured["cpu"][0] == pytest.approx(10 * US)

@@ -103,7 +103,15 @@ class ServedFit:
             low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], bent[name]))
             bend = math.exp(bent[name])
             found[name] = middle * bend, low * bend, high * bend
-        return found
+        return found if load.rate_per_s is None else self._possible(found)
+
+    def _possible(self, found: Mapping[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
+        """Return intervals at a rate without what cannot be: less than the work takes, and more than there was time."""
+        most, least = self.measurement.warmup_s + self.measurement.duration_s, found["cpu"][1] / 2.0
+        return {
+            name: one if name in RATES else (one[0], max(one[1], min(least, one[0])), min(one[2], max(most, one[0])))
+            for name, one in found.items()
+        }
 
     def _own(self, load: Load, here: Missed, again: float, crowding: float) -> dict[str, float]:
         """Return the relative standard deviation of each figure beside that of the numbers."""

@@ -10,7 +10,14 @@ from calibration.live.copies import Program
 from calibration.live.describe import describe_service
 from calibration.live.level_run import Plan, Recording, Served, WatchMaker, run_level
 from calibration.live.measured import Measurement, Request
-from calibration.live.program_measurement import Tell, disturbance_remarks, line_of, measured_when, plan_text
+from calibration.live.program_measurement import (
+    WRITES_AT_LEAST_BYTES,
+    Tell,
+    disturbance_remarks,
+    line_of,
+    measured_when,
+    plan_text,
+)
 from calibration.live.repeats import Judge, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores, watch_of
 from calibration.live.summarize import service_cpu_ns, service_detail_of, service_level_of
@@ -47,12 +54,21 @@ def measure_service(service: Service, settings: Settings, tell: Tell, watch: Wat
         repeats=settings.repeats,
         retries=settings.retries,
         measure=measure,
-        judge=Judge(lambda plan, recording: judged(plan, recording.interference, served=True), _cpu_of_operation),
+        judge=Judge(
+            lambda plan, recording: judged(plan, recording.interference, served=True, writes=_writes(recording)),
+            _cpu_of_operation,
+        ),
         tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
     )
     if not found.made:
         raise KeyboardInterrupt
     return _measurement(service, settings, found)
+
+
+def _writes(recording: Recording) -> bool:
+    """Return whether the service has a disk write something for its operations."""
+    written = recording.served.used.disk_written_bytes if recording.served else None
+    return (written or 0) >= WRITES_AT_LEAST_BYTES * recording.done > 0
 
 
 def _cpu_of_operation(recording: Recording) -> float:

@@ -1,0 +1,108 @@
+"""What a fit of a service misses at its levels, carried to other loads; and the intervals around it."""
+
+import math
+
+import pytest
+
+from calibration.fit_live import fit_live
+from calibration.fitting.blueprint import Load
+from calibration.fitting.carried import NORMAL, ServedFit, _beyond, _compared, _ends, _evenly
+from calibration.fitting.targets import Target, served_repeatability
+from calibration.levels import Level
+from tests.test_server_blueprints import LOOP
+
+
+def test_a_miss_within_the_noise_is_not_carried() -> None:
+    assert _beyond(0.05, 0.06) == 0.0
+    assert _beyond(-0.3, 0.03) == pytest.approx(-0.297)
+    assert _beyond(0.0, 0.1) == 0.0
+
+
+def test_what_all_times_share_is_told_from_what_one_figure_has_alone() -> None:
+    exact = 1e-6
+    target = Target(
+        Load(8),
+        1000.0,
+        1e4,
+        {"throughput": (1000.0, exact), "mean": (0.008, exact), "p99": (0.030, exact), "cpu": (0.001, exact)},
+    )
+    found = _compared(target, {"throughput": 1250.0, "mean": 0.0064, "p99": 0.012, "cpu": 0.0011})
+    assert found.slower == pytest.approx(math.log(1.25))
+    # the mean is longer by as much as all is slower; the tail is two and a half times as long
+    assert found.figures["mean"] == pytest.approx(0.0, abs=1e-6)
+    assert found.figures["p99"] == pytest.approx(math.log(2.0))
+    assert found.figures["cpu"] == pytest.approx(math.log(1 / 1.1))
+    assert found.tails["p99"] == pytest.approx(math.log(30 / 8))
+
+
+def test_what_a_structure_misses_is_carried_to_more_connections_and_widens() -> None:
+    fit = fit_live(LOOP, draws=4)
+    exact = ServedFit(LOOP, [(fit.best, 1.0)], fit.redraws)
+    # the same structure, on a service that is slower than it says at all but the lowest level
+    slow = ServedFit(_scaled(LOOP, 1.6), [(fit.best, 1.0)], fit.redraws)
+    load = Load(32)
+    more, other = slow.predict(load, 1e5, 4), exact.predict(load, 1e5, 4)
+    assert more["throughput"][0] == pytest.approx(other["throughput"][0] / 1.6, rel=0.02)
+    assert more["mean"][0] == pytest.approx(other["mean"][0] * 1.6, rel=0.02)
+    assert more["cpu"][0] == pytest.approx(other["cpu"][0], rel=0.02)
+    assert _width(more["throughput"]) > 1.5 * _width(other["throughput"])
+
+
+def test_an_interval_widens_with_each_doubling() -> None:
+    fit = fit_live(LOOP, draws=8)
+    widths = [_width(fit.predict(Load(count), draws=8)["throughput"]) for count in (8, 16, 64)]
+    assert widths[0] < widths[1] < widths[2]
+
+
+def test_draws_beyond_a_capacity_widen_an_interval_to_their_side() -> None:
+    drawn = [{"mean": value} for value in (0.9, 1.0, 1.0, 1.1, 30.0)]
+    low, high = _ends("mean", 1.0, drawn, [], 0.1)
+    assert high > 10.0
+    assert low > 0.5
+    low, high = _ends("mean", 1.0, [], [{"mean": 2.0}], 0.1)
+    assert high == 2.0
+    assert low == pytest.approx(math.exp(-NORMAL * 0.1))
+
+
+def test_evenly_drawn_values_are_normal() -> None:
+    values = sorted(_evenly(21, 0.2))
+    assert values[10] == pytest.approx(0.0, abs=1e-9)
+    assert values[0] == pytest.approx(-values[-1])
+    assert values[1] == pytest.approx(-NORMAL * 0.2 * 0.89, rel=0.05)
+    assert _evenly(0, 0.2) == []
+
+
+def test_a_service_that_was_measured_once_repeats_as_is_usual() -> None:
+    once = [Level(kind="closed", procs=count, concurrency=1, throughput_per_s=60.0) for count in (1, 4)]
+    assert served_repeatability(once) == pytest.approx(0.08)
+    often = [Level(kind="closed", procs=8, concurrency=1, throughput_per_s=60.0) for _ in range(9)]
+    assert served_repeatability(often) == pytest.approx(0.08 * math.sqrt(2 / 10) / 3)
+
+
+def _scaled(measurement, factor):
+    """Return a measurement with the same CPU of an operation, but slower by a factor at all but the lowest level."""
+    levels = [
+        one
+        if one.procs == 1
+        else one.model_copy(
+            update={
+                "throughput_per_s": one.throughput_per_s / factor,
+                "mean_s": one.mean_s * factor,
+                "cpu_busy_cores": one.cpu_busy_cores / factor,
+                "generator_cpu_cores": one.generator_cpu_cores / factor,
+            }
+        )
+        for one in measurement.table.levels
+    ]
+    return measurement.model_copy(update={"table": measurement.table.model_copy(update={"levels": levels})})
+
+
+def _width(interval: tuple[float, float, float]) -> float:
+    value, low, high = interval
+    return (high - low) / value
+
+
+def test_arrivals_take_no_longer_than_the_measurement_and_no_less_than_their_work() -> None:
+    served = ServedFit(LOOP, [], [])
+    wide = {"mean": (0.01, 1e-9, 1e6), "cpu": (2e-4, 1e-4, 3e-4)}
+    assert served._possible(wide) == {"mean": (0.01, 5e-5, 2.0), "cpu": (2e-4, 1e-4, 3e-4)}
