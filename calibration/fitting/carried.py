@@ -243,11 +243,14 @@ def _ends(
     off = np.log([one[name] / value for one in drawn if name in one])
     down = up = 0.0
     if len(off) > 1:
-        # draws that lie to one side, near a capacity, widen it to that side
-        low, high = (float(one) for one in np.quantile(off, [0.05, 0.95]))
-        around = NORMAL * float(np.std(off, ddof=1))
-        centre = float(np.mean(off))
-        down, up = max(-low, min(around - centre, around)), max(high, min(around + centre, around))
+        # each side by the draws on it: those beyond a capacity say nothing of how short times may be
+        below, above = (NORMAL * math.sqrt(2.0 * float(np.mean(np.square(side)))) for side in _sides(off))
+        low_end, high_end = (float(one) for one in np.quantile(off, [0.05, 0.95]))
+        down, up = max(below, -low_end), max(above, high_end)
     said = [one[name] for one in beside if name in one]
     low = min([value * math.exp(-math.hypot(max(down, 0.0), NORMAL * own)), *said])
     return low, max([value * math.exp(math.hypot(max(up, 0.0), NORMAL * own)), *said])
+
+
+def _sides(off: Array) -> tuple[Array, Array]:
+    return np.minimum(off, 0.0), np.maximum(off, 0.0)
