@@ -27,7 +27,9 @@ def prediction_text(prediction: Prediction, file: str) -> str:
 
 def validation_text(validation: Validation) -> str:
     """Return the report: verdict, levels, errors by zone, other laws, numbers, limitations."""
-    parts = [_verdict(validation), [""], _levels(validation), [""], _errors(validation), [""]]
+    parts = [_verdict(validation), [""]]
+    if validation.levels:
+        parts += [_levels(validation), [""], _errors(validation), [""]]
     parts += [_laws(validation), _parameters(validation), _limits(validation)]
     return "\n".join(line for part in parts for line in part) + "\n"
 
@@ -37,12 +39,11 @@ def _verdict(validation: Validation) -> Iterator[str]:
     state = "Stopped early" if validation.interrupted else "Validated"
     measured = len(validation.levels)
     yield f"{state}: {validation.prediction.subject}, {measured} of {asked} held-out levels measured and compared"
-    if not measured:
-        return
-    rate, tail = validation.summary("throughput"), validation.summary("p99")
-    said = [f"throughput off by {rate.error:.1%}"] if rate else []
-    said += [f"p99 by {tail.error:.1%}"] if tail else []
-    yield f"  grade {validation.grade}: {', '.join(said)} (medians); {_coverage(validation)}"
+    if measured:
+        rate, tail = validation.summary("throughput"), validation.summary("p99")
+        said = [f"throughput off by {rate.error:.1%}"] if rate else []
+        said += [f"p99 by {tail.error:.1%}"] if tail else []
+        yield f"  grade {validation.grade}: {', '.join(said)} (medians); {_coverage(validation)}"
     if validation.never_quiet:
         yield f"  never undisturbed, so not compared: {', '.join(validation.never_quiet)}"
 

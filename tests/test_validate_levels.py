@@ -101,6 +101,15 @@ def test_a_level_that_was_never_quiet_is_named_and_not_compared():
     assert "never undisturbed, so not compared: 8" in validation_text(found)
 
 
+def test_where_no_level_was_quiet_the_report_says_so_and_shows_no_empty_table():
+    said = prediction(predicted(8, 900.0, "past"))
+    text = validation_text(compare(said, measurement([level(8, 300.0)], never_quiet=["8 copies"])))
+    assert "0 of 1 held-out levels" in text
+    assert "never undisturbed, so not compared: 8" in text
+    assert "median error" not in text
+    assert "outside" not in text
+
+
 def test_intervals_that_miss_show():
     found = compare(prediction(predicted(8, 500.0, "past", 0.01)), measurement([level(8, 1000.0)]))
     assert found.coverage == 0.0
