@@ -73,7 +73,7 @@ def test_a_run_loads_no_compiler_and_no_scipy() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise elsewhere")
 @pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.3, 0.6])
 def test_ctrl_c_at_any_moment_ends_without_a_traceback(delay_s: float) -> None:
-    # Before `main` is there the signal is the interpreter's own affair, and a busy machine takes longer than 50 ms for it.
+    # Before `main` is there the signal is the interpreter's affair, and a busy machine takes longer than 50 ms for it.
     program = "import sys; from simulator.cli.main import main; print('up', flush=True); sys.exit(main())"
     command = [sys.executable, "-c", program, "run", "--engine", "reference", "--precision", "0.0001"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
