@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any, Final, Protocol, cast
 from models.compiled import HAVE_NUMBA, hurry
 from simulator.interruptions import answer_of
 from simulator.output import EngineOutput
+from simulator.processors import usable_cores
 
 NAMES: Final = ("auto", "fast", "reference")
 
@@ -104,7 +104,7 @@ def choose(name: str) -> tuple[Engine, list[str]]:
             missing = f"which does not load ({problem})"
     if missing:
         return _reference(), [f"the fast engine needs Numba's compiler, {missing}; the reference engine was used"]
-    if name == "auto" and cache.kernel_file() is not None and _cores() > 1:
+    if name == "auto" and cache.kernel_file() is not None and usable_cores() > 1:
         cache.compile_beside()
         begun = _Beginner(cache.note())
         return begun.engine(), begun.said
@@ -113,13 +113,6 @@ def choose(name: str) -> tuple[Engine, list[str]]:
     except Exception as problem:  # whatever the compiler fails at, the reference engine answers
         return _reference(), [_not_compiled(problem)]
     return _fast(), [cache.note()] if cache.note() else []
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _not_compiled(problem: Exception) -> str:

@@ -235,7 +235,7 @@ def test_a_compilation_that_fails_leaves_the_reference(
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Have two cores and an empty cache; count the processes that compile beside instead of starting them."""
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(engines, "_cores", lambda: 2)
+    monkeypatch.setattr(engines, "usable_cores", lambda: 2)
     monkeypatch.setattr(engines, "hurry", lambda: None)
     started: list[list[str]] = []
     monkeypatch.setattr(cache.subprocess, "Popen", lambda command, **_: started.append(command))
@@ -254,7 +254,7 @@ def test_auto_begins_on_the_reference_while_the_kernel_is_compiled_beside(beside
 def test_with_one_core_the_kernel_is_compiled_before_anything_else(
     beside: list[list[str]], compilations: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "_cores", lambda: 1)
+    monkeypatch.setattr(engines, "usable_cores", lambda: 1)
     assert engines.choose("auto")[0].name == "fast"
     assert (beside, compilations) == ([], ["compiled"])
 

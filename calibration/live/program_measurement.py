@@ -14,8 +14,9 @@ from calibration.live.describe import SLEEPS_AT_LEAST, describe
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
 from calibration.live.repeats import Judge, Repeat, Repeats, measure_all
-from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores, watch_of
+from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
 from calibration.live.summarize import detail_of, level_of, net_cpu_ns
+from simulator.processors import usable_cores
 from simulator.provenance import provenance
 
 WRITES_AT_LEAST_BYTES: Final = 512

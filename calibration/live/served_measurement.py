@@ -19,8 +19,9 @@ from calibration.live.program_measurement import (
     plan_text,
 )
 from calibration.live.repeats import Judge, Repeats, measure_all
-from calibration.live.settings import SEED_STEP, Settings, judged, usable_cores, watch_of
+from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
 from calibration.live.summarize import service_cpu_ns, service_detail_of, service_level_of
+from simulator.processors import usable_cores
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -89,11 +88,6 @@ def default_connections(cores: int) -> list[int]:
     A service shares the cores with its generator and often waits, so that it is busy well beyond as many as the cores.
     """
     return [1, 2 * cores, 4 * cores]
-
-
-def usable_cores() -> int:
-    """Return the CPUs that this process, and so what it starts, may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def watch_of(own: Callable[[], Iterable[int]]) -> Watch:

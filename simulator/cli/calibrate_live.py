@@ -21,7 +21,7 @@ from calibration.live.live_text import measurement_text
 from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
 from calibration.live.scenario_draft import draft
-from calibration.live.settings import Settings, default_connections, default_copies, usable_cores
+from calibration.live.settings import Settings, default_connections, default_copies
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
 from calibration.python_callable import calibrate_python
 from models.units import RATE, TIME
@@ -29,6 +29,7 @@ from simulator.cli import live_options
 from simulator.cli.live_fit import fit_into
 from simulator.cli.options import option
 from simulator.output_files import STANDARD_OUTPUT, Outputs
+from simulator.processors import usable_cores
 
 EXIT_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
