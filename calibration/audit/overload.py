@@ -24,8 +24,7 @@ def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
     What an operation costs is taken from the levels that serve what is offered. Where response times have exploded
     there is an overload, in which work is begun and not ended; where nothing fails and they have not, there is none.
     """
-    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
-    witnesses = [level for level in offered if is_steady(level)]
+    offered, witnesses = _offered(levels)
     for level in offered:
         if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
             continue
@@ -46,8 +45,7 @@ def check_work_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
 
     What an operation costs is taken from the levels that serve what is offered.
     """
-    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
-    witnesses = [level for level in offered if is_steady(level)]
+    offered, witnesses = _offered(levels)
     for level in offered:
         for name in WORK:
             between = _work_between(witnesses, level, name) if level.figure(name) and not is_steady(level) else None
@@ -61,15 +59,28 @@ def check_work_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
                 _report_work(ledger, law, level, name, least if stated < least else most)
 
 
+def _offered(levels: Sequence[Level]) -> tuple[list[Level], list[Level]]:
+    """Return the levels at a rate, and those of them that serve it."""
+    offered = [level for level in levels if level.kind == "open" and level.arrival_rate_per_s]
+    return offered, [level for level in offered if is_steady(level)]
+
+
 def _work_between(witnesses: Sequence[Level], level: Level, name: str) -> tuple[float, float] | None:
-    """Return the work of what is served and of what is offered; None if the others do not tell it."""
+    """Return the least and the most that a figure may be; None if the others do not tell it."""
+    works = _works(witnesses, level, name)
+    if works is None:
+        return None
+    least, most = works
+    return min(least, all_cores(level, name)) if name.startswith("cpu") else least, most
+
+
+def _works(witnesses: Sequence[Level], level: Level, name: str) -> tuple[float, float] | None:
+    """Return the work of what is served and of what is offered, by the cost of an operation at the other levels."""
     known = [one for one in witnesses if one.figure(name)]
     if len(known) < FEWEST or (fit := costs_of(known, name)) is None or fit.odd:
         return None
     each, fixed = float(fit.parameters[0]), float([*fit.parameters, 0.0][1])
-    most = fixed + each * (level.arrival_rate_per_s or 0.0)
-    least = fixed + each * level.throughput_per_s
-    return min(least, all_cores(level, name)) if name.startswith("cpu") else least, most
+    return fixed + each * level.throughput_per_s, fixed + each * (level.arrival_rate_per_s or 0.0)
 
 
 def _report_work(ledger: Ledger, law: str, level: Level, name: str, limit: float) -> None:
@@ -122,12 +133,11 @@ def _typical(level: Level) -> float | None:
 
 def _work_of(witnesses: Sequence[Level], level: Level, name: str) -> tuple[bool, float] | None:
     """Return whether a figure is that of all that is offered, not of what is served, and what it would be of that."""
-    known = [one for one in witnesses if one.figure(name)]
-    if len(known) < FEWEST or (fit := costs_of(known, name)) is None or fit.odd:
+    works = _works(witnesses, level, name)
+    if works is None:
         return None
-    stated, fixed = level.figure(name) or 0.0, float([*fit.parameters, 0.0][1])
-    of_all = float(fit.parameters[0]) * (level.arrival_rate_per_s or 0.0) + fixed
-    of_served = float(fit.parameters[0]) * level.throughput_per_s + fixed
+    of_served, of_all = works
+    stated = level.figure(name) or 0.0
     allowed = MEASUREMENT + rounding_of(level, name)
     return abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed, of_served
 
