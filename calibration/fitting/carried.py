@@ -248,8 +248,8 @@ def _ends(
         low_end, high_end = (float(one) for one in np.quantile(off, [0.05, 0.95]))
         down, up = max(below, -low_end), max(above, high_end)
     said = [one[name] for one in beside if name in one]
-    low = min([value * math.exp(-math.hypot(max(down, 0.0), NORMAL * own)), *said])
-    return low, max([value * math.exp(math.hypot(max(up, 0.0), NORMAL * own)), *said])
+    low = min([value * math.exp(-math.hypot(down, NORMAL * own)), *said])
+    return low, max([value * math.exp(math.hypot(up, NORMAL * own)), *said])
 
 
 def _sides(off: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from calibration.fitting.blueprint import LEAST_S
-from calibration.fitting.targets import SINGLE, SINGLE_KNOWN
+from calibration.fitting.targets import SINGLE, variance_of_repeats
 from calibration.live.measured import Detail, Measurement, Workload
 
 REAL_WAIT: Final = 2.0
@@ -95,8 +95,7 @@ def _deviation(busiest: Sequence[Detail]) -> float:
     cpu = [math.log(one.cpu_s + (one.generator_cpu_s or 0.0)) for one in busiest if one.cpu_s]
     if not cpu:
         return math.hypot(KNOWN_CPU, SINGLE)
-    variance = SINGLE_KNOWN * SINGLE**2 + statistics.pvariance(cpu) * len(cpu)
-    return math.sqrt(KNOWN_CPU**2 + variance / (SINGLE_KNOWN + len(cpu) - 1) / len(cpu))
+    return math.sqrt(KNOWN_CPU**2 + variance_of_repeats([cpu]) / len(cpu))
 
 
 def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: str) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,19 +84,20 @@ def _variance(repeats: Sequence[Level]) -> float:
 
 
 def served_repeatability(levels: Sequence[Level]) -> float:
-    """Return the same of a service, whose levels were repeated too seldom to show it by themselves.
-
-    What is usual counts as two repeats more.
-    """
+    """Return the same of a service, whose levels were repeated too seldom to show it by themselves."""
     grouped: dict[tuple[float | None, float | None], list[float]] = {}
     for level in levels:
         if level.kind != "open":
             grouped.setdefault((level.procs, level.concurrency), []).append(math.log(level.throughput_per_s))
     if not grouped:
         return SINGLE
-    variance = SINGLE_KNOWN * SINGLE**2 + sum(statistics.pvariance(one) * len(one) for one in grouped.values())
-    known = SINGLE_KNOWN + sum(len(one) - 1 for one in grouped.values())
-    return math.sqrt(variance / known / statistics.fmean(map(len, grouped.values())))
+    return math.sqrt(variance_of_repeats(grouped.values()) / statistics.fmean(map(len, grouped.values())))
+
+
+def variance_of_repeats(groups: Collection[Sequence[float]]) -> float:
+    """Return the variance of a repeat about its group, of few repeats: what is usual counts as two more."""
+    variance = SINGLE_KNOWN * SINGLE**2 + sum(statistics.pvariance(one) * len(one) for one in groups)
+    return variance / (SINGLE_KNOWN + sum(len(one) - 1 for one in groups))
 
 
 def load_of(level: Level, think_kind: str = "exponential") -> Load:
