@@ -7,14 +7,13 @@ it is fetched anew, up to all of it, a line at a time. At few connections nothin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from calibration.fitting.blueprint import Free
+from calibration.host.caches import CACHES, cache_sizes
 
 LINE_BYTES: Final = 64
 LINES: Final = 768
@@ -50,11 +49,6 @@ class OwnMemory:
         return missing * values["own_lines"] * values["line_miss"]
 
 
-def core_cache_bytes(root: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int:
+def core_cache_bytes(folder: Path = CACHES) -> int:
     """Return the size of the largest cache that a core has for itself [bytes]: its second level."""
-    for folder in root.glob("index*"):
-        with suppress(OSError, ValueError):
-            size = re.fullmatch(r"(\d+)([KM])", (folder / "size").read_text().strip())
-            if (folder / "level").read_text().strip() == "2" and size:
-                return int(size[1]) << {"K": 10, "M": 20}[size[2]]
-    return CACHE_BYTES
+    return next((size for level, size in cache_sizes(folder) if level == "2"), CACHE_BYTES)

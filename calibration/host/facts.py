@@ -10,8 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibration.host.caches import CACHES, cache_sizes
 from calibration.host.processes import cpu_list
 from calibration.profile import Host, identity_of
+from simulator.processors import usable_cores
 
 _UNLIMITED_BYTES = 1 << 60
 
@@ -28,8 +30,7 @@ class System:
     @classmethod
     def here(cls) -> System:
         """Return the system that this process runs on."""
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return cls(Path("/"), usable, platform.release(), platform.system())
+        return cls(Path("/"), usable_cores(), platform.release(), platform.system())
 
     def text(self, place: str) -> str | None:
         """Return a small file's text without blanks around it; None where it cannot be read."""
@@ -66,7 +67,7 @@ def read_host(system: System | None = None) -> Host:
         sockets=sockets,
         threads_per_core=len(cpu_list(siblings)) if siblings else 1,
         memory_bytes=int(memory[1]) * 1024 if memory else 0,
-        last_cache_bytes=_last_cache_bytes(system),
+        last_cache_bytes=max((size for _, size in cache_sizes(system.root / CACHES.relative_to("/"))), default=0),
         virtual="hypervisor" in (_field(cpu_info, "flags") or "").split(),
         system=system.name,
         kernel=system.release,
@@ -86,15 +87,6 @@ def read_host(system: System | None = None) -> Host:
 def _field(cpu_info: str, name: str) -> str | None:
     match = re.search(rf"^{re.escape(name)}\s*:\s*(.*)$", cpu_info, re.M)
     return match[1].strip() if match else None
-
-
-def _last_cache_bytes(system: System) -> int:
-    sizes = [0]
-    for file in (system.root / "sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        match = re.fullmatch(r"(\d+)([KMG]?)", file.read_text().strip())
-        if match:
-            sizes.append(int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]])
-    return max(sizes)
 
 
 def _idle_states(system: System) -> list[str]:

@@ -6,8 +6,8 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from calibration.host.caches import cache_sizes
 from calibration.host.probes.core import chain
 from calibration.host.processes import Slab, Unavailable, levels_up_to, run_together, siblings_of, usable_cpus
 
@@ -17,11 +17,7 @@ _CHUNK_BYTES = 1 << 16
 
 def last_level_cache_bytes() -> int:
     """Return the size of the largest cache of CPU 0; 8 MiB where the system does not say."""
-    sizes = [8 << 20]
-    for file in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
-        text = file.read_text().strip()
-        sizes.append(int(text[:-1]) << {"K": 10, "M": 20, "G": 30}[text[-1]])
-    return max(sizes[1:] or sizes)
+    return max((size for _, size in cache_sizes()), default=8 << 20)
 
 
 def copy_buffer_bytes(kind: str, workers: int) -> int:
