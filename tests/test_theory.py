@@ -6,8 +6,11 @@ from collections import defaultdict
 
 import pytest
 
+from models.scenario import Scenario
+from simulator.fast import simulate as fast
 from simulator.statistics import student_t
-from tests.theory_cases import CASES, DIRECTORY, FAST_ONLY, SLOW, TheoryCase, estimate_of, simulate
+from tests.engine_comparison import compare
+from tests.theory_cases import CASES, DIRECTORY, FAST_ONLY, LONG, SLOW, TheoryCase, estimate_of, simulate
 
 MOST_STANDARD_ERRORS = 3.5
 
@@ -25,7 +28,7 @@ def test_the_table_and_the_files_belong_together() -> None:
 @pytest.mark.parametrize(
     "scenario",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW | LONG else [])
         for name in CASES_OF
         if name not in FAST_ONLY
     ],
@@ -33,6 +36,13 @@ def test_the_table_and_the_files_belong_together() -> None:
 def test_reference_engine_meets_theory(scenario: str) -> None:
     problems = [problem for case in CASES_OF[scenario] for problem in disagreements(case, engine="reference")]
     assert problems == []
+
+
+@pytest.mark.parametrize("scenario", sorted(LONG))
+def test_a_replication_of_the_reference_engine_is_that_of_the_fast_one(scenario: str) -> None:
+    compared = compare(Scenario.load(DIRECTORY / f"{scenario}.toml"), fast)
+    assert compared.differences == []
+    assert compared.operations > 1000
 
 
 @pytest.mark.parametrize("scenario", CASES_OF)

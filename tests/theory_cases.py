@@ -79,6 +79,30 @@ SLOW = frozenset(
 )
 """Scenarios beyond the required list that take the reference engine long."""
 
+LONG = frozenset(
+    {
+        "balancer_least_connections",
+        "balancer_power_of_two",
+        "balancer_round_robin",
+        "md1",
+        "mg1_gamma",
+        "mg1_hyperexponential",
+        "mg_infinity_lognormal",
+        "mixed",
+        "mm1",
+        "mm2",
+        "ps_constant",
+        "ps_hyperexponential",
+        "repairman",
+        "tandem",
+        "timeout_constant",
+    }
+)
+"""Scenarios of the required list that take the reference engine longest, together half of the whole suite.
+
+Of these the usual tests simulate one replication on it, which must be the fast engine's to the nanosecond;
+the fast engine is held to the exact result, and the reference itself with ``-m slow``."""
+
 FAST_ONLY = frozenset({"mm1_080", "mm1_090", "mm1_095"})
 """Scenarios of so many operations that only the fast engine simulates them."""
 
