@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from simulator.fast import image, jit, machine_code
 from simulator.fast.jit import entry, inlined, kernel, rare
 from simulator.fast.layout import QUEUE, TASK
 from simulator.fast.translation.kinds import TranslationError
-from simulator.fast.translation.program import module_text
+from simulator.fast.translation.program import module_halves, module_text
 
 pytestmark = pytest.mark.skipif(not HAVE_NUMBA, reason="nothing is compiled without Numba")
 
@@ -189,7 +190,7 @@ def compact(function: Any, model: str = "small") -> bytes:
 
 @on_linux
 def test_an_image_finds_its_constants_its_functions_and_those_of_the_system() -> None:
-    made = image.made(compact(shared_functions), machine_code.SYMBOL)
+    made = image.made([compact(shared_functions)], machine_code.SYMBOL)
     row = np.zeros(1, CELLS)
     row["a"], row["b"], row["f"], row["u"] = 99, 3, 2.5, 1 << 63
     result = machine_code.loaded(made, machine_code.SYMBOL)(row.ctypes.data)
@@ -201,17 +202,71 @@ def test_an_image_finds_its_constants_its_functions_and_those_of_the_system() ->
 @pytest.mark.parametrize("broken", [b"", b"\x7fELF", b"no object at all", b"\x7fELF\x02\x01" + bytes(58)])
 def test_what_is_no_object_makes_no_image(broken: bytes) -> None:
     with pytest.raises(image.ImageError):
-        image.made(broken, machine_code.SYMBOL)
+        image.made([broken], machine_code.SYMBOL)
 
 
 @on_linux
 def test_an_object_that_knows_addresses_makes_no_image() -> None:
     with pytest.raises(image.ImageError, match="relocation"):
-        image.made(compact(shared_functions, "large"), machine_code.SYMBOL)
+        image.made([compact(shared_functions, "large")], machine_code.SYMBOL)
 
 
 @on_linux
 def test_a_function_that_the_system_does_not_have_is_named() -> None:
-    made = image.made(compact(shared_functions), machine_code.SYMBOL).replace(b'"log"', b'"lob"')
+    made = image.made([compact(shared_functions)], machine_code.SYMBOL).replace(b'"log"', b'"lob"')
     with pytest.raises(ValueError, match="lob"):
         machine_code.loaded(made, machine_code.SYMBOL)
+
+
+@inlined
+def _twice(number: int) -> int:
+    return 2 * _divide(number, 1)
+
+
+@kernel
+def _seldom_called(number: int) -> int:
+    return _twice(number) + 1
+
+
+@rare
+def _seldom(state: Any, number: int) -> int:
+    cells = state_of(state)
+    cells.h = _seldom_called(number)
+    return _twice(_divide(number, 3)) + _seldom_called(cells.h)
+
+
+@entry
+def halved(state: Any) -> int:
+    """Functions of both halves call each other's, and one that is inlined is in both."""
+    cells = state_of(state)
+    return _seldom(state, cells.a) + _twice(cells.b)
+
+
+@on_linux
+@pytest.mark.parametrize("alone", [False, True])
+def test_halves_of_a_kernel_are_compiled_by_two_processes_or_by_one(
+    alone: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("llvmlite.binding")
+    if alone:  # the other process ends at once, and has read nothing
+        monkeypatch.setattr(machine_code, "__file__", str(tmp_path / "missing.py"))
+    objects = machine_code.objects_by_two(halved)
+    row = np.zeros(1, CELLS)
+    row["a"], row["b"] = 40, 5
+    result = machine_code.loaded(image.made(objects, machine_code.SYMBOL), machine_code.SYMBOL)(row.ctypes.data)
+    expected = row.copy()
+    assert result == halved([jit.Row(expected[0])])
+    assert row["h"][0] == expected["h"][0] == 2 * 40_000 + 1
+
+
+def test_what_is_rarely_needed_is_in_the_second_half() -> None:
+    usual, rare_half = module_halves(halved)
+
+    def defined(text: str) -> set[str]:
+        return {name for name in (_divide, _twice, _seldom, _seldom_called) if f".{name.__name__}:" in heads(text)}
+
+    def heads(text: str) -> str:
+        return "\n".join(line for line in text.splitlines() if line.startswith("define"))
+
+    assert defined(usual) == {_divide, _twice}
+    assert defined(rare_half) == {_twice, _seldom, _seldom_called}

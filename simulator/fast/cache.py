@@ -288,7 +288,7 @@ def _can_be_loaded(path: Path, symbol: str) -> bool:
     assert STATE.fields is not None
     # Begun, and in need of larger tables: the kernel gives back control before it looks at any.
     numbers = [GROW, STATE.itemsize, STATE.fields["started"][1], STATE.fields["grow"][1]]
-    command = [sys.executable, "-P", machine_code.__file__, str(path), symbol, *map(str, numbers)]
+    command = [sys.executable, "-P", machine_code.__file__, "try", str(path), symbol, *map(str, numbers)]
     try:
         return subprocess.run(command, capture_output=True, timeout=_TRIAL_S, check=False).returncode == 0
     except subprocess.TimeoutExpired:

@@ -4,8 +4,10 @@
 on Linux on x86-64 the bytes are an image that runs wherever it lies (`simulator.fast.image`), elsewhere an object for
 LLVM's linker. The kernel is one function of the address of its state: ``int64 kernel(int64 address)``.
 
-As a program, ``python machine_code.py FILE SYMBOL EXPECTED SIZE OFFSET...``, it tries whether code can be loaded and
-called: what cannot ends the process, so that it is tried in one of its own before the code is kept.
+As a program, ``python machine_code.py try FILE SYMBOL EXPECTED SIZE OFFSET...``, it tries whether code can be loaded
+and called: what cannot ends the process, so that it is tried in one of its own before the code is kept. ``python
+machine_code.py compile`` makes an object of the assembly on its standard input: LLVM compiles one thing at a time in a
+process, and an image is made of two objects.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import json
 import mmap
 import platform
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,14 +44,41 @@ _owners: list[Any] = []  # of the loaded code, for as long as the process lives
 
 def compiled() -> tuple[bytes, str]:
     """Compile the kernel; return its machine code and the name of its function. Raises ImportError without LLVM."""
-    import llvmlite.binding as llvm
-
     from simulator.fast import image, loop
     from simulator.fast.translation.program import module_text
+    from simulator.processors import usable_cores
+
+    if COMPACT and usable_cores() > 1:
+        return image.made(objects_by_two(loop.run), SYMBOL), SYMBOL
+    code = compiled_object(module_text(loop.run))
+    return image.made([code], SYMBOL) if COMPACT else code, SYMBOL
+
+
+def objects_by_two(entry: Callable[..., Any]) -> list[bytes]:
+    """Compile the halves of a kernel at once, one of them in a process of its own if that can be had."""
+    from simulator.fast.translation.program import module_halves
+
+    command = [sys.executable, "-P", __file__, "compile"]
+    # It loads the compiler while the kernel is translated.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:
+        usual, rare = module_halves(entry)
+        assert other.stdin is not None
+        assert other.stdout is not None
+        with suppress(BrokenPipeError):
+            other.stdin.write(rare.encode())
+            other.stdin.close()
+        code = compiled_object(usual)
+        beside = other.stdout.read()
+    return [code, compiled_object(rare) if other.returncode else beside]
+
+
+def compiled_object(text: str) -> bytes:
+    """Compile a module of LLVM's assembly. Raises ImportError without LLVM."""
+    import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    module = llvm.parse_assembly(module_text(loop.run))
+    module = llvm.parse_assembly(text)
     # Code that could lie anywhere has to put every address into a register first; this is found beside its constants.
     place: dict[str, Any] = {"reloc": "pic", "codemodel": "small"} if COMPACT else {"jit": True}
     machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
@@ -59,8 +90,7 @@ def compiled() -> tuple[bytes, str]:
     options.loop_vectorization = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    code: bytes = machine.emit_object(module)
-    return image.made(code, SYMBOL) if COMPACT else code, SYMBOL
+    return bytes(machine.emit_object(module))
 
 
 def loaded(code: bytes, symbol: str) -> Run:
@@ -125,5 +155,14 @@ def _try(path: str, symbol: str, expected: str, size: str, *ones: str) -> int:
     return int(loaded(Path(path).read_bytes(), symbol)(ctypes.addressof(state)) != int(expected))
 
 
+def _main(what: str, *arguments: str) -> int:
+    if what == "try":
+        return _try(*arguments)
+    import llvmlite.binding  # noqa: F401 - it takes a while, before the assembly is there
+
+    sys.stdout.buffer.write(compiled_object(sys.stdin.read()))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(_try(*sys.argv[1:]))
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,7 +1,8 @@
-"""The whole kernel as one module of LLVM's assembly: its entry, and every function that is called from there.
+"""The whole kernel in LLVM's assembly: its entry, and every function that is called from there.
 
-A function is written once for the kinds of its arguments. All but the entry are private to the module, so that LLVM
-may change how they are called.
+A function is written once for the kinds of its arguments. All but the entry are private to their module, so that LLVM
+may change how they are called. The kernel is one module, or two that are compiled beside each other: a rare function is
+never part of its caller, so that it can be compiled apart from it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,11 +42,31 @@ _ATTRIBUTES: Final = {
 
 @dataclass
 class Function:
-    """A function of the module: its name, and the kinds of its arguments and of its result."""
+    """A function of the kernel: its name, the kinds of its arguments and of its result, its role.
+
+    lines: its code. calls: the functions that it calls, by name.
+    """
 
     name: str
     arguments: tuple[Kind, ...]
     result: Kind | None
+    role: str
+    lines: list[str] = field(default_factory=list)
+    calls: dict[str, Function] = field(default_factory=dict)
+
+    def definition(self, private: bool) -> list[str]:
+        """Return the whole function. private: nothing outside of its module calls it."""
+        linkage = "" if self.role == jit.ENTRY else "internal " if private else "hidden "
+        return [f"define {linkage}{self._head(' %a')} {{", *self.lines, "}"]
+
+    def declaration(self) -> str:
+        """Return what says that another module has it."""
+        return f"declare hidden {self._head('')}"
+
+    def _head(self, named: str) -> str:
+        assert self.result is not None
+        numbered = (f"{kind.llvm}{named}{number if named else ''}" for number, kind in enumerate(self.arguments))
+        return f"{self.result.llvm} {self.name}({', '.join(numbered)}) {_ATTRIBUTES[self.role]}"
 
 
 @cache
@@ -56,19 +77,56 @@ def _definitions(path: str) -> dict[str, ast.FunctionDef]:
 
 
 class Program:
-    """A module of LLVM's assembly while it is written."""
+    """The kernel while it is written."""
 
     def __init__(self) -> None:
         self._declarations = Declarations()
         self._functions: dict[tuple[Any, ...], Function] = {}
-        self._texts: list[str] = []
+        self._written: dict[str, Function] = {}
         self._waiting: list[Callable[[], None]] = []
 
     def text(self) -> str:
-        """Return the module, with all that its functions call. Raises TranslationError."""
+        """Return one module, with all that its functions call. Raises TranslationError."""
+        self._finish()
+        return self._module(set(self._written), set())
+
+    def halves(self) -> tuple[str, str]:
+        """Return two modules: what is reached without a rare function, and the rest. Raises TranslationError.
+
+        Functions that are always inlined are in both. So each has what it inlines, but for functions that are called
+        from rare ones alone by the compiler's choice.
+        """
+        self._finish()
+        entries = [function.name for function in self._written.values() if function.role == jit.ENTRY]
+        usual = self._reached(entries, lambda function: function.role != jit.RARE)
+        others = [name for name in self._written if name not in usual]
+        rest = self._reached(others, lambda function: function.name in others or function.role == jit.INLINED)
+        return self._module(usual, rest), self._module(rest, usual)
+
+    def _finish(self) -> None:
         while self._waiting:
             self._waiting.pop()()
-        return "\n".join([*self._texts, *self._declarations.lines(), ""])
+
+    def _reached(self, names: list[str], followed: Callable[[Function], bool]) -> set[str]:
+        """Return functions, and those that they call, and so on, as far as calls are followed."""
+        found, waiting = set(names), list(names)
+        while waiting:
+            called = {name for name, one in self._written[waiting.pop()].calls.items() if followed(one)} - found
+            found |= called
+            waiting += called
+        return found
+
+    def _module(self, own: set[str], others: set[str]) -> str:
+        """Return the module of some of the functions; others: those of another module, some perhaps of both."""
+        lines: list[str] = []
+        wanted = {name for other in others for name in self._written[other].calls} - others
+        needed: dict[str, Function] = {}
+        for name, function in self._written.items():
+            if name in own:
+                lines += function.definition(private=name not in wanted)
+                needed |= {called: one for called, one in function.calls.items() if called not in own}
+        lines += [function.declaration() for function in needed.values()]
+        return "\n".join([*lines, *self._declarations.lines(), ""])
 
     def function(self, function: Callable[..., Any] | Shared, given: tuple[Kind, ...]) -> Function:
         """Return a function of the kernel, or one that both engines share, for arguments of these kinds."""
@@ -88,10 +146,10 @@ class Program:
         key = (source, *kinds)
         if key not in self._functions:
             name = f'@"{source.__module__}.{source.__name__}:{"".join(kind.letter for kind in kinds)}"'
-            made = self._functions[key] = Function('@"kernel"' if role == jit.ENTRY else name, kinds, result)
+            made = self._functions[key] = Function('@"kernel"' if role == jit.ENTRY else name, kinds, result, role)
 
             def write() -> None:
-                self._write(made, node, source.__globals__, role)
+                self._write(made, node, source.__globals__)
 
             if result is None:
                 write()
@@ -99,11 +157,12 @@ class Program:
                 self._waiting.append(write)
         return self._functions[key]
 
-    def _write(self, function: Function, node: ast.FunctionDef, names: dict[str, Any], role: str) -> None:
+    def _write(self, function: Function, node: ast.FunctionDef, names: dict[str, Any]) -> None:
         """Write a function; if its result was not known, it is then."""
         wide: frozenset[str] = frozenset()
         while True:
-            statements = Statements(Code(self._declarations), names, self.call)
+            calls: dict[str, Function] = {}
+            statements = Statements(Code(self._declarations), names, partial(self.call, calls))
             statements.result, statements.wide = function.result, wide
             try:
                 self._write_body(statements, function, node)
@@ -114,10 +173,8 @@ class Program:
                 problem.add_note(f"in {function.name}")
                 raise
         function.result = statements.result or NOTHING
-        arguments = ", ".join(f"{kind.llvm} %a{number}" for number, kind in enumerate(function.arguments))
-        linkage = "" if role == jit.ENTRY else "internal "
-        head = f"define {linkage}{function.result.llvm} {function.name}({arguments}) {_ATTRIBUTES[role]} {{"
-        self._texts += [head, *statements.code.lines(), "}"]
+        function.lines, function.calls = statements.code.lines(), calls
+        self._written[function.name] = function
 
     @staticmethod
     def _write_body(statements: Statements, function: Function, node: ast.FunctionDef) -> None:
@@ -128,8 +185,11 @@ class Program:
             nothing = statements.result in {None, NOTHING}
             statements.code.end("ret void" if nothing else "unreachable")
 
-    def call(self, code: Code, called: Any, given: list[Value]) -> Value:
-        """Write the call of anything that the kernel may call; return its value. Raises TranslationError."""
+    def call(self, calls: dict[str, Function], code: Code, called: Any, given: list[Value]) -> Value:
+        """Write the call of anything that the kernel may call; return its value. Raises TranslationError.
+
+        calls: the functions that the caller calls, to which this one is added.
+        """
         name = f"{getattr(called, '__module__', '')}.{getattr(called, '__name__', '')}"
         if name in NUMERIC:
             return NUMERIC[name](code, given)
@@ -142,6 +202,7 @@ class Program:
         function = self.function(called, tuple(value.kind for value in given))
         pairs = zip(given, function.arguments, strict=True)
         arguments = ", ".join(f"{kind.llvm} {converted(code, value, kind).text}" for value, kind in pairs)
+        calls[function.name] = function
         if function.result is None:
             raise TranslationError(f"{name} calls itself, and does not say what it returns")
         if function.result == NOTHING:
@@ -170,6 +231,15 @@ def _signature(signature: str, given: tuple[Kind, ...]) -> tuple[Kind | None, tu
 
 def module_text(entry: Callable[..., Any]) -> str:
     """Return the module of an entry, which is called with the address of the state and is named ``kernel``."""
+    return _program(entry).text()
+
+
+def module_halves(entry: Callable[..., Any]) -> tuple[str, str]:
+    """Return the same as two modules: that of the entry, and that of what is rarely needed."""
+    return _program(entry).halves()
+
+
+def _program(entry: Callable[..., Any]) -> Program:
     program = Program()
     program.function(entry, (INT,))
-    return program.text()
+    return program
