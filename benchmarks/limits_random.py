@@ -1,8 +1,12 @@
 """Holds limits to what they promise: `python -m benchmarks.limits_random --count 200`.
 
-Random services with random criteria. Each limit is simulated anew with another seed, a nearly empty system of its own
-and more operations, and so is max(5 %, one process) more. The limit is to keep its criteria in 95 % of the scenarios,
-more of it to break one in 90 %. A scenario without a limit (none kept, or nothing breaks) is left out and counted.
+Random services with random criteria. Each limit is simulated anew with another seed and a nearly empty system of its
+own, and so is max(5 %, one process) more. The limit is to keep its criteria in 95 % of the scenarios, more of it to
+break one in 90 %. A scenario without a limit (none kept, or nothing breaks) is left out and counted.
+
+What is simulated anew is no shorter than what the limit was confirmed with, in replications and in each one's window:
+a limit is a bound at 95 % for the difference of two such simulations, and a check that is noisier than it would measure
+its own noise. (A queue that fills up to its mean also looks the more as if it grew, the shorter the window is.)
 
 `--first N` goes on from a seed; `--rows FILE` keeps a line for each, and adds up what the file holds already.
 """
@@ -61,23 +65,29 @@ def examine(seed: int, engine: Engine) -> dict[str, Any]:
     laboratory = Laboratory(engine, seed + OTHER_SEED, percents_of(criteria))
     base = empty_trial(laboratory, axis, EMPTY_SHARE * engine.operations)
     series = []
-    for load, longest in ((row["load"], LONGEST_AT_LIMIT), (more(row["load"], axis), LONGEST_BEYOND)):
-        trial = _anew(laboratory, axis, load, longest)
+    least = CHECKED_REPLICATIONS, CHECKED_OPERATIONS / CHECKED_REPLICATIONS
+    same = row["replications"], row["operations_measured"] / row["replications"]
+    size = max(least[0], same[0]), max(least[1], same[1])
+    checks = ((row["load"], size, LONGEST_AT_LIMIT), (more(row["load"], axis), least, LONGEST_BEYOND))
+    for load, sized, longest in checks:
+        trial = _anew(laboratory, axis, load, sized, longest)
         series.append({criterion: trial.values(criterion, base) for criterion in criteria})
     values = [{one.text: float(f"{statistic(one, each[one]):.5g}") for one in criteria} for each in series]
     found |= {"estimate": row["estimate"], "margin": row["margin"], "at_limit": values[0], "at_more": values[1]}
+    found |= {"replications": size[0], "operations_each": round(size[1])}
     return {**found, "outcome": "limit", "kept": keeps(series[0]), "broken": not keeps(series[1])}
 
 
-def _anew(laboratory: Laboratory, axis: Axis, load: float, longest: float) -> Trial:
+def _anew(laboratory: Laboratory, axis: Axis, load: float, size: tuple[int, float], longest: float) -> Trial:
+    """Simulate a load. size: replications, and operations of each; longest: times these at most."""
     scenario = axis.at(load)
-    operations = CHECKED_OPERATIONS / CHECKED_REPLICATIONS
+    count, operations = size
     window = laboratory.window(scenario, operations)
     if window.operations > longest * operations:
         share = longest * operations / window.operations
         warmup_ns, duration_ns = int(window.warmup_ns * share), int(window.duration_ns * share)
         window = replace(window, warmup_ns=warmup_ns, duration_ns=duration_ns)
-    return laboratory.trial(scenario, window, range(1, CHECKED_REPLICATIONS + 1))
+    return laboratory.trial(scenario, window, range(1, count + 1))
 
 
 def summary(rows: list[dict[str, Any]]) -> list[str]:

@@ -8,6 +8,7 @@ import fake_engine
 import numpy as np
 import pytest
 
+from benchmarks import limits_random
 from models.errors import ScenarioError
 from models.scenario import Scenario
 from simulator.limits import Asked, limits
@@ -375,3 +376,21 @@ def test_the_chance_of_the_nearly_empty_system_is_in_the_margin() -> None:
     error = math.sqrt(2 / 3 * 2) * 0.02 / slope
     expected = math.hypot(alone.margin, 2.92 * math.sqrt(2) * error)
     assert with_unit.margin == pytest.approx(expected, rel=0.02)
+
+
+def test_a_limit_is_checked_by_a_simulation_no_smaller_than_the_one_that_confirmed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits_random, "service_scenario", lambda seed: fake_engine.scenario(500))
+    monkeypatch.setattr(limits_random, "service_criteria", lambda *_: ["response_time: p(95) < 6ms"])
+    monkeypatch.setattr(limits_random, "CHECKED_OPERATIONS", 2_000)
+    engine, _ = fake_engine.engine(2_000_000)
+    row = limits_random.examine(3, engine)
+    asked = Asked(Given(["response_time: p(95) < 6ms"], defaults=False), without_one=False, spike=None, watched_ns=None)
+    found = limits(fake_engine.scenario(500), asked, engine=engine, seed=3)["levels"]["safe"]
+    assert row["load"] == found["load"]
+    assert found["operations_measured"] > 2_000
+    assert row["replications"] == max(20, found["replications"])
+    assert row["operations_each"] == pytest.approx(found["operations_measured"] / found["replications"], abs=1)
+    assert row["kept"]
+    assert row["broken"]

@@ -160,6 +160,7 @@ class _Session:
             "criteria": [_criterion(one, limit.series[one]) for one in self._levels[limit.level]],
             "at_limit": None if data is None else _figures(data),
             "replications": 0 if limit.trial is None else limit.trial.totals.replications,
+            "operations_measured": 0 if limit.trial is None else limit.trial.operations,
         }
 
     def _resource(self, binding: Criterion, data: Data, axis: Axis, limit: Limit) -> dict[str, Any]:

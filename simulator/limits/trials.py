@@ -138,6 +138,11 @@ class Trial:
     window: Window
     totals: TrialTotals
 
+    @property
+    def operations(self) -> int:
+        """About how many operations its replications measure together."""
+        return round(self.window.operations * self.totals.replications)
+
     def values(self, criterion: Criterion, base: Trial | None) -> list[float]:
         """Return the criterion's value in each replication; base: the nearly empty system's trial."""
         if criterion.field == GROWTH:
