@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from models.records import COUNT_COMPLETED
 from models.scenario import Scenario, ScenarioError
 from simulator.compile import compile_scenario
-from simulator.fast import engine, tables
+from simulator.fast import Replication, engine, layout, tables
 from tests.engine_comparison import compare, fast_engine
 
 MANY_USERS = """
@@ -57,6 +60,20 @@ def test_thousands_of_pending_events_in_the_order_of_the_reference() -> None:
     comparison = compare(Scenario.parse(MANY_USERS, "test"), fast_engine())
     assert comparison.operations > 9000
     assert comparison.differences == []
+
+
+def test_totals_that_are_read_have_what_was_put_off() -> None:
+    replication = Replication(
+        compile_scenario(Scenario.parse(MANY_USERS, "test")), seed=3, replication=0, warmup_ns=0, causes=True
+    )
+    completed = [0]
+    for microseconds in range(3000, 3200, 7):
+        output = replication.until(microseconds * 1000)
+        completed.append(int(output.counts[0, COUNT_COMPLETED]))
+        assert int(output.histogram.sum()) == completed[-1]
+        assert output.causes_ns is not None
+        assert int(output.causes_ns.sum()) == int(output.response_sum_ns.sum())
+    assert {after - before for before, after in pairwise(completed)} & set(range(1, layout.DEFERRED))
 
 
 def test_more_operations_than_events_can_name(monkeypatch: pytest.MonkeyPatch) -> None:

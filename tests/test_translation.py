@@ -19,11 +19,13 @@ from simulator.fast.jit import entry, inlined, kernel, rare
 from simulator.fast.layout import QUEUE, TASK
 from simulator.fast.translation.kinds import TranslationError
 from simulator.fast.translation.program import module_halves, module_text
+from simulator.fast.translation.text import SELDOM
 
 pytestmark = pytest.mark.skipif(not HAVE_NUMBA, reason="nothing is compiled without Numba")
 
 CELLS = np.dtype([("a", np.int64), ("b", np.int64), ("f", np.float64), ("u", np.uint64), ("h", np.int32)], align=True)
 state_of = jit.state_accessor(CELLS)
+seldom_state_of = jit.state_accessor(np.dtype([(name, np.int64) for name in ("b", "recording", "budget", "started")]))
 
 
 def run(function: Any, **given: float) -> Any:
@@ -157,6 +159,29 @@ def test_what_the_language_does_not_have_is_an_error_with_its_line(function: Any
     with pytest.raises(TranslationError, match=message) as caught:
         module_text(function)
     assert any("line" in note for note in caught.value.__notes__)
+
+
+@entry
+def ask_for_rare_things(state: Any) -> int:
+    row = seldom_state_of(state)
+    return 1 if row.b >= 0 else _count_rare_things(row)
+
+
+@kernel
+def _count_rare_things(row: Any) -> int:
+    count = 0
+    if row.recording:
+        count += 10
+    if row.budget >= 0 and not row.started:
+        count += 100
+    if row.budget < 0:
+        count += 1000
+    return count
+
+
+def test_code_for_what_is_seldom_there_is_marked_as_such() -> None:
+    marked = [line for line in module_text(ask_for_rare_things).splitlines() if f"!prof {SELDOM}" in line]
+    assert len(marked) == 3  # not the question whether there is no budget
 
 
 def test_half_words_are_stored_as_such() -> None:

@@ -36,6 +36,8 @@ from simulator.fast.jit import (
 from simulator.fast.layout import (
     CAUSE_COLUMNS,
     CAUSES_OF_A_LINE,
+    DEFERRED,
+    LINE,
     arrival_at,
     cause_sum_at,
     chosen_at,
@@ -51,6 +53,8 @@ from simulator.fast.layout import (
     source_at,
     strand_at,
     strand_cause_at,
+    uncounted_at,
+    unsummed_at,
     weights_of,
     workload_at,
 )
@@ -244,11 +248,11 @@ def _end_operation(sim: Any, o: int) -> None:
         if sim.now >= sim.warmup_ns:
             response_ns = sim.now - operation.start_ns
             position = _bin_of(response_ns)
-            _count_in_bin(sim, w * BINS + position)
+            _count_in_bin(sim, workload.completed, w * BINS + position)
             workload.response_sum_ns += response_ns
             workload.response_max_ns = max(workload.response_max_ns, response_ns)
         if sim.summing:
-            _sum_causes(sim, o, position)
+            _sum_causes(sim, workload.completed, o, position)
     else:
         workload.failed += 1
     if sim.recording:
@@ -257,48 +261,67 @@ def _end_operation(sim: Any, o: int) -> None:
 
 
 @inlined
-def _count_in_bin(sim: Any, position: int) -> None:
-    """Count an operation in a bin, once the next one asks: meanwhile the bin, seldom in the cache, is fetched."""
+def _count_in_bin(sim: Any, number: int, position: int) -> None:
+    """Count an operation in a bin, once some others have asked: meanwhile the bin, seldom in the cache, is fetched.
+
+    The next one may be too soon: it can end a few dozen nanoseconds later.
+    """
     prefetch(histogram_at(sim, position), 0)
-    histogram_at(sim, sim.counted_bin).value += 1
-    sim.counted_bin = position
+    uncounted = uncounted_at(sim, number & (DEFERRED - 1))
+    histogram_at(sim, uncounted.value).value += 1
+    uncounted.value = position
 
 
 @inlined
-def _add_last_causes(sim: Any) -> None:
-    """Add the causes of the last operation; of the two lines of the cache, the second only if it has any."""
-    first = sim.last_strand * CAUSE_COLUMNS
-    add_line(cause_sum_at(sim, sim.summed_bin * CAUSES_OF_A_LINE), strand_cause_at(sim, first))
+def _add_unsummed(sim: Any, unsummed: Any) -> None:
+    """Add the causes of an earlier operation; of the two lines of the cache, the second only if it has any."""
+    first = unsummed.strand * CAUSE_COLUMNS
+    add_line(cause_sum_at(sim, unsummed.bin * CAUSES_OF_A_LINE), strand_cause_at(sim, first))
     if line_is_set(strand_cause_at(sim, first + CAUSES_OF_A_LINE)):
-        second = BINS + 1 + sim.summed_bin
+        second = BINS + 1 + unsummed.bin
         add_line(cause_sum_at(sim, second * CAUSES_OF_A_LINE), strand_cause_at(sim, first + CAUSES_OF_A_LINE))
 
 
+@inlined
+def _prefetch_unsummed(sim: Any, unsummed: Any) -> None:
+    """Have causes fetched that are added soon, and the second line of their sums if any go there."""
+    first = unsummed.strand * CAUSE_COLUMNS
+    prefetch(strand_cause_at(sim, first), 0)
+    if line_is_set(strand_cause_at(sim, first + CAUSES_OF_A_LINE)):
+        prefetch(cause_sum_at(sim, (BINS + 1 + unsummed.bin) * CAUSES_OF_A_LINE), 0)
+
+
 @kernel
-def _sum_causes(sim: Any, o: int, position: int) -> None:
+def _sum_causes(sim: Any, number: int, o: int, position: int) -> None:
     """Add an operation's causes to those of its bin of the histogram, as late as `_count_in_bin` does.
 
     Meanwhile they lie in the row of a strand that has ended, which nothing else uses.
     """
     prefetch(cause_sum_at(sim, position * CAUSES_OF_A_LINE), 0)
-    _add_last_causes(sim)
-    if sim.causes_of >= 0:  # the operation's are those of its only attempt, which has just ended
-        free_strand(sim, sim.last_strand)
-        sim.last_strand = sim.causes_of
+    unsummed = unsummed_at(sim, number & (DEFERRED - 1))
+    _add_unsummed(sim, unsummed)
+    a = operation_at(sim, o).causes_of
+    if a >= 0:  # the operation's are those of its only attempt
+        free_strand(sim, unsummed.strand)
+        unsummed.strand = a
+        prefetch(strand_cause_at(sim, a * CAUSE_COLUMNS), LINE)
     else:
-        copy_columns(strand_cause_at(sim, sim.last_strand * CAUSE_COLUMNS), operation_cause_at(sim, o * CAUSE_COLUMNS))
-    sim.summed_bin = position
+        copy_columns(strand_cause_at(sim, unsummed.strand * CAUSE_COLUMNS), operation_cause_at(sim, o * CAUSE_COLUMNS))
+    unsummed.bin = position
+    _prefetch_unsummed(sim, unsummed_at(sim, (number + DEFERRED // 2) & (DEFERRED - 1)))
 
 
 @rare
-def count_last(sim: Any) -> None:
-    """Count what `_count_in_bin` and `_sum_causes` have not yet."""
+def count_deferred(sim: Any) -> None:
+    """Count and sum what `_count_in_bin` and `_sum_causes` have put off."""
     none = sim.workload_count * BINS
-    histogram_at(sim, sim.counted_bin).value += 1
-    sim.counted_bin = none
-    if sim.summing:
-        _add_last_causes(sim)
-        sim.summed_bin = BINS
+    for number in range(DEFERRED):
+        uncounted = uncounted_at(sim, number)
+        histogram_at(sim, uncounted.value).value += 1
+        uncounted.value = none
+        if sim.summing:
+            _add_unsummed(sim, unsummed_at(sim, number))
+            unsummed_at(sim, number).bin = BINS
 
 
 @rare

@@ -32,6 +32,7 @@ from simulator.fast.layout import (
     user_task_at,
 )
 from simulator.fast.pending import push, sift
+from simulator.fast.strands import prefetch_causes
 
 
 @inlined
@@ -100,6 +101,7 @@ def _prefetch_first(sim: Any) -> None:
     key = pending_at(sim, TOP).key
     rank = key >> RANK_AT
     if rank == DELAY:
+        prefetch_causes(sim, key & (ROWS - 1))
         strand = strand_at(sim, key & (ROWS - 1))
         holding = holding_at(sim, max(strand.last_holding, 0))
         prefetch(operation_at(sim, strand.operation), 0)

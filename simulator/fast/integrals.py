@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.compile import PROCESSOR_SHARING
-from simulator.fast.clients import count_last
+from simulator.fast.clients import count_deferred
 from simulator.fast.cpu_cores import account
 from simulator.fast.cpu_sharing import sharing_account
 from simulator.fast.holdings import advance_memory
@@ -17,7 +17,7 @@ from simulator.fast.totals import integrate
 @rare
 def bring_up_to_date(sim: Any) -> None:
     """Bring stations, cores and memories up to now, as the reference engine does when it reads them."""
-    count_last(sim)
+    count_deferred(sim)
     for h in range(sim.host_count):
         host = host_at(sim, h)
         if host.discipline == PROCESSOR_SHARING:

@@ -28,6 +28,13 @@ INLINED: Final = "inlined"
 RARE: Final = "rare"
 ENTRY: Final = "entry"
 
+_SELDOM: Final = (
+    "recording checking grow choosing started reading has_quota quota_ns pausing throttled speeds_vary batcher orphan "
+    "settled timeout budget phases queue_limit dispatch_ns hop_ns"
+)
+SELDOM: Final = frozenset(_SELDOM.split())
+"""Fields that most scenarios leave at 0, or -1: code for what they ask for lies out of the way of the rest."""
+
 ROLES: dict[Callable[..., Any], str] = {}
 """The role of each function of the kernel."""
 

@@ -23,6 +23,7 @@ NEVER: Final = (1 << 63) - 1
 LINE: Final = 64  # bytes of a line of the cache
 CAUSE_COLUMNS: Final = 16  # of the tables of causes; they are cleared, copied and added at once
 CAUSES_OF_A_LINE: Final = 8  # the causes after these are none of most operations'
+DEFERRED: Final = 4  # ended operations that are not yet in the histogram and the sums; a power of two
 assert CAUSES <= CAUSE_COLUMNS
 
 
@@ -111,7 +112,7 @@ SOURCE: Final = _dtype(
 # --- what comes and goes ---------------------------------------------------------------------------------------------
 
 OPERATION: Final = _dtype(
-    "next source kind key start_ns outcome attempts instance serial record attempt_ns live",
+    "next source kind key start_ns outcome attempts instance serial record attempt_ns live causes_of",
     keys="key",
     lines=True,
 )
@@ -136,6 +137,7 @@ TASK: Final = _dtype(
 )
 BATCH: Final = _dtype("next member_bytes due_ns")
 QUEUE: Final = _dtype("head tail count")
+ENDED_STRAND: Final = _dtype("strand bin")  # whose row holds the causes of an operation, and its bin
 PENDING: Final = _dtype("time key")  # a time event: four are a line of the cache
 BUCKET: Final = _dtype("chunk count")  # its first chunk of events, and how many events it has
 RECORD: Final = _dtype("source number kind attempts start_ns end_ns outcome instance")
@@ -191,6 +193,8 @@ TABLES: Final[dict[str, np.dtype[Any]]] = {
     "inside": VALUE,  # the strands inside an instance that goes down
     "records": RECORD,
     "record_causes": VALUE,  # [records][CAUSE_COLUMNS]
+    "uncounted": VALUE,  # [DEFERRED] bins
+    "unsummed": ENDED_STRAND,  # [DEFERRED]
     "histogram": VALUE,  # [workloads][BINS], and a bin that counts for nothing
     "cause_sums": VALUE,  # [2][BINS + 1][CAUSES_OF_A_LINE]: the last row of each counts for nothing
 }
@@ -201,7 +205,7 @@ _SCALARS: Final = (
     "source_count batcher_count first_pool_token first_dynamic_queue timer_leaves record_count record_margin_at "
     "next_strand_serial next_operation_serial next_task_serial heap_count heap_margin_at "
     "heap_watch_at near_ns base_ns far_count free_chunk "
-    "counted_bin summed_bin causes_of last_strand wake_head wake_tail wake_mask start_head start_tail start_mask "
+    "wake_head wake_tail wake_mask start_head start_tail start_mask "
     "release_count free_core_count"
 )
 _ROW_SCALARS: Final = [

@@ -73,7 +73,7 @@ from simulator.fast.layout import (
 from simulator.fast.links import batch_arrived, batch_paid, close_batch, end_transfer
 from simulator.fast.processor import expire, release, start_period
 from simulator.fast.runners import burst_done
-from simulator.fast.strands import push_wake
+from simulator.fast.strands import prefetch_causes, push_wake
 from simulator.fast.ticks import balance, tick
 from simulator.fast.walk import walk
 
@@ -196,6 +196,7 @@ def _prefetch_after_next(sim: Any) -> None:
     if code & 1 == 0:
         for line in range(3):
             prefetch(strand_at(sim, code >> 1), line * LINE)
+        prefetch_causes(sim, code >> 1)
 
 
 @inlined

@@ -92,10 +92,12 @@ def cause_sums(tables: FastTables) -> NDArray[np.int64]:
     """Return the sums by bin of the histogram and cause."""
     lines = tables.arrays["cause_sums"]["value"].reshape(2, BINS + 1, CAUSES_OF_A_LINE)
     counted = tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS).any(axis=0)
-    used = np.flatnonzero(counted)  # a copy of all would take milliseconds
     result = np.zeros((BINS, CAUSES), dtype=np.int64)
-    result[used, :CAUSES_OF_A_LINE] = lines[0, used]
-    result[used, CAUSES_OF_A_LINE:] = lines[1, used, : CAUSES - CAUSES_OF_A_LINE]
+    used = np.flatnonzero(counted)
+    if len(used):  # a copy of all would take milliseconds, and one of single rows takes longer than of a range
+        rows = slice(int(used[0]), int(used[-1]) + 1)
+        result[rows, :CAUSES_OF_A_LINE] = lines[0, rows]
+        result[rows, CAUSES_OF_A_LINE:] = lines[1, rows, : CAUSES - CAUSES_OF_A_LINE]
     return result
 
 

@@ -71,6 +71,8 @@ operation_cause_at = _rows("operation_causes")
 inside_at = _rows("inside")
 record_at = _rows("records")
 record_cause_at = _rows("record_causes")
+uncounted_at = _rows("uncounted")
+unsummed_at = _rows("unsummed")
 histogram_at = _rows("histogram")
 cause_sum_at = _rows("cause_sums")
 

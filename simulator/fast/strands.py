@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.fast.jit import inlined, kernel
+from simulator.fast.jit import inlined, kernel, prefetch
 from simulator.fast.layout import CAUSE_COLUMNS, NOWHERE, strand_at, strand_cause_at, wake_at
 
 
@@ -12,6 +12,13 @@ from simulator.fast.layout import CAUSE_COLUMNS, NOWHERE, strand_at, strand_caus
 def add_cause(sim: Any, a: int, cause: int, duration_ns: int) -> None:
     """Account a time of a strand to a cause."""
     strand_cause_at(sim, a * CAUSE_COLUMNS + cause).value += duration_ns
+
+
+@inlined
+def prefetch_causes(sim: Any, a: int) -> None:
+    """Have the causes of a strand fetched that goes on soon: after a long wait they are not in the cache."""
+    if sim.tracking:
+        prefetch(strand_cause_at(sim, a * CAUSE_COLUMNS), 0)
 
 
 @inlined

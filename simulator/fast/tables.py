@@ -28,6 +28,7 @@ from simulator.fast.layout import (
     BUCKETS,
     CAUSE_COLUMNS,
     CHUNK,
+    DEFERRED,
     ENTRY,
     IDS,
     LEVELS,
@@ -291,7 +292,8 @@ class FastTables:
         bins = len(self.compiled.workloads) * BINS
         self.zeros("histogram", bins + 1)
         self.zeros("cause_sums", (BINS + 1) * CAUSE_COLUMNS if summing else 1)
-        self.set(counted_bin=bins, summed_bin=BINS)
+        self.zeros("uncounted", DEFERRED)["value"] = bins
+        self.zeros("unsummed", DEFERRED)["bin"] = BINS
         self.zeros("records", 4096 if recording else 1)
         self.zeros("record_causes", 4096 * CAUSE_COLUMNS if recording else 1)
 
@@ -305,12 +307,14 @@ class FastTables:
         forks = int(compiled.program["b"][compiled.program["code"] == program.FORK].max(initial=0))
         self.margins = {"operation": 4, "strand": forks + 4, "holding": rows + 8, "task": rows + 8, "batch": 4}
         first = len(compiled.batchers)
-        self.set(first_dynamic_queue=self.queues, last_strand=first)
+        self.set(first_dynamic_queue=self.queues)
+        taken = first + DEFERRED  # strands that only wait for their causes to be summed
+        self.arrays["unsummed"]["strand"] = np.arange(first, taken)
         capacity = 2 * min(users, 4096) + max(0, users - 4096) + _SPARE + forks  # rows cost memory when first used
         for name in self.margins:
             tasks = compiled.instances["workers"].clip(0).sum() + first if name == "task" else 0
-            self.set(**{f"{name}_free": -1, f"{name}_top": first + 1 if name == "strand" else 0})
-            self._resize(name, capacity + self.margins[name] + int(tasks) + first + 1)
+            self.set(**{f"{name}_free": -1, f"{name}_top": taken if name == "strand" else 0})
+            self._resize(name, capacity + self.margins[name] + int(tasks) + taken)
         self._resize_heap()
         self._set_record_margin()
 

@@ -544,11 +544,11 @@ def _end(sim: Any, a: int, outcome: int) -> int:
         else:
             push_wake(sim, 2 * strand.operation + 1)
         if sim.tracking and outcome == COMPLETED:
-            if told >= 0 and strand.attempt == 1 and sim.recording == 0:
-                sim.causes_of = a  # `settle` takes them from its row, and frees it later
+            if strand.attempt == 1 and sim.recording == 0:
+                operation.causes_of = a  # `settle` takes them from its row, and frees it later
                 strand.serial = -1
                 return told
-            sim.causes_of = -1
+            operation.causes_of = -1
             _add_causes(sim, strand.operation, a)
     free_strand(sim, a)
     return told
@@ -570,6 +570,7 @@ def walk(sim: Any, a: int) -> int:
             row = step_at(sim, row).next
     while state == NEXT:
         step = step_at(sim, row)
+        strand.row = row  # before the code is looked at, so that one jump tells all codes apart
         if step.code == program.END:
             return _end(sim, a, COMPLETED)
         if step.code == program.JUMP:
@@ -577,7 +578,6 @@ def walk(sim: Any, a: int) -> int:
         elif step.code == program.CHOICE:
             row = _choice(sim, a, step)
         else:
-            strand.row = row
             state = _stage(sim, a, step)
             row = step.next
     return _end(sim, a, strand.end_outcome) if state == ENDED else -1

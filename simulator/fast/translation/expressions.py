@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from simulator.fast.jit import SELDOM
 from simulator.fast.translation import operators
 from simulator.fast.translation.kinds import BOOL, Kind, TranslationError, Value, constant
 from simulator.fast.translation.memory import read_element, read_field
@@ -23,6 +24,13 @@ class Variable:
 
     kind: Kind
     place: str
+
+
+def _is_seldom(condition: ast.expr) -> bool:
+    """Return whether a condition asks for what most scenarios do not have: a field that is set, or not negative."""
+    if isinstance(condition, ast.Compare) and isinstance(condition.ops[0], ast.GtE):
+        condition = condition.left
+    return isinstance(condition, ast.Attribute) and condition.attr in SELDOM
 
 
 class Expressions:
@@ -65,7 +73,7 @@ class Expressions:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             self.fork(node.operand, false, true)
         else:
-            self.code.fork(operators.truth(self.code, self.value(node)), true, false)
+            self.code.fork(operators.truth(self.code, self.value(node)), true, false, seldom=_is_seldom(node))
 
     # --- the kinds of expressions ------------------------------------------------------------------------------------
 

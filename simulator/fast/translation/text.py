@@ -12,6 +12,7 @@ from simulator.fast.translation.kinds import Kind, Value
 
 ROOT = "!0"  # of the tree of memory that is told apart
 NOTHING_MORE = "!1"  # a node without anything, for marks that need none
+SELDOM = "!2"  # of a fork whose first way is seldom gone
 
 
 @dataclass
@@ -28,12 +29,13 @@ class Declarations:
 
     def mark(self, table: str, name: str) -> str:
         """Return the mark of a field's memory, which is no other's (type-based alias analysis)."""
-        number = self.marks.setdefault(f"{table}.{name}", 2 + 2 * len(self.marks))
+        number = self.marks.setdefault(f"{table}.{name}", 3 + 2 * len(self.marks))
         return f"!{number + 1}"
 
     def lines(self) -> list[str]:
         """Return everything as it stands in the module."""
         nodes = [f'{ROOT} = !{{!"kernel"}}', f"{NOTHING_MORE} = !{{}}"]
+        nodes.append(f'{SELDOM} = !{{!"branch_weights", i32 1, i32 100}}')
         for name, number in self.marks.items():
             nodes.append(f'!{number} = !{{!"{name}", {ROOT}, i64 0}}')
             nodes.append(f"!{number + 1} = !{{!{number}, !{number}, i64 0}}")
@@ -97,12 +99,13 @@ class Code:
         """Go on in a block."""
         self.end(f"br label %{block.label}")
 
-    def fork(self, condition: Value, true: Block, false: Block) -> None:
-        """Go on in one of two blocks."""
+    def fork(self, condition: Value, true: Block, false: Block, *, seldom: bool = False) -> None:
+        """Go on in one of two blocks, in the first one seldom, if that is known."""
         if condition.text in {"true", "false"}:
             self.jump(true if condition.text == "true" else false)
         else:
-            self.end(f"br i1 {condition.text}, label %{true.label}, label %{false.label}")
+            weights = f", !prof {SELDOM}" if seldom else ""
+            self.end(f"br i1 {condition.text}, label %{true.label}, label %{false.label}{weights}")
 
     def lines(self) -> list[str]:
         """Return the code, with its variables first."""
