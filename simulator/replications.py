@@ -79,7 +79,7 @@ class Replicator:
         else:
             if self._pilot is None or end_ns < self._pilot_ns:
                 given = {"seed": self.seed, "replication": PILOT_REPLICATION, "warmup_ns": 0}
-                self._pilot = self.engine.begin(self.compiled, records=True, **given)
+                self._pilot = self.engine.begin(self.compiled, records=True, bare=True, **given)
             self._pilot_ns = end_ns
             output = self._pilot(end_ns, told)
         if output.interrupted:

@@ -173,6 +173,21 @@ def test_what_a_continued_replication_answered_before_stays(tmp_path: Path) -> N
     assert last.sum() > before.sum() > 0
 
 
+def test_bare_records_are_the_same_without_causes(tmp_path: Path) -> None:
+    text = TIES.format(discipline="linux", timeout="12ms", cancel="true", policy="random", workers="")
+    compiled = compile_scenario(scenario_from(text, tmp_path))
+    given = {"seed": 1, "replication": 0, "warmup_ns": 0}
+    whole = Replication(compiled, records=True, **given).until(200_000_000).records
+    bare = Replication(compiled, records=True, bare=True, **given).until(200_000_000).records
+    assert whole is not None
+    assert bare is not None
+    assert (whole["end_ns"] < 0).any()
+    assert whole["causes_ns"].any()
+    assert not bare["causes_ns"].any()
+    whole["causes_ns"] = 0
+    assert np.array_equal(bare, whole)
+
+
 @pytest.mark.skipif(not HAVE_NUMBA, reason="takes minutes as Python")
 def test_progress_is_told_and_can_stop_the_run() -> None:
     compiled = compile_scenario(Scenario.load(ROOT / "tests" / "theory" / "mm1.toml"))

@@ -8,7 +8,7 @@ from models.compiled import to_uint64
 from models.draws import source_key
 from models.ranks import DISPATCH
 from models.records import HOP_AND_DISPATCH
-from simulator import compile as compiled
+from simulator import compiled_tables as compiled
 from simulator.fast.draw import decide
 from simulator.fast.heap import schedule
 from simulator.fast.jit import inlined, kernel, rare

@@ -30,7 +30,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SOURCES = (
     "simulator/fast/*.py",
     "simulator/fast/translation/*.py",
-    "simulator/compile.py",
+    "simulator/compiled_tables.py",
     "simulator/program.py",
     "simulator/histogram.py",
     "models/compiled.py",

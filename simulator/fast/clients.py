@@ -19,7 +19,7 @@ from models.draws import (
 )
 from models.ranks import ARRIVAL, BACKOFF, PHASE, THINK, TIMEOUT
 from models.records import ABANDONED_ATTEMPTS, BACKING_OFF, CANCELLED, COMPLETED, IN_FLIGHT, REJECTED, TIMED_OUT
-from simulator.compile import BUDGET_ONE, CLOSED, OPEN
+from simulator.compiled_tables import BUDGET_ONE, CLOSED, OPEN
 from simulator.fast.draw import draw
 from simulator.fast.heap import drop_first, replace_first, schedule
 from simulator.fast.jit import (
@@ -334,8 +334,9 @@ def _end_record(sim: Any, o: int) -> None:
     record.outcome = operation.outcome
     record.attempts = operation.attempts
     record.instance = operation.instance
-    causes = operation_cause_at(sim, o * CAUSE_COLUMNS)
-    copy_columns(record_cause_at(sim, operation.record * CAUSE_COLUMNS), causes)
+    if sim.tracking:
+        causes = operation_cause_at(sim, o * CAUSE_COLUMNS)
+        copy_columns(record_cause_at(sim, operation.record * CAUSE_COLUMNS), causes)
 
 
 # --- closed users ----------------------------------------------------------------------------------------------------

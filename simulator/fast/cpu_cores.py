@@ -6,7 +6,7 @@ from typing import Any
 
 from models.arithmetic import SPEED_BITS, SPEED_ONE
 from models.records import THROTTLED_OR_PAUSED
-from simulator.compile import ROUND_ROBIN
+from simulator.compiled_tables import ROUND_ROBIN
 from simulator.fast.cpu_tasks import HELD, account_lead, burst_enters
 from simulator.fast.heap import set_timer, stop_timer
 from simulator.fast.jit import inlined, kernel, rare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.compile import FIFO, LINUX, ROUND_ROBIN
+from simulator.compiled_tables import FIFO, LINUX, ROUND_ROBIN
 from simulator.fast.cpu_cores import account, draw_on_quota, is_throttled
 from simulator.fast.cpu_fifo import fifo_blocked
 from simulator.fast.cpu_linux import update_task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.records import WORKING
-from simulator.compile import FIFO, ROUND_ROBIN
+from simulator.compiled_tables import FIFO, ROUND_ROBIN
 from simulator.fast.cpu_cores import account, arm, arm_started, change_busy, idle_core, set_speed
 from simulator.fast.cpu_fifo import fifo_pick
 from simulator.fast.cpu_linux import choose, drop_delayed, linux_pick

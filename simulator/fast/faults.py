@@ -6,7 +6,7 @@ from typing import Any
 
 from models.ranks import PAUSE
 from models.records import INSTANCE_DOWN
-from simulator.compile import EVENT_DOWN, EVENT_UP
+from simulator.compiled_tables import EVENT_DOWN, EVENT_UP
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule
 from simulator.fast.jit import kernel, rare

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.records import WAITING_FOR_MEMORY
-from simulator.compile import BLOCKING, EVENT_LOOP
+from simulator.compiled_tables import BLOCKING, EVENT_LOOP
 from simulator.fast.cpu_tasks import abandon
 from simulator.fast.jit import inlined, kernel
 from simulator.fast.layout import (

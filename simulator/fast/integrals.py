@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.compile import PROCESSOR_SHARING
+from simulator.compiled_tables import PROCESSOR_SHARING
 from simulator.fast.clients import count_deferred
 from simulator.fast.cpu_cores import account
 from simulator.fast.cpu_sharing import sharing_account

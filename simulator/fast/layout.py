@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.records import CAUSES
-from simulator import compile as compiled
+from simulator import compiled_tables as compiled
 from simulator.program import PROGRAM
 
 NEVER: Final = (1 << 63) - 1

@@ -21,7 +21,7 @@ from models.ranks import (
     TIMEOUT,
     TRANSFER,
 )
-from simulator.compile import LINUX
+from simulator.compiled_tables import LINUX
 from simulator.fast.balancing import end_dispatch
 from simulator.fast.clients import (
     arrive_at_source,

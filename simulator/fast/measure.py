@@ -67,15 +67,10 @@ def cores(tables: FastTables) -> NDArray[np.int64]:
 def records(tables: FastTables) -> NDArray[Any]:
     """Return the operations' records by start; those in flight as they stand."""
     rows = tables.arrays["records"][: tables.get("record_count")].copy()
-    in_flight = np.flatnonzero(rows["end_ns"] < 0)
-    if len(in_flight):
-        operations = tables.arrays["operations"]
-        live = np.flatnonzero(operations["live"])
-        row_of = dict(zip(operations["record"][live].tolist(), live.tolist(), strict=True))
-        for position in in_flight:
-            operation = operations[row_of[int(position)]]
-            rows["attempts"][position] = operation["attempts"]
-            rows["instance"][position] = operation["instance"]
+    operations = tables.arrays["operations"]
+    live = np.flatnonzero(operations["live"])
+    for name in ("attempts", "instance"):
+        rows[name][operations["record"][live]] = operations[name][live]
     sources = tables.arrays["sources"][rows["source"]]
     result = np.zeros(len(rows), dtype=OPERATION_RECORD)
     for name in ("workload", "process", "slot"):
@@ -83,8 +78,9 @@ def records(tables: FastTables) -> NDArray[Any]:
     for name in ("kind", "attempts", "start_ns", "end_ns", "outcome", "instance"):
         result[name] = rows[name]
     result["operation"] = rows["number"]
-    causes = tables.arrays["record_causes"]["value"][: len(rows) * CAUSE_COLUMNS]
-    result["causes_ns"] = causes.reshape(-1, CAUSE_COLUMNS)[:, :CAUSES]
+    if tables.get("tracking"):
+        causes = tables.arrays["record_causes"]["value"][: len(rows) * CAUSE_COLUMNS]
+        result["causes_ns"] = causes.reshape(-1, CAUSE_COLUMNS)[:, :CAUSES]
     return result
 
 

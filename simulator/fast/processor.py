@@ -7,7 +7,7 @@ from typing import Any
 from models.arithmetic import SPEED_BITS, search_passes
 from models.ranks import QUOTA
 from models.records import WORKING
-from simulator.compile import FIFO, LINUX, PROCESSOR_SHARING, ROUND_ROBIN
+from simulator.compiled_tables import FIFO, LINUX, PROCESSOR_SHARING, ROUND_ROBIN
 from simulator.fast.cpu_cores import (
     account,
     arm,

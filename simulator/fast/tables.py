@@ -21,7 +21,8 @@ from models.draws import (
 from models.errors import FieldProblem, ScenarioError
 from models.records import WAITING_FOR_LOCK, WAITING_FOR_TOKEN
 from simulator import program
-from simulator.compile import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED, Compiled
+from simulator.compile import Compiled
+from simulator.compiled_tables import CLOSED, EVENT_LOOP, PER_OPERATION, POLICY_WEIGHTED
 from simulator.fast import layout
 from simulator.fast.layout import (
     AGAIN,
@@ -295,7 +296,7 @@ class FastTables:
         self.zeros("uncounted", DEFERRED)["value"] = bins
         self.zeros("unsummed", DEFERRED)["bin"] = BINS
         self.zeros("records", 4096 if recording else 1)
-        self.zeros("record_causes", 4096 * CAUSE_COLUMNS if recording else 1)
+        self.zeros("record_causes", 4096 * CAUSE_COLUMNS if recording and self.get("tracking") else 1)
 
     # --- rows that come and go -------------------------------------------------------------------------------
 
@@ -439,6 +440,6 @@ class FastTables:
         if self.get("record_count") >= self.get("record_margin_at"):
             rows = 2 * len(self.arrays["records"])
             self._enlarge("records", rows)
-            self._enlarge("record_causes", rows * CAUSE_COLUMNS)
+            self._enlarge("record_causes", rows * CAUSE_COLUMNS if self.get("tracking") else 1)
             self._set_record_margin()
         self.set(grow=0)

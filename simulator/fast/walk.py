@@ -18,7 +18,7 @@ from models.records import (
     WORKING,
 )
 from simulator import program
-from simulator.compile import BLOCKING, EVENT_LOOP, PER_OPERATION
+from simulator.compiled_tables import BLOCKING, EVENT_LOOP, PER_OPERATION
 from simulator.fast.balancing import choose_instance, join_dispatcher
 from simulator.fast.draw import draw
 from simulator.fast.heap import schedule

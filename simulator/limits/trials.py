@@ -277,7 +277,7 @@ class Laboratory:
         given = {"seed": self.seed, "replication": PILOT_REPLICATION, "warmup_ns": 0}
         if self.engine.begin is None:
             return lambda end_ns: self._simulate(compiled, PILOT_REPLICATION, 0, end_ns, records=True)
-        until = self.engine.begin(compiled, records=True, **given)
+        until = self.engine.begin(compiled, records=True, bare=True, **given)
         return lambda end_ns: until(end_ns, self._goes_on)
 
     def trial(

@@ -38,7 +38,7 @@ from models.ranks import EVENT
 from models.runner import BlockingWorkers, EventLoopWorkers, Runner
 from models.station import StationTotals
 from models.tokens import locks, token_pool
-from simulator import compile as tables
+from simulator import compiled_tables as tables
 from simulator.compile import Compiled
 from simulator.reference.attempt import Server
 from simulator.reference.instance import Instance, new_task_factory
