@@ -85,6 +85,7 @@ def answer_of(output: EngineOutput, compiled: Compiled) -> EngineOutput:
         histogram=output.histogram[:workloads],
         response_sum_ns=output.response_sum_ns[:workloads],
         response_max_ns=output.response_max_ns[:workloads],
+        in_flight_ns=output.in_flight_ns[:workloads],
         causes_ns=causes_ns,
         stations=output.stations[:stations],
         stations_whole=output.stations_whole[:stations],

@@ -17,7 +17,7 @@ from simulator.output import EngineOutput
 
 LAWS: Final = {
     1: "offered = completed + failed + in flight, for each workload",
-    2: "Little's law at each station",  # Little, 1961; exact on a sample path that starts empty
+    2: "Little's law at each station and for each workload",  # Little, 1961; exact on a sample path that starts empty
     3: "each core's times add up to the time",
     4: "work done = work demanded",
     5: "no core idles beside a task that waits and may run on it",  # linux: with both placement chances at 1
@@ -39,6 +39,7 @@ def violations(output: EngineOutput, compiled: Any) -> list[str]:
     found.extend(_cores(output))
     if output.records is not None:
         found.extend(_records(output.records))
+        found.extend(_in_flight(output, output.records))
     return sorted(found)
 
 
@@ -86,6 +87,17 @@ def _records(records: np.ndarray[Any, Any]) -> Iterator[str]:
     for row in np.flatnonzero(response_ns < 0):
         record = ended[row]
         yield f"law 8: {_named(record)}: starts at {record['start_ns']} ns, ends at {record['end_ns']} ns"
+
+
+def _in_flight(output: EngineOutput, records: np.ndarray[Any, Any]) -> Iterator[str]:
+    """Hold the operations in flight against the part of each operation that lies in the window."""
+    last = np.where(records["end_ns"] < 0, output.end_ns, records["end_ns"])
+    first_ns = np.clip(records["start_ns"], output.warmup_ns, output.end_ns)
+    inside_ns = np.maximum(np.clip(last, output.warmup_ns, output.end_ns) - first_ns, 0)
+    for workload, number_ns in enumerate(output.in_flight_ns.tolist()):
+        sojourns_ns = int(inside_ns[records["workload"] == workload].sum())
+        if number_ns != sojourns_ns:
+            yield f"law 2: workload {workload}: in flight x time {number_ns} ns != sojourns {sojourns_ns} ns"
 
 
 def _named(record: Any) -> str:

@@ -30,6 +30,7 @@ class EngineOutput:
     histogram: Integers  # [W, BINS] response times of operations completed in the window
     response_sum_ns: Integers  # [W] of the same operations
     response_max_ns: Integers  # [W]
+    in_flight_ns: Integers  # [W] integral of the operations in flight over the window
     causes_ns: Integers | None  # [BINS, CAUSES] sums over the same operations, all workloads; None if not asked for
     stations: NDArray[Any]  # [S] STATION_TOTALS in the window
     stations_whole: NDArray[Any]  # [S] STATION_TOTALS over the whole run

@@ -186,6 +186,8 @@ def _output(workloads: int, coordinates: dict[str, int], times: tuple[Any, Any, 
     sums[0] = response.sum()
     largest = np.zeros(workloads, dtype=np.int64)
     largest[0] = response.max(initial=0)
+    in_flight = np.zeros(workloads, dtype=np.int64)
+    in_flight[0] = _overlap(arrivals, ends, warmup_ns, end_ns)
     return EngineOutput(
         engine="fake",
         **coordinates,
@@ -195,6 +197,7 @@ def _output(workloads: int, coordinates: dict[str, int], times: tuple[Any, Any, 
         histogram=histogram,
         response_sum_ns=sums,
         response_max_ns=largest,
+        in_flight_ns=in_flight,
         causes_ns=causes,
         stations=_station(arrivals, starts, ends, warmup_ns, end_ns),
         stations_whole=_station(arrivals, starts, ends, 0, end_ns),

@@ -46,6 +46,10 @@ def lose_a_residence(found):
     found.stations_whole["residence_ns"][0] -= 1
 
 
+def lose_time_in_flight(found):
+    found.in_flight_ns[0] -= 1
+
+
 def lose_core_time(found):
     found.cores_whole_ns[0, CORE_IDLE] -= 1
 
@@ -82,6 +86,7 @@ def end_before_the_start(found):
         (count_below_zero, 1),
         (forget_who_is_present, 2),
         (lose_a_residence, 2),
+        (lose_time_in_flight, 2),
         (lose_core_time, 3),
         (lose_core_time_of_the_window, 3),
         (report_work_lost, 4),

@@ -255,6 +255,8 @@ def _end_operation(sim: Any, o: int) -> None:
             _sum_causes(sim, workload.completed, o, position)
     else:
         workload.failed += 1
+        if sim.now >= sim.warmup_ns:
+            workload.failed_sum_ns += sim.now - operation.start_ns
     if sim.recording:
         _end_record(sim, o)
     free_operation(sim, o)

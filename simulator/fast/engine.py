@@ -155,6 +155,7 @@ class _Totals:
         run_kernel(tables)
         tables.set(reading=0)
         self.counts = measure.counts(tables)
+        self.ages_ns = measure.ages_ns(tables)
         self.stations = measure.stations(tables)
         self.cores = measure.cores(tables)
 
@@ -188,6 +189,7 @@ def _output(
         histogram=tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS).copy(),
         response_sum_ns=workloads["response_sum_ns"].copy(),
         response_max_ns=workloads["response_max_ns"].copy(),
+        in_flight_ns=workloads["response_sum_ns"] + workloads["failed_sum_ns"] + after.ages_ns - before.ages_ns,
         causes_ns=measure.cause_sums(tables) if tables.get("summing") else None,
         stations=window,
         stations_whole=after.stations,

@@ -92,7 +92,8 @@ TOKEN: Final = _dtype("free cause queue station barging_ns called")  # a lock or
 LINK: Final = _dtype("queue", base=compiled.LINK)
 CHANNEL: Final = _dtype("cargo due_ns link")
 WORKLOAD: Final = _dtype(
-    "tokens active base_users response_sum_ns response_max_ns offered completed failed timed_out rejected retried",
+    "tokens active base_users response_sum_ns response_max_ns failed_sum_ns offered completed failed timed_out "
+    "rejected retried",
     base=compiled.WORKLOAD,
 )
 KIND: Final = _dtype("", base=compiled.OPERATION)

@@ -39,6 +39,16 @@ def counts(tables: FastTables) -> NDArray[np.int64]:
     return result
 
 
+def ages_ns(tables: FastTables) -> NDArray[np.int64]:
+    """Return for each workload the sum over its operations in flight of the time since their start [ns]."""
+    operations = tables.arrays["operations"][: tables.get("operation_top")]
+    live = operations[operations["start_ns"] >= 0]
+    result = np.zeros(len(tables.compiled.workloads), dtype=np.int64)
+    workloads = tables.arrays["sources"]["workload"][live["source"]]
+    np.add.at(result, workloads, tables.get("now") - live["start_ns"])
+    return result
+
+
 def stations(tables: FastTables) -> NDArray[Any]:
     """Return the stations' totals."""
     result = np.zeros(len(tables.compiled.stations), dtype=STATION_TOTALS)

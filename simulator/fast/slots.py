@@ -29,7 +29,8 @@ def take_operation(sim: Any) -> int:
 
 @inlined
 def free_operation(sim: Any, o: int) -> None:
-    """Give the row of an operation back."""
+    """Give the row of an operation back; who looks for those in flight passes over it."""
+    operation_at(sim, o).start_ns = -1
     operation_at(sim, o).next = sim.operation_free
     sim.operation_free = o
 

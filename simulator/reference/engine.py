@@ -19,7 +19,7 @@ from models.records import (
 )
 from simulator.compile import Compiled
 from simulator.histogram import BINS, bin_of
-from simulator.output import EngineOutput
+from simulator.output import EngineOutput, Integers
 from simulator.reference.wiring import System, separate_cores
 
 _EVENTS_BETWEEN_PROGRESS = 4096
@@ -91,18 +91,25 @@ class _Measurement:
         self.histogram = np.zeros((workloads, BINS), dtype=np.int64)
         self.response_sum_ns = np.zeros(workloads, dtype=np.int64)
         self.response_max_ns = np.zeros(workloads, dtype=np.int64)
+        self.failed_sum_ns = np.zeros(workloads, dtype=np.int64)
+        self.starts_ns = np.zeros(workloads, dtype=np.int64)  # of those in flight, added up
 
     def started(self, operation: Operation) -> None:
         """Note the start of an operation."""
+        self.starts_ns[operation.source.workload] += operation.start_ns
         if self.operations is not None:
             self.operations.append(operation)
 
     def ended(self, operation: Operation) -> None:
         """Note the end of an operation."""
-        if operation.outcome != COMPLETED or operation.end_ns < self.warmup_ns:
-            return
         workload = operation.source.workload
+        self.starts_ns[workload] -= operation.start_ns
+        if operation.end_ns < self.warmup_ns:
+            return
         response_ns = operation.end_ns - operation.start_ns
+        if operation.outcome != COMPLETED:
+            self.failed_sum_ns[workload] += response_ns
+            return
         position = bin_of(response_ns)
         self.histogram[workload, position] += 1
         self.response_sum_ns[workload] += response_ns
@@ -113,6 +120,7 @@ class _Measurement:
     def begin_window(self, system: System) -> None:
         """Remember the totals at the start of the measured window."""
         self.counts_before = _counts(system)
+        self.ages_before_ns = self._ages_ns(self.counts_before, system)
         for instance in system.instances:
             instance.memory.advance()
         self.stations_before = _stations(system)
@@ -121,6 +129,11 @@ class _Measurement:
             instance.memory.peak_bytes = instance.memory.held_bytes
         self.memory_before = [instance.memory.byte_ns for instance in system.instances]
 
+    def _ages_ns(self, counts: Integers, system: System) -> Integers:
+        """Return for each workload the sum over its operations in flight of the time since their start [ns]."""
+        ages_ns: Integers = counts[:, COUNT_IN_FLIGHT] * system.clock.now - self.starts_ns
+        return ages_ns
+
     def output(self, system: System, seed: int, replication: int, end_ns: int, events: int) -> EngineOutput:
         """Return everything."""
         for instance in system.instances:
@@ -128,6 +141,7 @@ class _Measurement:
         counts, stations, cores = _counts(system), _stations(system), _cores(system)
         window_counts = counts - self.counts_before
         window_counts[:, COUNT_IN_FLIGHT] = counts[:, COUNT_IN_FLIGHT]
+        ages_ns = self._ages_ns(counts, system)
         window_ns = max(1, end_ns - self.warmup_ns)
         memories = [instance.memory for instance in system.instances]
         means = [
@@ -146,6 +160,7 @@ class _Measurement:
             histogram=self.histogram,
             response_sum_ns=self.response_sum_ns,
             response_max_ns=self.response_max_ns,
+            in_flight_ns=self.response_sum_ns + self.failed_sum_ns + ages_ns - self.ages_before_ns,
             causes_ns=self.causes_ns,
             stations=_difference(stations, self.stations_before),
             stations_whole=stations,
