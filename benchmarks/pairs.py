@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+
 Run = Callable[[], int]
 """Does a fraction of a second of work; returns how many operations that was."""
 
@@ -73,6 +75,15 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive")
     return lower, middle, upper
+
+
+def stay_on(core: int) -> None:
+    """Keep this thread, and those that it starts, on one of the cores that the process had at first, if it may.
+
+    core: counts from 0. The cores of a virtual machine differ for minutes, so that two sides on two cores do.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {_CORES[core % len(_CORES)]})
 
 
 def machine_lines(what: str) -> Iterator[str]:
