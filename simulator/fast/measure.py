@@ -42,10 +42,12 @@ def counts(tables: FastTables) -> NDArray[np.int64]:
 def ages_ns(tables: FastTables) -> NDArray[np.int64]:
     """Return for each workload the sum over its operations in flight of the time since their start [ns]."""
     operations = tables.arrays["operations"][: tables.get("operation_top")]
-    live = operations[operations["start_ns"] >= 0]
+    starts_ns = operations["start_ns"].copy()  # of a million in flight, whole rows would take a tenth of a second
+    live = starts_ns >= 0
     result = np.zeros(len(tables.compiled.workloads), dtype=np.int64)
-    workloads = tables.arrays["sources"]["workload"][live["source"]]
-    np.add.at(result, workloads, tables.get("now") - live["start_ns"])
+    workloads = tables.arrays["sources"]["workload"][operations["source"]] if len(result) > 1 else np.int64(0)
+    for workload in range(len(result)):
+        result[workload] = (tables.get("now") - starts_ns[live & (workloads == workload)]).sum()
     return result
 
 
