@@ -74,7 +74,8 @@ class Summary(_Plain):
 class Validation(_Plain):
     """All levels with their prediction.
 
-    never_quiet: levels that other load disturbed each time; they are not compared. interrupted: not all were measured.
+    never_quiet: levels that other load disturbed each time; they are not compared. not_measured: repeats that could not
+    be measured. interrupted: not all were measured.
     """
 
     schema_version: Literal[1] = 1
@@ -82,6 +83,7 @@ class Validation(_Plain):
     prediction: Prediction
     levels: list[ComparedLevel]
     never_quiet: list[str]
+    not_measured: list[str] = []
     interrupted: bool
     notes: list[str]
 
@@ -166,6 +168,7 @@ def compare(prediction: Prediction, measured: Measurement) -> Validation:
         prediction=prediction,
         levels=levels,
         never_quiet=disturbed,
+        not_measured=measured.not_measured,
         interrupted=measured.interrupted,
         notes=notes,
     )

@@ -46,6 +46,7 @@ def _verdict(validation: Validation) -> Iterator[str]:
         yield f"  grade {validation.grade}: {', '.join(said)} (medians); {_coverage(validation)}"
     if validation.never_quiet:
         yield f"  never undisturbed, so not compared: {', '.join(validation.never_quiet)}"
+    yield from (f"  not measured: {one}" for one in validation.not_measured)
 
 
 def _coverage(validation: Validation) -> str:

@@ -17,6 +17,18 @@ def wait():
     time.sleep(0.002)
 
 
+def wait_long():
+    """Sleep for longer than some windows."""
+    time.sleep(0.12)
+
+
+def crowd():
+    """Be quick alone, and in company take longer than any window of the tests."""
+    directory = Path(os.environ["SIM_CALIBRATE_DIRECTORY"])
+    (directory / str(os.getpid())).touch()
+    time.sleep(0.01 if len(list(directory.iterdir())) == 1 else 0.8)
+
+
 def fail():
     """Never succeed."""
     raise RuntimeError("out of order")

@@ -58,6 +58,15 @@ def test_a_machine_that_never_gets_quiet_ends_in_four(capsys, monkeypatch):
     assert "other processes used 50.0%" in shown.err
 
 
+def test_a_level_that_cannot_be_measured_costs_no_other_level(capsys, tmp_path):
+    arguments = ["calibrate", "python", "tests.live_targets:crowd", *SHORT[:1], "--procs", "1,2", *SHORT[3:]]
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert "not measured: 2 copies, repeat 1: found no operation that ended within 0.2 s" in shown.out
+    assert "accepted: a --duration" in shown.err
+    assert [one.procs for one in Measurement.load(tmp_path / "sim-measurement.json").table.levels] == [1]
+
+
 def test_ctrl_c_keeps_what_was_measured(capsys, monkeypatch, tmp_path):
     runs = []
 

@@ -273,6 +273,19 @@ def test_a_level_without_any_operation_is_an_error():
         command(*reporting(body))
 
 
+def test_a_level_without_any_operation_costs_no_other_level():
+    told = []
+    found = calibrate_python("tests.live_targets:crowd", settings((1, 2)), told.append, quiet_watch)
+    assert [level.procs for level in found.table.levels] == [1]
+    assert "2 copies, repeat 1: found no operation that ended within 0.2 s (2 at once)" in found.not_measured[0]
+    assert told[-1] == f"not measured: {found.not_measured[0]}"
+
+
+def test_an_operation_longer_than_the_short_look_at_one_copy_is_measured_in_the_window_asked_for(monkeypatch):
+    monkeypatch.setattr("calibration.live.program_measurement.CLOCKED_AT_MOST_NS", 10 * MS)
+    assert python("wait_long", duration_ns=400 * MS).table.levels[0].operations >= 1
+
+
 def test_levels_without_names_are_powers_of_two_up_to_the_cores():
     assert [default_copies(cores) for cores in (1, 2, 7, 8)] == [[1, 2], [1, 2], [1, 2, 4], [1, 2, 4, 8]]
     assert [default_connections(cores) for cores in (1, 2, 8)] == [[1, 2, 4], [1, 4, 8], [1, 16, 32]]

@@ -1,5 +1,8 @@
 """Repeats of levels: interleaved, judged, measured again within a bound, never silently averaged."""
 
+import pytest
+
+from calibration.live.errors import LiveError
 from calibration.live.repeats import Judge, measure_all
 
 QUIET = ((), 0.0)
@@ -14,7 +17,10 @@ def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judg
         if stop_after is not None and len(order) >= stop_after:
             raise KeyboardInterrupt
         order.append((plan, repeat))
-        return next(taken[plan])
+        value = next(taken[plan])
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     def loud(plan, value):
         return (["other load"], value) if value > 100 else QUIET
@@ -94,3 +100,24 @@ def test_an_interruption_at_once_leaves_nothing():
     assert found.interrupted
     assert found.kept() == []
     assert found.never_quiet() == []
+
+
+def test_a_level_that_cannot_be_measured_is_given_up_and_the_others_go_on():
+    error = LiveError("the program", "no operation", "a longer --duration")
+    found, order = run({"a": [1, 2, 3], "b": [error]}, repeats=3, retries=2)
+    assert order == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+    assert [repeat.value for repeat in found.kept()] == [1, 2, 3]
+    assert [(one.plan, one.number, one.error) for one in found.lost] == [("b", 1, error)]
+    assert found.never_quiet() == []
+
+
+def test_repeats_of_a_level_stay_though_a_later_one_could_not_be_measured():
+    error = LiveError("the program", "no operation", "a longer --duration")
+    found, order = run({"a": [1, error], "b": [3, 500, 4]}, retries=2)
+    assert [repeat.value for repeat in found.kept()] == [1, 3, 4]
+    assert order[4:] == [("b", 3)]
+
+
+def test_where_the_first_level_cannot_be_measured_there_is_nothing_to_keep():
+    with pytest.raises(LiveError, match="no operation"):
+        run({"a": [LiveError("the program", "no operation", "a longer --duration")], "b": [1]})

@@ -14,3 +14,7 @@ class LiveError(ValueError):
         self.found = found
         self.accepted = accepted
         super().__init__(" ".join(f"{subject}: found {found}; accepted: {accepted}".split()))
+
+
+class NothingEnded(LiveError):
+    """No operation ended while one level was measured: its window may be too short for so many at once."""

@@ -31,6 +31,7 @@ def _verdict(measurement: Measurement) -> Iterator[str]:
     left_out = sum(remark.message.startswith("left out") for remark in measurement.table.remarks)
     if left_out:
         yield f"  {left_out} disturbed repeats left out"
+    yield from (f"  not measured: {one}" for one in measurement.not_measured)
     if measurement.failed_operations:
         said = f": {measurement.problem}" if measurement.problem else ""
         yield f"  {measurement.failed_operations} operations failed{said}"

@@ -175,6 +175,7 @@ class Measurement(_Plain):
 
     table: a level for each undisturbed repeat, in the order of `details`, named by `run`.
     never_quiet: levels that other load disturbed each time they were measured; of these the least disturbed is there.
+    not_measured: repeats that could not be measured, and why; of their levels no more were made.
     interrupted: whether it was stopped before all levels were measured.
     each_run: whether each run of the command is an operation. request: of an HTTP service.
     """
@@ -193,6 +194,7 @@ class Measurement(_Plain):
     details: list[Detail]
     workload: Workload | None
     never_quiet: list[str] = []
+    not_measured: list[str] = []
     interrupted: bool = False
     each_run: bool = False
     request: Request | None = None

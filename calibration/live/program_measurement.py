@@ -11,9 +11,10 @@ from calibration.live.awake import can_keep_awake
 from calibration.live.cleanup import guarded
 from calibration.live.copies import Program
 from calibration.live.describe import SLEEPS_AT_LEAST, describe
+from calibration.live.errors import NothingEnded
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
-from calibration.live.repeats import Judge, Repeat, Repeats, measure_all
+from calibration.live.repeats import Judge, Lost, Repeat, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
 from calibration.live.summarize import detail_of, level_of, net_cpu_ns
 from simulator.processors import usable_cores
@@ -61,7 +62,7 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
                 lambda plan, recording: judged(plan, recording.interference, writes=_writes(recording)),
                 _cpu_of_operation,
             ),
-            tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
+            tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
         )
     if not any(not repeat.plan.awake for repeat in found.made):
         raise KeyboardInterrupt
@@ -75,7 +76,13 @@ def _alone(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) 
         pacing = replace(pacing, rate_per_s=pacing.rate_per_s / plan.copies)
     duration_ns = min(plan.duration_ns, CLOCKED_AT_MOST_NS)
     alone = replace(plan, copies=1, pacing=pacing, duration_ns=duration_ns, cpu_of_each=True)
-    return run_level(program, alone, watch, settings.ready_timeout_s)
+    try:
+        return run_level(program, alone, watch, settings.ready_timeout_s)
+    except NothingEnded:
+        if duration_ns == plan.duration_ns:
+            raise
+        whole = replace(alone, duration_ns=plan.duration_ns)
+        return run_level(program, whole, watch, settings.ready_timeout_s)
 
 
 def _writes(recording: Recording) -> bool:
@@ -120,6 +127,7 @@ def _measurement(
         details=[detail_of(repeat.value, repeat.number) for repeat in kept],
         workload=describe(recordings, clocked, cores, awake),
         never_quiet=[plan_text(plan) for plan in found.never_quiet()],
+        not_measured=[lost_text(one) for one in found.lost],
         interrupted=found.interrupted,
         each_run=subject.each_run,
         failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
@@ -155,8 +163,16 @@ def plan_text(plan: Plan) -> str:
     return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}{awake}"
 
 
-def line_of(repeat: Repeat[Plan, Recording], cpu_ns: float) -> str:
-    """Say on one line what a repeat gave. cpu_ns: of an operation [ns]."""
+def lost_text(lost: Lost[Plan]) -> str:
+    """Say which repeat could not be measured, and why."""
+    return f"{plan_text(lost.plan)}, repeat {lost.number}: found {lost.error.found}; accepted: {lost.error.accepted}"
+
+
+def line_of(repeat: Repeat[Plan, Recording] | Lost[Plan], cpu_of: Callable[[Recording], float]) -> str:
+    """Say on one line what a repeat gave. cpu_of: returns the CPU of an operation [ns]."""
+    if isinstance(repeat, Lost):
+        return f"not measured: {lost_text(repeat)}"
+    cpu_ns = cpu_of(repeat.value)
     level = level_of(repeat.value, repeat.number, usable_cores())
     disturbed = f"; disturbed: {'; '.join(repeat.problems)}" if repeat.problems else ""
     failed = f", {level.error_rate:.1%} failed" if level.error_rate else ""

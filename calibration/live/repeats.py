@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
 
+from calibration.live.errors import LiveError
+
 FEWEST: Final = 3
 """Repeats of a level from which one can be told from the others."""
 
@@ -47,12 +49,22 @@ class Judge(Generic[Plan, Measured]):
     stray_limit: float = 0.05
 
 
+@dataclass(frozen=True)
+class Lost(Generic[Plan]):
+    """A repeat that could not be measured, after others had been. number: of the repeat, from 1."""
+
+    plan: Plan
+    number: int
+    error: LiveError
+
+
 @dataclass
 class Repeats(Generic[Plan, Measured]):
-    """All repeats in the order they were made, and whether they were cut short."""
+    """All repeats in the order they were made, those that could not be, and whether they were cut short."""
 
     plans: Sequence[Plan]
     made: list[Repeat[Plan, Measured]] = field(default_factory=list)
+    lost: list[Lost[Plan]] = field(default_factory=list)
     interrupted: bool = False
 
     def of(self, plan: Plan) -> list[Repeat[Plan, Measured]]:
@@ -83,18 +95,31 @@ def measure_all(
     retries: int,
     measure: Callable[[Plan, int], Measured],
     judge: Judge[Plan, Measured],
-    tell: Callable[[Repeat[Plan, Measured]], None],
+    tell: Callable[[Repeat[Plan, Measured] | Lost[Plan]], None],
 ) -> Repeats[Plan, Measured]:
     """Measure every level `repeats` times, interleaved, then up to `retries` more where repeats were disturbed.
 
     measure: takes a level and the number of the repeat. tell: is told of each as soon as it is there.
-    KeyboardInterrupt ends the measurement with what there is.
+    KeyboardInterrupt ends the measurement with what there is. A level that cannot be measured is given up, and what was
+    measured before is kept. Raises LiveError where nothing was.
     """
     found: Repeats[Plan, Measured] = Repeats(plans)
 
+    def given_up() -> set[Plan]:
+        return {one.plan for one in found.lost}
+
     def once(plan: Plan) -> None:
+        if plan in given_up():
+            return
         number = len(found.of(plan)) + 1
-        value = measure(plan, number)
+        try:
+            value = measure(plan, number)
+        except LiveError as error:
+            if not found.made:
+                raise
+            found.lost.append(Lost(plan, number, error))
+            tell(found.lost[-1])
+            return
         problems, severity = judge.interference(plan, value)
         found.made.append(Repeat(plan, number, value, tuple(problems), severity))
         tell(found.made[-1])
@@ -104,7 +129,7 @@ def measure_all(
             once(plan)
         for _ in range(retries):
             marked = replace(found, made=_with_strays(found, judge))
-            lacking = [plan for plan in plans if len(marked.quiet(plan)) < repeats]
+            lacking = [plan for plan in plans if len(marked.quiet(plan)) < repeats and plan not in given_up()]
             if not lacking:
                 break
             once(min(lacking, key=lambda plan: len(found.of(plan))))

@@ -15,6 +15,7 @@ from calibration.live.program_measurement import (
     Tell,
     disturbance_remarks,
     line_of,
+    lost_text,
     measured_when,
     plan_text,
 )
@@ -59,7 +60,7 @@ def measure_service(service: Service, settings: Settings, tell: Tell, watch: Wat
             lambda plan, recording: judged(plan, recording.interference, served=True, writes=_writes(recording)),
             _cpu_of_operation,
         ),
-        tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation(repeat.value))),
+        tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
     )
     if not found.made:
         raise KeyboardInterrupt
@@ -103,6 +104,7 @@ def _measurement(service: Service, settings: Settings, found: Repeats[Plan, Reco
         details=[service_detail_of(repeat.value, repeat.number) for repeat in kept],
         workload=describe_service(recordings),
         never_quiet=[plan_text(plan) for plan in found.never_quiet()],
+        not_measured=[lost_text(one) for one in found.lost],
         interrupted=found.interrupted,
         failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
         problem=next((recording.problem for recording in recordings if recording.problem), None),

@@ -155,7 +155,8 @@ def command(
 ) -> int:
     """Measure copies of a command that reports its operations (docs/line_protocol.md), or with --each-run any command.
 
-    Exit codes: 0 fine, 2 bad input, 4 never undisturbed, 130 interrupted.
+    Exit codes: 0 fine, 2 bad input or a level that could not be measured (the others are kept), 4 never undisturbed,
+    130 interrupted.
     """
     return _answer(
         lambda tell: calibrate_command(
@@ -203,7 +204,8 @@ def python(
 ) -> int:
     """Measure copies of a Python callable, each in a fresh interpreter.
 
-    Exit codes: 0 fine, 2 bad input, 4 never undisturbed, 130 interrupted.
+    Exit codes: 0 fine, 2 bad input or a level that could not be measured (the others are kept), 4 never undisturbed,
+    130 interrupted.
     """
     return _answer(
         lambda tell: calibrate_python(
@@ -264,7 +266,8 @@ def http(
 ) -> int:
     """Measure an HTTP service on this machine, in a closed loop, or with --rate at given arrival rates.
 
-    Exit codes: 0 fine, 2 bad input, 4 never undisturbed, 130 interrupted.
+    Exit codes: 0 fine, 2 bad input or a level that could not be measured (the others are kept), 4 never undisturbed,
+    130 interrupted.
     """
 
     def measure(tell: Callable[[str], None]) -> Measurement:
@@ -336,6 +339,8 @@ def _answer(measure: Callable[[Callable[[str], None]], Measurement], files: _Fil
     typer.echo(measurement_text(measurement) + fitted, nl=False, err=aside)
     if measurement.interrupted:
         return EXIT_INTERRUPTED
+    if measurement.not_measured:
+        return EXIT_INPUT
     return EXIT_UNSTABLE if measurement.never_quiet else 0
 
 

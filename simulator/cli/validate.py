@@ -93,8 +93,8 @@ def validate(
     """Predict levels that were not measured, write that down, then measure them and print how far off it was.
 
     With --table the upper levels of a measured table are predicted from the lower ones by the analytic model. Amdahl's
-    law, the USL and multi-server MVA stand beside it. Exit codes: 0 fine, 2 bad input, 4 a level was never undisturbed,
-    130 interrupted (what was measured is compared).
+    law, the USL and multi-server MVA stand beside it. Exit codes: 0 fine, 2 bad input or a level that could not be
+    measured, 4 a level was never undisturbed, 130 interrupted (what was measured is compared).
     """
     if table is None:
         return validate_levels(

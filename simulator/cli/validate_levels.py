@@ -73,6 +73,8 @@ def validate_levels(options: Options) -> int:
     typer.echo(validation_text(validation), nl=False, err=STANDARD_OUTPUT in (options.export_json, options.export_csv))
     if validation.interrupted:
         return EXIT_INTERRUPTED
+    if validation.not_measured:
+        return EXIT_INPUT
     return EXIT_UNSTABLE if validation.never_quiet else 0
 
 
