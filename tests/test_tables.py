@@ -181,6 +181,41 @@ def test_a_bare_number_among_united_ones_is_left_out() -> None:
     assert "without a unit" in table.remarks[0].message
 
 
+@pytest.mark.parametrize(
+    ("cell", "per_s"),
+    [("100/s", 100), ("6000/min", 100), ("0.35/ms", 350), ("120 rps", 120), ("1.2k/s", 1200), ("90 req/s", 90)],
+)
+def test_a_rate_may_have_its_unit_in_the_cell(cell: str, per_s: float) -> None:
+    table = csv(f"procs,throughput\n1,{cell}\n")
+    assert table.levels[0].throughput_per_s == pytest.approx(per_s)
+    assert table.remarks == []
+
+
+def test_sizes_may_have_their_units_in_the_cells() -> None:
+    table = csv("procs,throughput,memory,network\n1,100,1 GiB,2 MB/s\n2,190,900 MB,\n")
+    assert [level.memory_bytes for level in table.levels] == [2**30, 900e6]
+    assert table.levels[0].network_bytes_per_s == 2e6
+    assert table.remarks == []
+
+
+def test_a_unit_that_the_figure_cannot_have_leaves_it_out() -> None:
+    table = csv("procs,throughput,p95_ms\n1,100,12/s\n2,190 ms,9\n4,300,11\n")
+    assert [level.procs for level in table.levels] == [1, 4]
+    assert table.levels[0].percentiles_s == {}
+    assert [remark.code for remark in table.remarks] == ["unknown_unit", "unknown_unit", "missing_level"]
+
+
+def test_a_table_parted_by_semicolons_may_have_decimal_commas() -> None:
+    table = csv("concurrency;throughput;mean_ms\n1;100,5;10,2\n4;390,1;10,4\n")
+    assert [level.throughput_per_s for level in table.levels] == [100.5, 390.1]
+    assert [level.mean_s for level in table.levels] == pytest.approx([0.0102, 0.0104])
+
+
+def test_a_column_of_a_known_name_without_numbers_is_named() -> None:
+    table = csv("concurrency,throughput\nfour,100\n8,200\n")
+    assert "column concurrency holds 'four', which is no number" in table.remarks[0].message
+
+
 def test_zero_and_negative_throughput_leave_the_level_out_with_its_figure() -> None:
     table = csv("procs,throughput_per_s\n1,100\n2,0\n4,-5\n8,\n16,900\n")
     assert [level.procs for level in table.levels] == [1, 16]

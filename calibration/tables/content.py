@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -59,9 +60,11 @@ class Content:
     def rows(self) -> list[tuple[int, list[str]]]:
         """The text as CSV: line number and stripped cells, without comments and empty lines."""
         lines = [line if not line.lstrip().startswith("#") else "" for line in self.text.splitlines()]
+        delimiter = _delimiter(lines)
+        clean = _with_point if delimiter == ";" else str.strip
         try:
-            reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=_delimiter(lines))
-            return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
+            reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+            return [(reader.line_num, [clean(cell) for cell in row]) for row in reader if any(row)]
         except csv.Error:
             return []
 
@@ -74,6 +77,11 @@ class Content:
 def _delimiter(lines: list[str]) -> str:
     first = next((line for line in lines if line.strip()), "")
     return max(",;\t", key=first.count)
+
+
+def _with_point(cell: str) -> str:
+    """Return a cell with a decimal point for a decimal comma, as tables have that are parted by semicolons."""
+    return re.sub(r"^([-+]?\d+),(\d+)(?!\d*,)", r"\1.\2", cell.strip())
 
 
 class Reader(Protocol):

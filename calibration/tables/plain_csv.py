@@ -13,7 +13,7 @@ from calibration.levels import Claim, LevelTable
 from calibration.tables.columns import Column, column, percent_of
 from calibration.tables.content import Collected, Content, Figures
 from calibration.tables.errors import TableError
-from calibration.tables.printed import TIMES, Printed, read_printed
+from calibration.tables.printed import SIZES, TIMES, Printed, rate_factor, read_printed
 
 ACCEPTED: Final = (
     "a header with a load (procs, concurrency, threads, connections, rate, cores) and a throughput "
@@ -22,6 +22,8 @@ ACCEPTED: Final = (
 EMPTY: Final = frozenset({"", "-", "n/a", "na", "nan", "none", "null"})
 PER_LEVEL: Final = frozenset({"procs", "clients", "concurrency", "cores", "instances", "arrival_rate_per_s"})
 NEED_UNIT: Final = frozenset({"mean_s", "stdev_s", "min_s", "max_s", "think_time_s"})
+RATES: Final = frozenset({"throughput_per_s", "goodput_per_s", "arrival_rate_per_s", "queries"})
+BYTES: Final = frozenset({"memory_bytes", "network_bytes_per_s", "disk_bytes_per_s"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,15 @@ class PlainCsvReader:
     def read(self, content: Content) -> LevelTable:
         """Read one level a row and series."""
         return _Table(content).read()
+
+
+def _unit_in_cell(figure: str, unit: str) -> float | None:
+    """Return what a unit behind a number stands for in SI units; None where the figure cannot have it."""
+    if figure in NEED_UNIT or percent_of(figure) is not None or figure == "duration_s":
+        return TIMES.get(unit)
+    if figure in BYTES:
+        return SIZES.get(unit.lower().removesuffix("/s"))
+    return rate_factor(unit) if unit and figure in RATES else None
 
 
 def _usable(meanings: Sequence[_Meaning]) -> bool:
@@ -118,8 +129,19 @@ class _Table:
                 self._collected.remark(
                     "without_unit", "", f"column {meaning.name} has no unit: taken as seconds"
                 )
+        for place, name in enumerate(self._header):
+            if column(name) is not None and not any(entry.name == name for entry in self._meanings):
+                self._collected.remark("unreadable", "", self._unreadable(place, name))
         if not any(entry.column.figure in PER_LEVEL for entry in self._meanings):
             self._collected.remark("without_load", "", "no column says how much was offered")
+
+    def _unreadable(self, place: int, name: str) -> str:
+        """Say why a column whose name is understood is not used."""
+        cells = [row[place] for _, row in self._rows if place < len(row)]
+        wrong = next((one for one in cells if one.lower() not in EMPTY and read_printed(one) is None), None)
+        if wrong is None:
+            return f"column {name} says the same as one before it; it is not used"
+        return f"column {name} holds {wrong!r}, which is no number; it is not used"
 
     def _units_in_cells(self, meaning: _Meaning) -> bool:
         cells = [cells[meaning.place] for _, cells in self._rows if meaning.place < len(cells)]
@@ -218,9 +240,10 @@ class _Table:
             return found if figure == "throughput_per_s" else None
         if column_.percent or found.unit == "%":
             return found.times(0.01)
-        if found.unit in TIMES and (figure in NEED_UNIT or percent_of(figure) is not None):
-            own = TIMES[found.unit]
-            if column_.factor is not None and column_.factor != own:
+        own = _unit_in_cell(figure, found.unit)
+        if own is not None:
+            named = column_.factor is not None and (column_.factor != 1.0 or figure not in (*RATES, *BYTES))
+            if named and column_.factor != own:
                 text = f"{meaning.name} is {found.value:g}{found.unit}: the unit of the cell is taken"
                 self._collected.remark("mixed_units", figures.place, text)
             return found.times(own)

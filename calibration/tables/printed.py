@@ -42,6 +42,22 @@ SIZES: Final = {
 }
 """Bytes in a unit of size, in lower case."""
 
+RATES: Final = {
+    "/ms": 1e3,
+    "/s": 1.0,
+    "/sec": 1.0,
+    "/second": 1.0,
+    "/min": 1.0 / 60.0,
+    "/minute": 1.0 / 60.0,
+    "/h": 1.0 / 3600.0,
+    "/hour": 1.0 / 3600.0,
+    "rps": 1.0,
+    "tps": 1.0,
+    "qps": 1.0,
+    "iops": 1.0,
+}
+"""Events per second in a unit of rate, in lower case, without the word for the event ("req/s")."""
+
 MULTIPLES: Final = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 """What a letter behind a count stands for."""
 
@@ -93,6 +109,14 @@ def read_size(text: str) -> Printed | None:
         return None
     factor = SIZES.get(found.unit.lower().removesuffix("/s"))
     return None if factor is None else found.times(factor)
+
+
+def rate_factor(unit: str) -> float | None:
+    """Return the events per second in a unit such as "/s", "req/min", "rps" or "k/s"; None if it is none."""
+    multiple = MULTIPLES.get(unit[:1], 1.0) if unit[1:2] in ("/", "r", "t", "q") else 1.0
+    found = unit.lower() if multiple == 1.0 else unit[1:].lower()
+    factor = RATES.get(found, RATES.get(f"/{found.partition('/')[2]}"))
+    return None if factor is None else multiple * factor
 
 
 def read_count(text: str) -> Printed | None:
