@@ -181,7 +181,7 @@ def _levels(found: Measurement) -> dict[int, dict[str, Seen]]:
 def _seen(values: Sequence[float], count: int, found: Measurement) -> Seen:
     middle = statistics.median(values)
     spread = statistics.stdev(values) / middle if len(values) > 1 else None
-    return Seen(middle, spread, f"{count} cop{'y' if count == 1 else 'ies'}" not in found.never_quiet)
+    return Seen(middle, spread, f"{count} connection{'s' * (count != 1)}" not in found.never_quiet)
 
 
 def put(path: Path, table: str) -> None:

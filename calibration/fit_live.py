@@ -25,7 +25,7 @@ from calibration.fitting.carried import ServedFit
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import LEAST_STEP, ROUNDS, weighed
-from calibration.fitting.targets import Target, disk_targets, repeatability, targets_of
+from calibration.fitting.targets import Target, disk_targets, repeatability, served_repeatability, targets_of
 from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
 from calibration.profile import Profile, Quantity, profile_versions
@@ -220,9 +220,22 @@ class LiveFit:
             ),
             warnings=[*base.warnings, *self.warnings()],
             discrepancy=self.discrepancy,
+            **self._carried(),
             scenario=scenario.model_dump(mode="json", exclude_none=True),
             scenario_samples=scenario_samples(scenario, drawn),
         )
+
+    def _carried(self) -> dict[str, Any]:
+        """Return what the profile holds of how far a level repeats, and of what a fit of a service misses."""
+        levels = self.measurement.table.levels
+        if self.measurement.kind != "http":
+            return {"repeatability": min(repeatability(levels), 2.0), "missed": [], "drawn_structures": []}
+        missed, drawn = self._served.carried()
+        return {
+            "repeatability": min(served_repeatability(levels), 2.0),
+            "missed": missed,
+            "drawn_structures": drawn,
+        }
 
     def _samples(self) -> dict[str, list[float]]:
         """Return the numbers of the likeliest structure in each redraw; its best ones where a redraw lacks them."""

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from models.errors import FieldProblem, ScenarioError
 from models.fields import Count, Name
-from models.measured import Discrepancy, Seen
+from models.measured import Deviation, Discrepancy, Missed, Seen
 from models.scenario_text import explain, parse_toml, read_text, write_toml
 from models.table import Table
 from simulator.provenance import provenance
@@ -108,6 +108,8 @@ class Profile(Table):
     samples: of each quantity's name, its bootstrap draws; all of one length. scenario: a scenario whose
     parameters were fitted to measurements on this host. scenario_samples: of each of its fields that is uncertain, by
     its place as `--set` takes it, the values in the same draws: the k-th of each, together, is the scenario of draw k.
+    repeatability: relative standard deviation of a figure from one measurement to the next. missed: what the fit of a
+    service misses at its levels; drawn_structures: of each draw, whose misses it has.
     """
 
     schema_version: Literal[1] = 1
@@ -122,6 +124,9 @@ class Profile(Table):
     quantities: list[Quantity] = Field(default_factory=list)
     scenario: dict[str, Any] | None = None
     discrepancy: Discrepancy = Discrepancy()
+    repeatability: Deviation = 0.0
+    missed: list[Missed] = Field(default_factory=list)
+    drawn_structures: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
     samples: dict[str, list[float]] = Field(default_factory=dict)
     scenario_samples: dict[str, list[Any]] = Field(default_factory=dict)
 
@@ -238,7 +243,7 @@ class Profile(Table):
 
 def _with_tables(data: dict[str, Any]) -> dict[str, Any]:
     """Put the quantities behind the plain fields and the draws last, as they are long."""
-    long = ("scenario", "samples", "scenario_samples")
+    long = ("missed", "drawn_structures", "scenario", "samples", "scenario_samples")
     last: dict[str, Any] = {name: data.pop(name) for name in long if name in data}
     return {**data, **last}
 

@@ -13,9 +13,12 @@ from calibration.host.facts import read_host
 from calibration.host.service_fields import service_fields
 from calibration.profile import Profile, ProfileError, different_hosts
 from calibration.profile_text import UNKNOWN, age_text
-from models.errors import FieldProblem, InvalidField
+from models.errors import FieldProblem, InvalidField, ScenarioError
+from models.scenario import Scenario
 from models.service import Service
+from models.slowed import slowed
 from models.units import NS_PER_S, TIME
+from simulator.carried import missed_at
 from simulator.scenario_base import Base, Calibration, drawn_table
 from simulator.scenario_source import scenario_table
 
@@ -45,9 +48,24 @@ def base_of(profile: Profile, path: Path, scenario: Path | None = None) -> Base:
         directory=path.parent,
         table=table,
         calibration=calibration_of(profile, path, workload=True),
+        finish=lambda table, draw: _with_misses(table, profile, draw),
         count=profile.draws if profile.scenario_samples else 0,
         samples={**_named(profile), **_structures(profile, fitted)} if profile.scenario_samples else {},
     )
+
+
+def _with_misses(table: dict[str, Any], profile: Profile, draw: int | None) -> dict[str, Any]:
+    """Return a fitted scenario whose services are as much slower as the fit misses at the level nearest to its load."""
+    if not profile.missed:
+        return table
+    try:
+        scenario = Scenario.from_dict(table)
+    except ScenarioError:
+        return table  # who reads it says what is wrong, and where it comes from
+    drawn = profile.drawn_structures
+    structure = drawn[draw % len(drawn)] if draw is not None and drawn else 0
+    miss = missed_at(profile.missed, scenario, structure)
+    return table if miss is None or not miss.slower else slowed(table, math.exp(miss.slower))
 
 
 def _with_host(profile: Profile, path: Path, scenario: Path | None) -> Base:
@@ -168,6 +186,8 @@ def calibration_of(profile: Profile, path: Path, *, workload: bool) -> Calibrati
         discrepancy=profile.discrepancy,
         elsewhere=tuple(_elsewhere(profile)),
         workload=workload,
+        repeatability=profile.repeatability if workload else 0.0,
+        missed=tuple(profile.missed) if workload else (),
         unidentified=tuple(one.name for one in profile.quantities if one.identified == "no") if workload else (),
     )
 

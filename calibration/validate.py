@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from calibration.fitting.targets import cpu_of_operation_s, load_of
 from calibration.levels import Level
+from calibration.live.level_run import Plan
 from calibration.live.measured import Measurement
+from calibration.live.pacing import Pacing
+from calibration.live.program_measurement import plan_text
 from calibration.validate_prediction import FIGURES, ZONES, Expected, PredictedLevel, Prediction, Zone
 
 GRADES: Final = ((1.0, "A"), (2.0, "B"), (4.0, "C"), (7.0, "D"))
@@ -74,8 +77,8 @@ class Summary(_Plain):
 class Validation(_Plain):
     """All levels with their prediction.
 
-    never_quiet: levels that other load disturbed each time; they are not compared. not_measured: repeats that could not
-    be measured. interrupted: not all were measured.
+    never_quiet: levels that other load disturbed each time; they are not compared. left_out: repeats that it disturbed,
+    of the others. not_measured: repeats that could not be measured. interrupted: not all were measured.
     """
 
     schema_version: Literal[1] = 1
@@ -83,6 +86,7 @@ class Validation(_Plain):
     prediction: Prediction
     levels: list[ComparedLevel]
     never_quiet: list[str]
+    left_out: list[str] = []
     not_measured: list[str] = []
     interrupted: bool
     notes: list[str]
@@ -152,7 +156,7 @@ def compare(prediction: Prediction, measured: Measurement) -> Validation:
         repeats = found.get((level.procs, level.rate_per_s), [])
         if not repeats:
             continue
-        if any(name == _plan_name(level) for name in measured.never_quiet):
+        if not {*measured.never_quiet}.isdisjoint(_plan_names(level)):
             disturbed.append(level.name)
             continue
         levels.append(_compared(level, repeats))
@@ -168,6 +172,11 @@ def compare(prediction: Prediction, measured: Measurement) -> Validation:
         prediction=prediction,
         levels=levels,
         never_quiet=disturbed,
+        left_out=[
+            f"{remark.place}: {remark.message.partition(': ')[2]}"
+            for remark in measured.table.remarks
+            if remark.code == "disturbed" and remark.message.startswith("left out")
+        ],
         not_measured=measured.not_measured,
         interrupted=measured.interrupted,
         notes=notes,
@@ -182,10 +191,11 @@ def _by_load(measured: Measurement) -> dict[tuple[int, float | None], list[Level
     return found
 
 
-def _plan_name(level: PredictedLevel) -> str:
-    """Return what a measurement calls a level (see `program_measurement.plan_text`)."""
-    offered = f" at {level.rate_per_s:g}/s" if level.rate_per_s is not None else ""
-    return f"{level.procs} cop{'y' if level.procs == 1 else 'ies'}{offered}"
+def _plan_names(level: PredictedLevel) -> list[str]:
+    """Return what measurements call a level: of a program, and of a service (see `program_measurement.plan_text`)."""
+    rate = level.rate_per_s
+    plan = Plan(level.procs, Pacing(rate_per_s=rate) if rate is not None else Pacing(), 0, 0, 0)
+    return [plan_text(plan), plan_text(plan, served=True)]
 
 
 def _compared(level: PredictedLevel, repeats: Sequence[Level]) -> ComparedLevel:

@@ -60,7 +60,8 @@ class Prediction(_Plain):
     """Everything that was said before the measurement.
 
     fitted: clients of the levels that the fit has seen. knee: clients from which the bottleneck is busy.
-    parameters: by name: value, low, high (90 %), identified. structures: weight by label. limitations: sentences.
+    parameters: by name: value, low, high (90 %), identified, in SI units. units: theirs, by name.
+    structures: weight by label. limitations: sentences.
     """
 
     schema_version: Literal[1] = 1
@@ -73,6 +74,7 @@ class Prediction(_Plain):
     capacity_per_s: float
     structures: dict[str, float]
     parameters: dict[str, dict[str, float | bool]]
+    units: dict[str, str] = {}
     limitations: list[str]
     levels: list[PredictedLevel]
 
@@ -125,6 +127,7 @@ def predict_levels(fit: LiveFit, asked: Asked) -> Prediction:
         capacity_per_s=capacity,
         structures={one.fitted.blueprint.label: one.weight for one in fit.structures},
         parameters={one.name: _plain(one) for one in fit.parameters()},
+        units={one.name: one.unit for one in fit.best.blueprint.free},
         limitations=fit.warnings(),
         levels=levels,
     )

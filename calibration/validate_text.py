@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, Final
 
+from calibration.profile_text import value_text
 from calibration.validate import ComparedLevel, Validation, zones_of
 from calibration.validate_prediction import FIGURES, Prediction, Zone
 from simulator.quantity_text import RATE, TIME, quantity_text
@@ -46,6 +47,8 @@ def _verdict(validation: Validation) -> Iterator[str]:
         yield f"  grade {validation.grade}: {', '.join(said)} (medians); {_coverage(validation)}"
     if validation.never_quiet:
         yield f"  never undisturbed, so not compared: {', '.join(validation.never_quiet)}"
+    if count := len(validation.left_out):
+        yield f"  {count} disturbed repeat{'s' * (count != 1)} left out"
     yield from (f"  not measured: {one}" for one in validation.not_measured)
 
 
@@ -111,7 +114,9 @@ def _parameters(validation: Validation) -> Iterator[str]:
     yield f"  structure: {structures}"
     for name, one in prediction.parameters.items():
         mark = "" if one["identified"] else "  not identified: mostly assumed"
-        yield f"    {name:14} {one['value']:>10.4g}  {one['low']:.4g} to {one['high']:.4g}{mark}"
+        unit = prediction.units.get(name, "ratio")
+        value, low, high = (value_text(float(one[end]), unit) for end in ("value", "low", "high"))
+        yield f"    {name:16} {value:>10}  {low} to {high}{mark}"
 
 
 def _limits(validation: Validation) -> Iterator[str]:

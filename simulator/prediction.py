@@ -11,6 +11,7 @@ from models.measured import Discrepancy
 from models.scenario import Scenario
 from models.units import NS_PER_S
 from simulator import warnings as notes
+from simulator.carried import carry, own_error
 from simulator.engines import Engine, choose
 from simulator.limits.trials import Laboratory, Window
 from simulator.measures import STANDARD_PERCENTS, is_maximum
@@ -60,6 +61,8 @@ def predict(data: dict[str, Any], prepared: Prepared, wanted: bool | None, budge
     calibration = None if prepared.base is None else prepared.base.calibration
     data["trust"] = trust_zone(prepared.scenario, calibration)
     data["uncertainty"] = None
+    if calibration is not None:
+        carry(data, prepared.scenario, calibration)
     budget = budget or Budget()
     draws = draws_of(prepared, budget.most_draws, wanted)
     if draws is None:
@@ -119,6 +122,8 @@ def add_prediction(data: dict[str, Any], measured: DrawnMeasures, draws: Draws) 
     leeways: dict[str, Leeway] = {}
     for name, estimate in figures(data).items():
         model = model_error(name, discrepancy, wider)
+        if base is not None:
+            model = math.hypot(model, own_error(name, draws.prepared.scenario, base.calibration))
         leeway = None if is_maximum(name) else leeway_of(name, estimate, data["replications"], measured, model)
         estimate["prediction"] = None if leeway is None else list(leeway.interval())
         if leeway is not None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.measured import Discrepancy, Seen
+from models.measured import Discrepancy, Missed, Seen
 from simulator.overrides import Override, apply, from_settings
 
 MOST_DRAWS: Final = 40
@@ -25,6 +25,7 @@ class Calibration:
     profile: the file's name. name, date (ISO 8601), host: of the profile. elsewhere: what makes its host another
     machine than this one, empty where it is this one. seen: the range that was measured. workload: whether the
     operations were measured, and not only the machine. unidentified: parameters that nothing determines.
+    repeatability: relative standard deviation of a measured figure. missed: what the fit misses at its levels.
     """
 
     profile: str
@@ -36,6 +37,8 @@ class Calibration:
     elsewhere: Sequence[str] = ()
     workload: bool = True
     unidentified: Sequence[str] = ()
+    repeatability: float = 0.0
+    missed: Sequence[Missed] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,12 @@ from calibration.fitting.blueprint import Load
 from calibration.fitting.carried import NORMAL, ServedFit, _beyond, _compared, _ends, _evenly
 from calibration.fitting.targets import Target, served_repeatability
 from calibration.levels import Level
+from calibration.profile import Profile
+from calibration.profile_base import base_of
+from simulator.overrides import from_settings
+from simulator.prediction import Budget, predict
+from simulator.run import run
+from simulator.scenario_source import prepare
 from tests.test_server_blueprints import LOOP
 
 
@@ -46,6 +52,22 @@ def test_what_a_structure_misses_is_carried_to_more_connections_and_widens() -> 
     assert more["mean"][0] == pytest.approx(other["mean"][0] * 1.6, rel=0.02)
     assert more["cpu"][0] == pytest.approx(other["cpu"][0], rel=0.02)
     assert _width(more["throughput"]) > 1.5 * _width(other["throughput"])
+
+
+def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path) -> None:
+    fit = fit_live(_scaled(LOOP, 1.6), draws=4)
+    path = tmp_path / "profile.toml"
+    path.write_text(fit.profile().to_toml())
+    base = base_of(Profile.load(path), path)
+    for count in (1, 8, 32):
+        settings = ["run.duration=300ms", "run.warmup=50ms", "run.replications=2", f"workloads[0].procs={count}"]
+        prepared = prepare(base, from_settings(settings))
+        data = run(prepared.scenario).data
+        predict(data, prepared, None, Budget(operations=50_000))
+        said = fit.predict(Load(count), draws=4)
+        assert data["throughput_per_s"]["value"] == pytest.approx(said["throughput"][0], rel=0.03)
+        for name in ("mean", "p50", "p95", "p99"):
+            assert data["response_time_s"][name]["value"] == pytest.approx(said[name][0], rel=0.06), name
 
 
 def test_an_interval_widens_with_each_doubling() -> None:

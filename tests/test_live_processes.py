@@ -139,6 +139,18 @@ def test_an_interruption_ends_all_copies(monkeypatch):
     assert not any(psutil.pid_exists(pid) for pid in started)
 
 
+def test_a_hasty_second_interruption_does_not_cost_what_the_first_one_keeps():
+    done = []
+    with cleanup.guarded():
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        done.append("kept")
+    assert done == ["kept"]
+
+
 def test_termination_of_the_measuring_process_cleans_up_too():
     started = []
 

@@ -26,13 +26,13 @@ from calibration.fitting.by_simulation import OPERATIONS, Fitted, figures_of, si
 from calibration.fitting.targets import Target, served_repeatability, targets_of
 from calibration.live.measured import Measurement
 from models.measured import Discrepancy
+from models.measured import Missed as KeptMissed
+from simulator.carried import GOES_ON
 
 Array = NDArray[np.float64]
 Figures = Mapping[str, float]
 RATES: Final = ("throughput", "cpu")
 FIGURES: Final = (*RATES, "mean", "p50", "p95", "p99")
-GOES_ON: Final = 0.5
-"""Standard deviation of how far a miss goes on beyond its level, relative to the miss; again for each doubling."""
 AT_RATES: Final = 0.1
 """What arrivals at another rate leave open, for each halving of what is left of the capacity."""
 TAILS: Final = {"p95": 1.5, "p99": 2.0}
@@ -104,6 +104,27 @@ class ServedFit:
             bend = math.exp(bent[name])
             found[name] = middle * bend, low * bend, high * bend
         return found if load.rate_per_s is None else self._possible(found)
+
+    def carried(self) -> tuple[list[KeptMissed], list[int]]:
+        """Return what each structure misses at each level, as a profile keeps it, and the structure of each redraw."""
+        every = list(dict.fromkeys([id(self.structures[0][0]), *(id(one) for one, _ in self.redraws)]))
+        by_id = {id(one): one for one, _ in [*self.structures, *self.redraws]}
+        found = []
+        for target in targets_of(self.measurement.table.levels, self.measurement.pacing.think_kind):
+            for number, key in enumerate(every):
+                miss = self._missed(by_id[key], target.load)
+                found.append(
+                    KeptMissed(
+                        structure=number,
+                        concurrency=target.load.in_flight,
+                        rate_per_s=None if target.load.rate_per_s is None else target.throughput_per_s,
+                        slower=miss.slower,
+                        figures=dict(miss.figures),
+                        size=dict(miss.size),
+                        tails=dict(miss.tails),
+                    )
+                )
+        return found, [every.index(id(one)) for one, _ in self.redraws]
 
     def _possible(self, found: Mapping[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
         """Return intervals at a rate without what cannot be: less than the work takes, and more than there was time."""

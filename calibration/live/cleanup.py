@@ -22,8 +22,10 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 _PR_GET_CHILD_SUBREAPER: Final = 37
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 TERMINATE_WITHIN_S: Final = 2.0
-_interruptions: list[int] = []
-"""One for each Ctrl-C inside of the innermost block of `guarded`."""
+AGAIN_AFTER_S: Final = 2.0
+"""After a Ctrl-C: until another one interrupts what is done for the first, which is bounded in time."""
+_interruptions: list[float] = []
+"""When each Ctrl-C came inside of the innermost block of `guarded` [s, CLOCK_MONOTONIC]."""
 
 
 def die_with_parent() -> None:
@@ -151,8 +153,11 @@ def _signals_as_exit() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     def interrupt(number: int, _: FrameType | None) -> None:
-        _interruptions.append(number)
-        raise KeyboardInterrupt
+        now_s = time.monotonic()
+        hasty = bool(_interruptions) and now_s - _interruptions[-1] < AGAIN_AFTER_S
+        _interruptions.append(now_s)
+        if not hasty:
+            raise KeyboardInterrupt
 
     handlers = {signal.SIGTERM: leave, signal.SIGHUP: leave}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -16,5 +16,5 @@ class LiveError(ValueError):
         super().__init__(" ".join(f"{subject}: found {found}; accepted: {accepted}".split()))
 
 
-class NothingEnded(LiveError):
+class NothingEndedError(LiveError):
     """No operation ended while one level was measured: its window may be too short for so many at once."""

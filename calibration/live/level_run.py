@@ -17,7 +17,7 @@ from calibration.live import names, protocol
 from calibration.live.awake import kept_awake
 from calibration.live.cleanup import stop_if_interrupted
 from calibration.live.copies import Copies, Program
-from calibration.live.errors import LiveError, NothingEnded
+from calibration.live.errors import LiveError, NothingEndedError
 from calibration.live.operations import Operations, done_within, ended_within, together
 from calibration.live.pacing import Pacing
 from calibration.live.usage import (
@@ -300,11 +300,11 @@ def _check_clock(name: str, rows: Operations, begin_ns: int) -> None:
 
 
 def _some(name: str, rows: Operations, transcripts: Sequence[protocol.Transcript], plan: Plan) -> Operations:
-    """Return the operations of the window. Raises NothingEnded if there are none, LiveError if all failed."""
+    """Return the operations of the window. Raises NothingEndedError if there are none, LiveError if all failed."""
     if len(rows) and not rows["failed"].all():
         return rows
     if not len(rows):
         found = f"no operation that ended within {plan.duration_ns / 1e9:g} s ({plan.copies} at once)"
-        raise NothingEnded(name, found, "a --duration and a --warmup that several operations fit into")
+        raise NothingEndedError(name, found, "a --duration and a --warmup that several operations fit into")
     said = next((f": {found.problem}" for found in transcripts if found.problem), "")
     raise LiveError(name, f"{len(rows)} operations that all failed{said}", "operations that succeed")

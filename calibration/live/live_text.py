@@ -16,7 +16,7 @@ SHOWN_PERCENTS = (50.0, 95.0, 99.0)
 
 def measurement_text(measurement: Measurement) -> str:
     """Return the summary: verdict first, then a row for each level and each figure of the workload."""
-    return "\n".join([*_verdict(measurement), "", *_levels(measurement.table.levels), "", *_needs(measurement)]) + "\n"
+    return "\n".join([*_verdict(measurement), "", *_levels(measurement), "", *_needs(measurement)]) + "\n"
 
 
 def _verdict(measurement: Measurement) -> Iterator[str]:
@@ -30,19 +30,22 @@ def _verdict(measurement: Measurement) -> Iterator[str]:
         yield f"  never undisturbed: {', '.join(measurement.never_quiet)}; what is shown there is not to be believed"
     left_out = sum(remark.message.startswith("left out") for remark in measurement.table.remarks)
     if left_out:
-        yield f"  {left_out} disturbed repeats left out"
+        yield f"  {left_out} disturbed repeat{'s' * (left_out != 1)} left out"
     yield from (f"  not measured: {one}" for one in measurement.not_measured)
     if measurement.failed_operations:
         said = f": {measurement.problem}" if measurement.problem else ""
         yield f"  {measurement.failed_operations} operations failed{said}"
 
 
-def _levels(levels: Sequence[Level]) -> Iterator[str]:
+def _levels(measurement: Measurement) -> Iterator[str]:
+    levels = measurement.table.levels
+    what = "connections" if measurement.kind == "http" else "copies"
+
     def load(level: Level) -> tuple[float, float]:
         return level.procs or 0.0, level.arrival_rate_per_s or 0.0
 
     titles = " ".join(f"{title:>10}" for title in ("mean", *(f"p{percent:g}" for percent in SHOWN_PERCENTS)))
-    yield f"{'copies':>8} {'offered':>10} {'throughput':>12} {titles} {'CPU':>8}"
+    yield f"{what:>11} {'offered':>10} {'throughput':>12} {titles} {'CPU':>8}"
     for (procs, rate), group in groupby(sorted(levels, key=load), key=load):
         found = list(group)
         times = [_middle([level.mean_s for level in found])]
@@ -52,7 +55,7 @@ def _levels(levels: Sequence[Level]) -> Iterator[str]:
         cores = _middle([level.cpu_busy_cores for level in found])
         busy = "-" if cores is None else f"{cores:.2f}"
         offered = quantity_text(rate, RATE) if rate else "-"
-        yield f"{procs:>8g} {offered:>10} {throughput:>12} {cells} {busy:>8}"
+        yield f"{procs:>11g} {offered:>10} {throughput:>12} {cells} {busy:>8}"
 
 
 def _middle(values: Sequence[float | None]) -> float | None:

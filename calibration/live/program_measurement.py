@@ -11,7 +11,7 @@ from calibration.live.awake import can_keep_awake
 from calibration.live.cleanup import guarded
 from calibration.live.copies import Program
 from calibration.live.describe import SLEEPS_AT_LEAST, describe
-from calibration.live.errors import NothingEnded
+from calibration.live.errors import NothingEndedError
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
 from calibration.live.repeats import Judge, Lost, Repeat, Repeats, measure_all
@@ -64,9 +64,9 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
             ),
             tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
         )
-    if not any(not repeat.plan.awake for repeat in found.made):
-        raise KeyboardInterrupt
-    return _measurement(subject, settings, found, clocked)
+        if not any(not repeat.plan.awake for repeat in found.made):
+            raise KeyboardInterrupt
+        return _measurement(subject, settings, found, clocked)
 
 
 def _alone(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) -> Recording:
@@ -78,7 +78,7 @@ def _alone(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) 
     alone = replace(plan, copies=1, pacing=pacing, duration_ns=duration_ns, cpu_of_each=True)
     try:
         return run_level(program, alone, watch, settings.ready_timeout_s)
-    except NothingEnded:
+    except NothingEndedError:
         if duration_ns == plan.duration_ns:
             raise
         whole = replace(alone, duration_ns=plan.duration_ns)
@@ -141,13 +141,13 @@ def measured_when() -> dict[str, Any]:
     return {name: every[name] for name in ("version", "python", "numpy", "scipy", "date")}
 
 
-def disturbance_remarks(found: Repeats[Plan, Any]) -> list[Remark]:
+def disturbance_remarks(found: Repeats[Plan, Any], *, served: bool = False) -> list[Remark]:
     """Return a remark for each repeat that other load disturbed, and whether it was left out."""
     kept = found.kept()
     return [
         Remark(
             code="disturbed",
-            place=f"{plan_text(repeat.plan)}, repeat {repeat.number}",
+            place=f"{plan_text(repeat.plan, served=served)}, repeat {repeat.number}",
             message=f"{'kept for want of a quiet one' if repeat in kept else 'left out'}: "
             + "; ".join(repeat.problems),
         )
@@ -156,28 +156,33 @@ def disturbance_remarks(found: Repeats[Plan, Any]) -> list[Remark]:
     ]
 
 
-def plan_text(plan: Plan) -> str:
-    """Say which level it is."""
+def plan_text(plan: Plan, *, served: bool = False) -> str:
+    """Say which level it is. served: of connections to a service, not of copies of a program."""
+    one, several = ("connection", "connections") if served else ("copy", "copies")
     offered = f" at {plan.pacing.rate_per_s:g}/s" if plan.pacing.rate_per_s is not None else ""
     awake = ", cores kept awake" if plan.awake else ""
-    return f"{plan.copies} cop{'y' if plan.copies == 1 else 'ies'}{offered}{awake}"
+    return f"{plan.copies} {one if plan.copies == 1 else several}{offered}{awake}"
 
 
-def lost_text(lost: Lost[Plan]) -> str:
+def lost_text(lost: Lost[Plan], *, served: bool = False) -> str:
     """Say which repeat could not be measured, and why."""
-    return f"{plan_text(lost.plan)}, repeat {lost.number}: found {lost.error.found}; accepted: {lost.error.accepted}"
+    error = lost.error
+    place = f"{plan_text(lost.plan, served=served)}, repeat {lost.number}"
+    return f"{place}: found {error.found}; accepted: {error.accepted}"
 
 
-def line_of(repeat: Repeat[Plan, Recording] | Lost[Plan], cpu_of: Callable[[Recording], float]) -> str:
+def line_of(
+    repeat: Repeat[Plan, Recording] | Lost[Plan], cpu_of: Callable[[Recording], float], *, served: bool = False
+) -> str:
     """Say on one line what a repeat gave. cpu_of: returns the CPU of an operation [ns]."""
     if isinstance(repeat, Lost):
-        return f"not measured: {lost_text(repeat)}"
+        return f"not measured: {lost_text(repeat, served=served)}"
     cpu_ns = cpu_of(repeat.value)
     level = level_of(repeat.value, repeat.number, usable_cores())
     disturbed = f"; disturbed: {'; '.join(repeat.problems)}" if repeat.problems else ""
     failed = f", {level.error_rate:.1%} failed" if level.error_rate else ""
     return (
-        f"{plan_text(repeat.plan)}, repeat {repeat.number}: {level.throughput_per_s:.4g}/s{failed}, "
+        f"{plan_text(repeat.plan, served=served)}, repeat {repeat.number}: {level.throughput_per_s:.4g}/s{failed}, "
         f"p50 {level.percentiles_s[50.0] * 1e3:.4g} ms, p99 {level.percentiles_s[99.0] * 1e3:.4g} ms, "
         f"CPU {cpu_ns / 1e6:.4g} ms{disturbed}"
     )

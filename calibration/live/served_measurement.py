@@ -60,7 +60,7 @@ def measure_service(service: Service, settings: Settings, tell: Tell, watch: Wat
             lambda plan, recording: judged(plan, recording.interference, served=True, writes=_writes(recording)),
             _cpu_of_operation,
         ),
-        tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
+        tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation, served=True)),
     )
     if not found.made:
         raise KeyboardInterrupt
@@ -88,7 +88,7 @@ def _measurement(service: Service, settings: Settings, found: Repeats[Plan, Reco
         tool="sim calibrate http",
         levels=[service_level_of(repeat.value, repeat.number, cores) for repeat in kept],
         leaves_out_late_starts=False,
-        remarks=disturbance_remarks(found),
+        remarks=disturbance_remarks(found, served=True),
     )
     return Measurement(
         kind="http",
@@ -103,8 +103,8 @@ def _measurement(service: Service, settings: Settings, found: Repeats[Plan, Reco
         table=table,
         details=[service_detail_of(repeat.value, repeat.number) for repeat in kept],
         workload=describe_service(recordings),
-        never_quiet=[plan_text(plan) for plan in found.never_quiet()],
-        not_measured=[lost_text(one) for one in found.lost],
+        never_quiet=[plan_text(plan, served=True) for plan in found.never_quiet()],
+        not_measured=[lost_text(one, served=True) for one in found.lost],
         interrupted=found.interrupted,
         failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
         problem=next((recording.problem for recording in recordings if recording.problem), None),

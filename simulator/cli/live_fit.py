@@ -9,6 +9,7 @@ from calibration.fit_live import LiveFit, fit_live
 from calibration.live.errors import LiveError
 from calibration.live.measured import Measurement
 from calibration.profile import Profile
+from calibration.profile_text import value_text
 from simulator.cli import live_options
 from simulator.output_files import write_atomically
 
@@ -24,26 +25,42 @@ def fit_of(measurement: Measurement, host: Profile | None) -> LiveFit:
 
 
 def fit_into(path: str | None, measurement: Measurement, tell: Callable[[str], None]) -> str:
-    """Fit a measurement, write the profile, and return what to say about it; nothing where there is nothing to fit.
+    """Fit a measurement, write the profile, and return what to say about it, or why it is not fitted.
 
     path: of the profile, whose numbers of this host are used and kept; None: it is not fitted. A profile of another
     host stays as it is. Raises LiveError and OutputError.
     """
-    if path is None or measurement.workload is None or measurement.interrupted or measurement.never_quiet:
+    if path is None:
         return ""
+    unfit = _unfit(measurement)
+    if unfit:
+        return f"\nNot fitted: {unfit}\n"
     host, why = live_options.host_profile(path)
     if why and "another host" in why:
-        return f"Not fitted: {why}; --profile names another file\n"
+        return f"\nNot fitted: {why}; --profile names another file\n"
     tell("fitting a scenario to the levels")
     fit = fit_of(measurement, host)
     write_atomically(path, fit.profile().to_toml())
     return "\n".join(_lines(fit, path)) + "\n"
 
 
+def _unfit(measurement: Measurement) -> str:
+    """Say why a measurement should not be fitted; nothing where it should."""
+    if measurement.workload is None:
+        return "what an operation needs is not known"
+    if measurement.interrupted:
+        return "not all levels were measured"
+    if measurement.never_quiet:
+        return f"other load disturbed all repeats of {', '.join(measurement.never_quiet)}; measure again"
+    return ""
+
+
 def _lines(fit: LiveFit, path: str) -> list[str]:
     label = fit.best.blueprint.label
     lines = ["", f"Fitted: {label} ({fit.structures[0].weight:.0%}); written to {path}, which sim run plays"]
+    units = {one.name: one.unit for one in fit.best.blueprint.free}
     for one in fit.parameters():
         mark = "" if one.identified else ", not identified"
-        lines.append(f"  {one.name + ' ':.<{LABEL_WIDTH}} {one.value:.4g}  [{one.low:.4g}, {one.high:.4g}]{mark}")
+        value, low, high = (value_text(end, units[one.name]) for end in (one.value, one.low, one.high))
+        lines.append(f"  {one.name + ' ':.<{LABEL_WIDTH}} {value}  [{low}, {high}]{mark}")
     return lines + [f"  note: {text}" for text in fit.warnings()]
