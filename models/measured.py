@@ -49,10 +49,11 @@ class Discrepancy(Table):
 class Missed(Table):
     """What the simulation of a fitted scenario still misses at a fitted level, which other loads near it have too.
 
-    structure: of the fit's structures, 0 being that of the profile's scenario. concurrency: operations in flight.
+    structure: which of the fit's, 0 being that of the profile's scenario. concurrency: operations in flight.
     rate_per_s: of arrivals; None: clients that wait. slower: logarithm of how much slower the whole service is than
-    simulated. figures: logarithms of measured over simulated of "mean", "p50", "p95", "p99" and "cpu" (of one operation)
-    of times beside that. size: absolute, of all of it. tails: logarithms of p95 and p99 over the mean, as measured.
+    simulated. figures: logarithms of measured over simulated of "mean", "p50", "p95", "p99" and "cpu" (of an
+    operation), of times beside that. size: absolute, of all of it. tails: logarithms of p95 and p99 over the mean, as
+    measured.
     """
 
     structure: Annotated[int, Field(ge=0)] = 0
