@@ -1,6 +1,7 @@
 """What-ifs of a Python HTTP service: calibrated with one number of workers, predicted and measured with others.
 
-    python -m benchmarks.server_what_ifs [--steps predict,measure,compare] [--work DIRECTORY] [--output FILE]
+    python -m benchmarks.server_what_ifs [--only NAME,...] [--steps predict,measure,compare]
+                                       [--work DIRECTORY] [--output FILE]
 
 It reads what `python -m benchmarks.real_programs --only http-blocking,http-event-loop` left in the work directory: the
 calibration, and the held-out levels with the calibrated number of workers, from which an effect is counted. Asked for
@@ -57,10 +58,10 @@ class Case:
 CASES: Final = (Case("http-blocking", "blocking", 8, (4, 16)), Case("http-event-loop", "event_loop", 1, (2,)))
 
 
-def predict(work: Path, host: Profile | None) -> None:
+def predict(cases: Sequence[Case], work: Path, host: Profile | None) -> None:
     """Write throughput and mean response time with each number of workers, by connections."""
     found: dict[str, Any] = {}
-    for case in CASES:
+    for case in cases:
         fit = fit_live(Measurement.load(work / f"{case.program}-measurement.json"), host)
         found[case.program] = {
             str(workers): {str(count): with_workers(fit, count, workers) for count in CONNECTIONS}
@@ -77,12 +78,12 @@ def with_workers(fit: LiveFit, connections: int, workers: int) -> dict[str, floa
     return {"throughput": data["throughput_per_s"]["value"], "mean": data["response_time_s"]["mean"]["value"]}
 
 
-def measure(work: Path, seconds: float, repeats: int) -> None:
+def measure(cases: Sequence[Case], work: Path, seconds: float, repeats: int) -> None:
     """Measure the other numbers of workers."""
     if not (work / "what-ifs-prediction.json").is_file():
         raise FileNotFoundError("what-ifs-prediction.json: the prediction comes before the measurement")
     settings = Settings(CONNECTIONS, repeats=repeats, duration_ns=round(seconds * 1e9), warmup_ns=500_000_000)
-    for case in CASES:
+    for case in cases:
         for workers in case.others:
             start = functools.partial(python_service, case.kind, workers)
             with (
@@ -94,11 +95,11 @@ def measure(work: Path, seconds: float, repeats: int) -> None:
             (work / f"{case.program}-{workers}-workers.json").write_text(text)
 
 
-def compare(work: Path) -> str:
+def compare(cases: Sequence[Case], work: Path) -> str:
     """Return the table of effects, predicted beside measured."""
     predicted = json.loads((work / "what-ifs-prediction.json").read_text())
     rows = []
-    for case in CASES:
+    for case in cases:
         base = _levels(Measurement.load(work / f"{case.program}-held-out.json"))
         for workers in case.others:
             other = _levels(Measurement.load(work / f"{case.program}-{workers}-workers.json"))
@@ -201,6 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do the steps that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", default=",".join(STEPS), help="do only these steps")
+    parser.add_argument("--only", default=",".join(one.program for one in CASES), help="only these services")
     parser.add_argument("--work", default="sim-real-programs", help="where measurements and predictions are")
     parser.add_argument("--profile", default=DEFAULT_FILE, help="profile of this host")
     parser.add_argument("--seconds", type=float, default=1.2, help="measured time of each repeat")
@@ -208,16 +210,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", default="docs/accuracy_servers.md", help="the report")
     asked = parser.parse_args(arguments)
     work, steps = Path(asked.work), asked.steps.split(",")
+    cases = [one for one in CASES if one.program in asked.only.split(",")]
     if unknown := [step for step in steps if step not in STEPS]:
         print(f"--steps: found {unknown[0]}; accepted: {', '.join(STEPS)}", file=sys.stderr)
         return 2
     try:
         if "predict" in steps:
-            predict(work, Profile.load(asked.profile) if Path(asked.profile).is_file() else None)
+            predict(cases, work, Profile.load(asked.profile) if Path(asked.profile).is_file() else None)
         if "measure" in steps:
-            measure(work, asked.seconds, asked.repeats)
+            measure(cases, work, asked.seconds, asked.repeats)
         if "compare" in steps:
-            table = compare(work)
+            table = compare(cases, work)
             print(table)
             put(Path(asked.output), table)
     except OSError as error:

@@ -99,8 +99,17 @@ def test_what_levels_with_more_sleeps_take_more_is_the_cost_of_a_sleep():
 def test_cold_caches_after_long_sleeps_are_no_cost_of_shorter_ones():
     loop = measurement([(1, 40, 1240, 1290, 1.0, [0.4]), (4, 10, 520, 560, 1.1, [0.8]), (8, 8, 470, 580, 0.7, [0.9])])
     costs = costs_of(loop, loop.workload)
-    assert costs.generator_wake == pytest.approx(125 * US)
-    assert costs.generator == pytest.approx((470 - 0.7 * 125) * US)
+    # 125 us by the level that sleeps 0.4 times more, followed as far as that of the 0.7 sleeps that are left
+    assert costs.generator_wake == pytest.approx(0.4 / 0.7 * 125 * US)
+    assert costs.generator == pytest.approx((470 - 0.4 * 125) * US)
+
+
+def test_a_level_that_still_sleeps_for_most_operations_has_not_shown_what_they_take_without():
+    # the busiest level sleeps 0.7 times, 0.3 less than the lowest: the line is followed by 0.3 sleeps, not by 0.7
+    loop = measurement([(1, 40, 170, 290, 1.0, [0.4]), (8, 8, 140, 180, 0.7, [0.9])])
+    costs = costs_of(loop, loop.workload)
+    assert costs.generator == pytest.approx((140 - 0.3 * 100) * US)
+    assert costs.generator_wake == pytest.approx(30 / 0.7 * US)
 
 
 def test_sleeps_of_every_operation_at_every_level_tell_nothing_of_their_cost():

@@ -102,7 +102,9 @@ def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: 
     """Return the CPU of an operation without sleeps, and that of a sleep, by lines through the busiest level [s].
 
     The flattest counts: after long sleeps, at one connection, caches are cold and the idle state is deep, which is
-    more than what the sleeps of a busier level cost. Levels that sleep as often tell nothing.
+    more than what the sleeps of a busier level cost. Levels that sleep as often tell nothing. A line is followed no
+    further beyond its levels than these lie apart: one that still sleeps for most operations at its busiest level has
+    not shown what it takes without.
     """
     most = max(by_level)
     top, slept = _middle(by_level[most], cpu), _middle(by_level[most], sleeps)
@@ -110,9 +112,11 @@ def _work_and_sleep(by_level: Mapping[int, Sequence[Detail]], cpu: str, sleeps: 
     for found in by_level.values():
         apart = _middle(found, sleeps) - slept
         if apart >= LEAST_APART:
-            slopes.append(max((_middle(found, cpu) - top) / apart, 0.0))
-    each = min(slopes, default=0.0)
-    each = min(each, (1.0 - LEAST_WORK) * top / slept) if slept > 0.0 else each
+            followed = min(apart / slept, 1.0) if slept > 0.0 else 1.0
+            slopes.append((max((_middle(found, cpu) - top) / apart, 0.0), followed))
+    slope, followed = min(slopes, default=(0.0, 1.0))
+    most_each = (1.0 - LEAST_WORK) * top / slept if slept > 0.0 else slope
+    each = min(slope, most_each) * followed
     return top - each * slept, each
 
 
