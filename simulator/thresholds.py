@@ -108,9 +108,9 @@ def parse(text: str, workloads: Sequence[str]) -> Threshold:
         raise ThresholdError(f"{text!r}: accepted: METRIC [: AGGREGATE] < VALUE, such as {EXAMPLE}")
     name, workload = match["metric"], match["workload"]
     if name not in METRICS:
-        raise ThresholdError(f"{text!r}: unknown metric {name!r}; {_nearest(name, METRICS)}")
+        raise ThresholdError(f"{text!r}: unknown metric {name!r}; {nearest(name, METRICS)}")
     if workload is not None and workload not in workloads:
-        raise ThresholdError(f"{text!r}: unknown workload {workload!r}; {_nearest(workload, workloads)}")
+        raise ThresholdError(f"{text!r}: unknown workload {workload!r}; {nearest(workload, workloads)}")
     metric = METRICS[name]
     if workload is not None and not metric.by_workload:
         raise ThresholdError(f"{text!r}: {name} is of the whole system; accepted: it without a workload")
@@ -146,8 +146,26 @@ def _field(text: str, name: str, metric: Metric, aggregate: str | None) -> tuple
     return metric.field + (".peak" if name == "memory" else ".max"), None
 
 
-def _nearest(found: str, accepted: Sequence[str] | dict[str, Any]) -> str:
-    near = difflib.get_close_matches(found, list(accepted), n=1, cutoff=0.5)
+ALSO_CALLED: Final = {
+    "latency": "response_time",
+    "duration": "response_time",
+    "delay": "response_time",
+    "rps": "throughput",
+    "qps": "throughput",
+    "tps": "throughput",
+    "failures": "error_rate",
+    "cpu": "cpu_utilization",
+    "ram": "memory",
+    "bandwidth": "network",
+    "io": "disk",
+}
+"""Names by which others know a metric, whose spelling is near to none."""
+
+
+def nearest(found: str, accepted: Sequence[str] | dict[str, Any]) -> str:
+    """Return the names that are accepted, after the one that was probably meant, if there is one."""
+    known = ALSO_CALLED.get(found.lower())
+    near = [known] if known in accepted else difflib.get_close_matches(found, list(accepted), n=1, cutoff=0.5)
     listed = f"accepted: {', '.join(accepted)}"
     return f"did you mean {near[0]!r}? {listed}" if near else listed
 

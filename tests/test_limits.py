@@ -128,7 +128,7 @@ def test_what_is_refused_is_refused_before_an_engine_is_compiled(monkeypatch: py
     ("texts", "said"),
     [
         (("slowdwn: p(95) < 2",), "did you mean 'slowdown'"),
-        (("latency < 2ms",), "unknown metric 'latency'"),
+        (("latency < 2ms",), "did you mean 'response_time'"),
         (("throughput > 100/s",), "sim plan"),
         (("efficiency > 90%",), "closed first workload"),
         (("cpu_headroom > 100%",), "no system keeps it"),

@@ -9,7 +9,6 @@ memory_headroom > 20%            free share of the fullest instance's memory, at
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,7 +25,7 @@ from simulator.quantity_text import SHARE as SHARES
 from simulator.quantity_text import SIZE as SIZES
 from simulator.quantity_text import TIME as TIMES
 from simulator.quantity_text import estimate_text
-from simulator.thresholds import EXAMPLE, GRAMMAR, METRICS, OPERATORS, SHARE, Metric, ThresholdError, parse
+from simulator.thresholds import EXAMPLE, GRAMMAR, METRICS, OPERATORS, SHARE, Metric, ThresholdError, nearest, parse
 
 LEVELS: Final = ("recommended", "safe", "tolerable")
 
@@ -161,10 +160,7 @@ def read(text: str, workloads: Sequence[str]) -> Criterion:
     if name == "growth":
         return Criterion(text, name, GROWTH, None, match["operator"], _number(text, SHARE, match["value"]))
     if name not in ONLY_LIMITS:
-        known = [*METRICS, *ONLY_LIMITS]
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ThresholdError(f"{text!r}: unknown metric {name!r}; {hint}accepted: {', '.join(known)}")
+        raise ThresholdError(f"{text!r}: unknown metric {name!r}; {nearest(name, [*METRICS, *ONLY_LIMITS])}")
     metric = ONLY_LIMITS[name]
     value = match["value"]
     if metric.quantity is RATIO and not value.endswith("x"):
