@@ -23,7 +23,7 @@ from simulator.comparison import sample
 from simulator.overrides import from_settings
 from simulator.parallel_runs import Workers
 
-WINDOW: Final = ("run.replications=10", "run.duration=2s", "run.warmup=1s")
+WINDOW: Final = ("run.replications=20", "run.duration=2s", "run.warmup=3s")
 LEVERS: Final = {
     "batching": ("services.hub.batchers.outbox.enabled=false", ()),
     "pooling": ("services.hub.memory_pool.enabled=false", ()),

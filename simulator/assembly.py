@@ -20,6 +20,7 @@ from models.records import (
 )
 from models.units import NS_PER_S
 from simulator.causes import causes_by_group
+from simulator.controls import CONTROLS
 from simulator.measures import is_maximum, percentile_name
 from simulator.output import Integers
 from simulator.statistics import Estimate, interval, maximum
@@ -155,6 +156,7 @@ def _workloads(totals: Totals) -> list[dict[str, Any]]:
 SAMPLED: Final = (
     *RATES,
     "started_per_s",
+    *CONTROLS,
     "cpu_utilization",
     "memory_bytes.mean",
     "network_bytes_per_s",

@@ -10,10 +10,9 @@ from typing import Any, Final
 from models.scenario import Scenario
 from models.scenario_capacity import offered_utilization
 from simulator.arms import Arm
-from simulator.comparison import comparison, sample, switch_effects
+from simulator.comparison import comparison, paired_of, switch_effects
 from simulator.engines import Engine
 from simulator.look_ahead import look_ahead
-from simulator.paired import paired_difference
 from simulator.parallel_runs import Task, Workers, run_all, settled
 from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan
 from simulator.provenance import provenance
@@ -141,7 +140,7 @@ def _needed(arms: Sequence[Arm], results: Sequence[Result], planned: Plan, opera
     widths = []
     for result in results[1:]:
         for name in PRECISE:
-            relative = paired_difference(sample(results[0].data, name), sample(result.data, name)).relative
+            relative = paired_of(results[0].data, result.data, name).relative
             if relative.half_width is not None:
                 widths.append(relative.half_width)
     done = int(results[0].data["replications"])

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from simulator.arms import Arm, switch_names
+from simulator.controls import CONTROLS, controlled
 from simulator.factorial import Combination, combinations, effect
-from simulator.paired import Series, over, paired_difference, unpaired_difference
+from simulator.paired import Difference, Series, over, paired_difference, unpaired_difference
 from simulator.result import SCHEMA_VERSION, Result
 
+HIDDEN: Final = ("started_per_s", *CONTROLS)  # serve others
 EXTREME: Final = ".max"  # of a sample: its mean over replications is no estimate of anything
 
 
@@ -24,6 +26,19 @@ def sample(data: Mapping[str, Any], name: str) -> Series:
     started: Series | None = data["samples"].get("started_per_s")
     series: Series = data["samples"][name]
     return started if name == "throughput_per_s" and closed and started is not None else series
+
+
+def controlled_sample(data: Mapping[str, Any], name: str, count: int | None = None) -> Series:
+    """Return a measure of each of the first replications as it is compared, without the chance that controls show."""
+    controls = [data["samples"].get(control, [])[:count] for control in CONTROLS]
+    values = sample(data, name)[:count]
+    return controlled(values, controls) if all(len(one) == len(values) for one in controls) else values
+
+
+def paired_of(first: Mapping[str, Any], second: Mapping[str, Any], name: str, count: int | None = None) -> Difference:
+    """Return the difference of a measure of two results, of the first replications of both."""
+    before, after = controlled_sample(first, name, count), controlled_sample(second, name, count)
+    return paired_difference(before, after, (sample(first, name)[:count], sample(second, name)[:count]))
 
 
 def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
@@ -63,12 +78,12 @@ def _differences(first: Result, second: Result, paired: int | None) -> dict[str,
             if paired is None:
                 found[name] = unpaired_difference(before, after).as_json()
             else:
-                found[name] = paired_difference(before[:paired], after[:paired]).as_json()
+                found[name] = paired_of(first.data, second.data, name, paired).as_json()
     return found
 
 
 def _compared(result: Result) -> list[str]:
-    return [name for name in result.data["samples"] if name != "started_per_s" and not name.endswith(EXTREME)]
+    return [name for name in result.data["samples"] if name not in HIDDEN and not name.endswith(EXTREME)]
 
 
 def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequence[Result]) -> dict[str, Any]:
@@ -84,7 +99,7 @@ def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequen
     for chosen in combinations(len(switches))[1:]:
         metrics = {}
         for name in names:
-            series = {combination: sample(data, name)[:count] for combination, data in by_combination.items()}
+            series = {one: controlled_sample(data, name, count) for one, data in by_combination.items()}
             metrics[name] = _effect(chosen, series, len(switches), series[frozenset()])
         effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
     named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]

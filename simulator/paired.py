@@ -44,12 +44,13 @@ class Difference:
         }
 
 
-def paired_difference(before: Series, after: Series) -> Difference:
+def paired_difference(before: Series, after: Series, alone: tuple[Series, Series] | None = None) -> Difference:
     """Estimate a difference replication by replication (common random numbers; Law and Kelton, 2000, section 11.2).
 
     Replications in which either is undefined are left out.
 
-    before, after: the measure in each replication, in the same order of their numbers.
+    before, after: the measure in each replication, in the same order of their numbers. alone: the same as an unpaired
+        comparison would take them, if that is not so.
     """
     pairs = [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]
     if not pairs:
@@ -57,9 +58,14 @@ def paired_difference(before: Series, after: Series) -> Difference:
     first, second = (np.array(column, dtype=np.float64) for column in zip(*pairs, strict=True))
     found = interval((second - first).tolist())
     apart = float(np.var(second - first, ddof=1)) if len(pairs) > 1 else 0.0
-    together = float(np.var(first, ddof=1) + np.var(second, ddof=1)) if apart > 0 else 0.0
+    together = sum(_variance(series) for series in alone or (before, after)) if apart > 0 else 0.0
     needed = math.ceil(len(pairs) * together / apart) if apart > 0 else None
     return _answer(float(first.mean()), float(second.mean()), found, needed)
+
+
+def _variance(series: Series) -> float:
+    defined = [value for value in series if value is not None]
+    return float(np.var(defined, ddof=1)) if len(defined) > 1 else 0.0
 
 
 def unpaired_difference(before: Series, after: Series) -> Difference:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.records import CAUSES, COUNT_COMPLETED, COUNT_FAILED, COUNTS, OFFERED
+from simulator.controls import measure_controls
 from simulator.histogram import BINS
 from simulator.measures import Measures, measure
 from simulator.output import EngineOutput, Integers
@@ -50,7 +51,8 @@ class Totals:
         if not self.measures:
             self.counts = np.zeros_like(output.counts)
             self.measured = np.zeros_like(output.window_counts)
-        self.measures.append(measure(output, self.compiled, self.percents))
+        measures = measure(output, self.compiled, self.percents)
+        self.measures.append(measures | measure_controls(output, self.compiled))
         self.counts += output.counts
         self.measured += output.window_counts
         self.histogram += output.histogram.sum(axis=0)

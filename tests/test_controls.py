@@ -1,0 +1,102 @@
+"""Chance that is known beforehand is taken out of comparisons, against exact answers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.scenario import Scenario
+from simulator.assembly import samples
+from simulator.comparison import paired_of, sample
+from simulator.controls import FEWEST, controlled
+from simulator.engines import choose
+from simulator.paired import paired_difference
+from simulator.theory.closed_networks import Station, exact_mva
+from simulator.totals import Totals
+
+USERS, THINK_S = 40, 0.01
+DEMANDS_S = 0.0002, 0.0003  # the second is saturated, the first is not
+MEASURES = "throughput_per_s", "response_time_s.mean"
+
+
+def system(demand_s: float, kind: str = "closed", **more: Any) -> Scenario:
+    demand = f"{demand_s * 1e6:g}us"  # constant: processor sharing has product form with any
+    think = {"think_time": {"distribution": "exponential", "mean": f"{THINK_S * 1e3:g}ms"}}
+    workload = {"name": "users", "kind": "closed", "procs": USERS, **think} if kind == "closed" else {"name": "users"}
+    return Scenario.from_dict(
+        {
+            "name": "closed",
+            "run": {"warmup": "200ms", "duration": "500ms"},
+            "workloads": [{**workload, "kind": kind, **more}],
+            "services": {"web": {"cores": 1, "discipline": "processor_sharing"}},
+            "operations": [{"name": "call", "stages": [{"kind": "cpu", "demand": demand}]}],
+        }
+    )
+
+
+def simulated(scenario: Scenario, seed: int, replications: int = 10) -> dict[str, Any]:
+    engine, _ = choose("fast")
+    compiled = engine.compile(scenario, None)
+    totals = Totals(compiled, (95.0,), ())
+    for number in range(1, replications + 1):
+        given = {"seed": seed, "replication": number, "warmup_ns": 200_000_000, "end_ns": 700_000_000}
+        totals.add(engine.simulate(compiled, **given))
+    return {"scenario": scenario.model_dump(mode="json"), "samples": samples(totals)}
+
+
+def exact(demand_s: float) -> dict[str, float]:
+    found = exact_mva([Station("web", (demand_s,))], [USERS], [THINK_S])
+    return {"throughput_per_s": found.throughput_per_s[0], "response_time_s.mean": found.response_time_s[0]}
+
+
+def test_differences_without_known_chance_cover_the_exact_ones_and_are_much_more_precise() -> None:
+    wanted = [exact(demand_s) for demand_s in DEMANDS_S]
+    comparisons = 40
+    covered, saved = dict.fromkeys(MEASURES, 0), {name: [] for name in MEASURES}
+    for seed in range(1, comparisons + 1):
+        first, second = (simulated(system(demand_s), seed) for demand_s in DEMANDS_S)
+        for name in MEASURES:
+            found = paired_of(first, second, name).difference
+            raw = paired_difference(sample(first, name), sample(second, name)).difference
+            covered[name] += abs(found.value - (wanted[1][name] - wanted[0][name])) <= found.half_width
+            saved[name].append((raw.half_width / found.half_width) ** 2)
+    for name in MEASURES:
+        assert covered[name] >= 0.95 * comparisons - 4  # three standard deviations
+        assert np.median(saved[name]) > 2
+
+
+def test_the_users_who_do_not_wait_think_and_as_many_start_as_end() -> None:
+    data = simulated(system(DEMANDS_S[0], concurrency=2), seed=7, replications=30)["samples"]
+    for name in ("thinking_excess", "in_flight_excess"):
+        series = np.array(data[name])
+        assert 0 < series.std() < 0.2
+        assert abs(series.mean()) < 3 * series.std(ddof=1) / np.sqrt(len(series))
+
+
+def test_open_workloads_and_changing_systems_have_no_controls() -> None:
+    opened = system(DEMANDS_S[0], "open", arrival_rate="500/s")
+    assert set(simulated(opened, 1, 2)["samples"]["thinking_excess"]) == {None}
+    changing = system(DEMANDS_S[0], phases=[{"duration": "500ms", "factor": 0.5}, {"duration": "1s", "factor": 1.0}])
+    assert set(simulated(changing, 1, 2)["samples"]["in_flight_excess"]) == {None}
+
+
+def test_what_a_control_explains_is_taken_out() -> None:
+    generator = np.random.default_rng(1)
+    control = generator.normal(size=12)
+    noise = 0.01 * generator.normal(size=12)
+    values = (5 + 3 * control + noise).tolist()
+    found = np.array(controlled(values, [control.tolist()]))
+    assert found.mean() == pytest.approx(5, abs=0.02)
+    assert found.std(ddof=1) < 0.03
+    assert np.std(values) > 1
+
+
+def test_values_stay_as_they_are_where_nothing_can_be_taken_out() -> None:
+    control = [0.1 * number - 0.4 for number in range(FEWEST)]
+    values = [1.0 + number % 3 for number in range(FEWEST)]
+    assert controlled(values, [control]) != values
+    assert controlled(values[:-1], [control[:-1]]) == values[:-1]  # too few
+    assert controlled([None, *values[1:]], [control]) == [None, *values[1:]]
+    assert controlled(values, [[None, *control[1:]]]) == values
+    assert controlled(values, [[0.0] * FEWEST]) == values
+    assert controlled([2.0] * FEWEST, [control]) == [2.0] * FEWEST
