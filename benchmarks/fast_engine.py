@@ -1,6 +1,6 @@
 """The fast engine beside the reference engine and SimPy's own M/M/1, in one run, as ratios.
 
-    python -m benchmarks.fast_engine [--seconds 200]
+    python -m benchmarks.fast_engine [--seconds 200] [--only causes]
 
 Each ratio is the median over pairs of runs that follow each other at once, as many as the time allows.
 Both engines simulate on and on, a slice of time in each run, so that the start, where operations differ, counts for
@@ -241,6 +241,7 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=200.0, help="that all may take")
+    parser.add_argument("--only", default="", help="a part of the names of the ratios that are wanted")
     parser.add_argument("--memory", type=int, metavar="OPERATIONS", help="print the peak memory instead")
     arguments = parser.parse_args()
     if arguments.memory:
@@ -248,12 +249,13 @@ def main() -> None:
         return
     until_s = time.monotonic() + arguments.seconds
     stay_on(0)
+    compared = [ratio for ratio in ratios() if arguments.only in ratio.name]
+    sides = {side for ratio in compared for side in (ratio.slower, ratio.faster)}
     with ThreadPoolExecutor(2) as pool:
-        timed = {name: Timed(run) for name, run in runs(pool).items()}
+        timed = {name: Timed(run) for name, run in runs(pool).items() if name in sides}
         for name, one in timed.items():
             for _ in range(UNTIL_STEADY.get(name, 2)):
                 one.run()
-        compared = ratios()
         pairs = time_pairs(timed, compared, until_s)
     print("\n".join([*machine_lines(f"{pairs} pairs of each ratio"), *tables(timed, compared)]))
 
