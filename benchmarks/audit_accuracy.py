@@ -63,17 +63,17 @@ def score(title: str, reports: list[Report], defects_each: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=200)
-    parser.add_argument("--first-seed", type=int, default=10_000)
+    parser.add_argument("--first-seed", type=int, help="of reports; without it 10000 by theory, simulated 0")
     parser.add_argument("--simulated", action="store_true", help="reports of services that are simulated now, alone")
     parser.add_argument("--final", action="store_true", help="simulated: seeds that nothing was developed on")
     parser.add_argument("--keep", type=Path, help="simulated: file of measurements, extended by what is missing")
     arguments = parser.parse_args()
     if arguments.simulated:
-        start = FINAL if arguments.final else 0
+        start = arguments.first_seed if arguments.first_seed is not None else FINAL if arguments.final else 0
         found = measurements(range(start, start + arguments.reports), arguments.keep)
         score("services", [Report(f"service {one['seed']}", report_rows(one), []) for one in found], 1)
         return
-    first = arguments.first_seed
+    first = 10_000 if arguments.first_seed is None else arguments.first_seed
     score("theory", [report(seed) for seed in range(first, first + arguments.reports)], 1)
     score("simulated", simulated(), 3)
 

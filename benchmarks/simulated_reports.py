@@ -21,7 +21,7 @@ from models.scenario import Scenario
 from simulator.limits.load import PROCS, at_load, axis_of
 from simulator.run import run
 
-FINAL: Final = 50_000
+FINAL: Final = 60_000
 OPERATIONS: Final = (60_000, 150_000, 300_000)
 """Of which one number is drawn for a report: simulated for each level."""
 OPEN_SHARES: Final = ((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9), (0.1, 0.2, 0.4, 0.6, 0.75, 0.9))

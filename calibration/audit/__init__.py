@@ -12,9 +12,11 @@ from calibration.audit.memory import check_memory
 from calibration.audit.notes import add_notes
 from calibration.audit.outcomes import check_outcomes
 from calibration.audit.overload import check_lost, check_work_of_overload
+from calibration.audit.overload_times import check_times_of_overload
 from calibration.audit.repeats import check_repeats
 from calibration.audit.shape import check_shape
 from calibration.audit.think_times import check_interactive
+from calibration.audit.together import check_together
 from calibration.levels import Level, LevelTable
 
 __all__ = ["AuditReport", "Finding", "audit"]
@@ -68,6 +70,8 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     check_monotonicity(steady, ledger)
     check_outcomes(levels, ledger)
     check_shape(steady, ledger)
+    check_together(steady, ledger)
+    check_times_of_overload(levels, ledger)
     check_repeats(levels, ledger)
     add_notes(levels, ledger)
 

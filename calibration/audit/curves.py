@@ -102,9 +102,9 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
     It is a straight line for one server in front of which arrivals queue (M/M/1) or which they share. Closed levels
     count as far as their processes hardly slow each other.
     """
-    name = next(iter(common_statistics(levels)), None)
+    name = "mean_s"
     served = growing(levels)
-    if name is None or len(served) < 3:
+    if name not in common_statistics(levels) or len(served) < 3:
         return
     levels = levels[: len(served)]
     inverse = 1.0 / np.array([level.figure(name) or 1.0 for level in levels])

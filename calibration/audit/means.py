@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 
 from calibration.levels import Level
 
+ESTIMATED: Final = 0.15
+"""How far off, relative, a mean may be that follows from percentiles alone, and operations in flight that follow."""
 _NORMAL = NormalDist()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from calibration.audit.findings import Ledger
-from calibration.audit.means import mean_of
+from calibration.audit.means import ESTIMATED, mean_of
 from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
 from calibration.audit.words import shown, slips
@@ -20,8 +20,6 @@ Numbers = NDArray[np.float64]
 
 FEWEST: Final = 3
 """Levels that it takes to tell that one is wrong."""
-ESTIMATED: Final = 0.15
-"""How far off, relative, operations in flight may be that follow from percentiles alone."""
 
 
 class _Expected(NamedTuple):

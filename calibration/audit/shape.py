@@ -2,8 +2,10 @@
 
 As the load grows, a system's response times change their scale and how widely they spread, and the form of their
 distribution changes little and smoothly with the scale: each figure is predicted from all others
-(`calibration.audit.shape_model`). And each statistic keeps a course of its own over what is served
-(`calibration.audit.load_curve`). A figure is accused that is far beyond one of these predictions, or beyond both.
+(`calibration.audit.shape_model`). Each statistic keeps a course of its own over what is served
+(`calibration.audit.load_curve`). And at the highest load of an open system, where a form does not go on as it went
+before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is far beyond one of these
+predictions, or beyond two of them together.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
+from calibration.audit.highest_load import at_the_highest_load
 from calibration.audit.left_out import LeftOut
 from calibration.audit.load_curve import along_the_load
 from calibration.audit.served import growing
@@ -40,6 +43,8 @@ BY_LOAD: Final = 1e-3
 """The same of a figure that is held against those of its own statistic alone."""
 BY_BOTH: Final = 1.5e-4
 """The same of both together."""
+BY_HIGHEST: Final = 1e-4
+"""The same of the highest load by what is usual there, and of that together with the form."""
 LEAST: Final = 0.085
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
 
@@ -47,6 +52,8 @@ LEAST: Final = 0.085
 SEEN_BESIDE: Final = 0.03
 """Natural logarithm by which a figure moves against those beside it, where it is accused of its form: what only an
 extrapolation says is no more than a knee."""
+SEEN_SHARE: Final = 0.6
+"""The same as a share of how far off it is: of what is farther off, more must be seen."""
 ALONE: Final = 2.0
 """How many times farther than the others of its level a figure must leave its course: together they are a knee."""
 
@@ -79,10 +86,8 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         )
         return
     ledger.check("shape", len(ordered))
-    judged = np.tile(~next_to_atoms(figures, rounding, names), (len(ordered), 1))
-    if by_form is not None:
-        judged &= np.sign(by_form.off) * against_neighbours(figures, names) >= SEEN_BESIDE
-    odd = _least_likely(by_form, by_load if by_load is None else _apart_from_its_level(by_load), judged)
+    highest = _at_the_highest(ordered, names, figures, rounding)
+    odd = _least_likely(_held(by_form, by_load, highest, _Beside(names, figures, rounding)))
     if odd is not None:
         _report(ledger, ordered, names, odd)
 
@@ -106,20 +111,62 @@ def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, ro
     return LeftOut(off, chance)
 
 
-def _least_likely(by_form: LeftOut | None, by_load: LeftOut | None, judged: NDArray[np.bool_]) -> _Odd | None:
-    """Return the figure that is out of shape by the most; None if none is.
+def _at_the_highest(
+    levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers
+) -> LeftOut | None:
+    """Return the figures of the highest load against what is usual there; None for a closed system, or with steps."""
+    if any(level.kind != "open" for level in levels) or has_steps(figures, names):
+        return None
+    return at_the_highest_load(names, figures, rounding)
 
-    judged: (levels, statistics), which may be accused of what all others say; any may of its own course.
-    """
+
+class _Beside:
+    """What is seen of a figure beside its neighbours, whatever predicts it."""
+
+    def __init__(self, names: Sequence[str], figures: Numbers, rounding: Numbers) -> None:
+        self._told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
+        self._apart = against_neighbours(figures, names) if len(names) > 1 else np.zeros(figures.shape)
+
+    def seen(self, off: Numbers) -> NDArray[np.bool_]:
+        """Return which figures move against those beside them as much as they are said to be off."""
+        least = np.maximum(SEEN_BESIDE, SEEN_SHARE * np.abs(off))
+        return np.asarray(self._told & (np.sign(off) * self._apart >= least))
+
+
+class _Held(NamedTuple):
+    """Figures against a prediction: which of them it may accuse, below which chance, and whether it is their course."""
+
+    found: LeftOut
+    judged: NDArray[np.bool_]
+    limit: float
+    by_load: bool = False
+
+
+def _held(by_form: LeftOut | None, by_load: LeftOut | None, highest: LeftOut | None, beside: _Beside) -> list[_Held]:
+    """Return each prediction that there is, and those that count together."""
+    held = []
+    if by_load is not None:
+        alone = _apart_from_its_level(by_load)
+        held.append(_Held(alone, np.ones(alone.off.shape, dtype=bool), BY_LOAD, True))
+    if by_form is not None:
+        seen = beside.seen(by_form.off)
+        held.append(_Held(by_form, seen, BY_FORM))
+        if by_load is not None:
+            held.append(_Held(_together(by_form, alone), seen, BY_BOTH))
+    if by_form is not None and highest is not None:
+        seen = beside.seen(highest.off)
+        held += [_Held(one, seen, BY_HIGHEST) for one in (highest, _together(by_form, highest))]
+    return held
+
+
+def _least_likely(held: Sequence[_Held]) -> _Odd | None:
+    """Return the figure that is out of shape by the most; None if none is."""
     worst: tuple[float, _Odd] | None = None
-    found = [(one, limit) for one, limit in ((by_form, BY_FORM), (by_load, BY_LOAD)) if one is not None]
-    if by_form is not None and by_load is not None:
-        found.append((_together(by_form, by_load), BY_BOTH))
-    for one, limit in found:
-        chance = np.where((judged | (one is by_load)) & (np.abs(one.off) >= LEAST), one.chance, 1.0)
+    for one in held:
+        chance = np.where(one.judged & (np.abs(one.found.off) >= LEAST), one.found.chance, 1.0)
         level, statistic = np.unravel_index(int(chance.argmin()), chance.shape)
-        beyond = float(chance.min()) * chance.size / limit
-        odd = _Odd(int(level), int(statistic), float(one.off[level, statistic]), one is by_load)
+        beyond = float(chance.min()) * chance.size / one.limit
+        odd = _Odd(int(level), int(statistic), float(one.found.off[level, statistic]), one.by_load)
         if beyond < 1.0 and (worst is None or beyond < worst[0]):
             worst = beyond, odd
     return None if worst is None else worst[1]
@@ -135,10 +182,10 @@ def _apart_from_its_level(by_load: LeftOut) -> LeftOut:
     return LeftOut(by_load.off, np.where(alone, by_load.chance, 1.0))
 
 
-def _together(by_form: LeftOut, by_load: LeftOut) -> LeftOut:
+def _together(by_form: LeftOut, other: LeftOut) -> LeftOut:
     """Combine two chances of one figure, where both say that it is off to the same side (Fisher, 1932)."""
-    product = np.maximum(by_form.chance * by_load.chance, 1e-300)
-    agree = (by_form.off * by_load.off > 0.0) & (np.minimum(np.abs(by_form.off), np.abs(by_load.off)) >= LEAST)
+    product = np.maximum(by_form.chance * other.chance, 1e-300)
+    agree = (by_form.off * other.off > 0.0) & (np.minimum(np.abs(by_form.off), np.abs(other.off)) >= LEAST)
     return LeftOut(by_form.off, np.where(agree, product * (1.0 - np.log(product)), 1.0))
 
 

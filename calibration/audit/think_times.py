@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibration.audit.by_scatter import out_of_scatter
 from calibration.audit.findings import Ledger
-from calibration.audit.means import mean_of
+from calibration.audit.means import ESTIMATED, mean_of
 from calibration.audit.odd_ones import Fit, first_that_holds
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
 from calibration.audit.words import shown, slips
@@ -50,9 +50,16 @@ def check_interactive(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     for index in fit.odd:
         cycle = (closed[index].population or closed[index].procs or 0.0) / closed[index].throughput_per_s
+        if abs(cycle - fit.expected[index]) <= _error_of_mean(closed[index], cycle, fit):
+            continue
         _report_interactive(ledger, closed[index], cycle, fit.expected[index], fit)
     if not fit.odd and all(level.mean_s is not None for level in closed):
         _by_scatter(ledger, closed, fit)
+
+
+def _error_of_mean(level: Level, cycle: float, fit: Fit) -> float:
+    """Return by how much a cycle may be off because its response time was estimated from percentiles."""
+    return 0.0 if level.mean_s is not None else ODD * cycle + ESTIMATED * (mean_of(level) or 0.0) * fit.parameters[1]
 
 
 def _only_thinking(ledger: Ledger, closed: Sequence[Level]) -> bool:

@@ -1,0 +1,109 @@
+"""Mean and percentiles of levels against each other: what moves alone, the highest load, and overload."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.audit import audit
+from calibration.audit.highest_load import at_the_highest_load
+from calibration.tables import read_content
+from calibration.tables.content import Content
+from simulator.theory.multi_server import mmc_response_time_mean, mmc_response_time_percentile
+
+Row = tuple[float, ...]
+HEADER = "threads,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms"
+ALIKE: tuple[Row, ...] = (
+    (1, 100, 5.006, 4.102, 11.16, 17.04),
+    (2, 200, 5.007, 4.104, 11.16, 17.10),
+    (4, 400, 5.011, 4.107, 11.18, 17.15),
+    (8, 795, 5.071, 4.151, 11.29, 17.31),
+    (16, 1550, 5.322, 4.331, 11.75, 17.95),
+)
+"""Levels of 5 ms each way, hardly loaded: their times hardly change."""
+OVERLOADED: tuple[Row, ...] = (
+    (100, 100, 2.81, 2.21, 7.10, 10.5),
+    (200, 200, 2.99, 2.40, 7.23, 10.6),
+    (300, 300, 3.82, 3.26, 8.48, 12.0),
+    (400, 330, 297, 293, 359, 366),
+)
+
+
+def accused(header: str, rows: tuple[Row, ...], *wrong: tuple[int, int, float]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return law and figures of each accusation. wrong: row, column and factor."""
+    changed = [list(row) for row in rows]
+    for place, column, factor in wrong:
+        changed[place][column] *= factor
+    text = "\n".join([header, *(",".join(f"{cell:.4g}" for cell in row) for row in changed)])
+    report = audit([read_content(Content("report.csv", text))])
+    return [(finding.law, finding.figures) for finding in report.accusations]
+
+
+def test_a_percentile_that_moves_alone_is_found() -> None:
+    assert accused(HEADER, ALIKE) == []
+    assert ("shape", ("p50",)) in accused(HEADER, ALIKE, (0, 3, 0.8))
+    assert ("shape", ("p95",)) in accused(HEADER, ALIKE, (4, 4, 0.85))
+    assert ("shape", ("p99",)) in accused(HEADER, ALIKE, (4, 5, 0.8))
+
+
+def test_the_highest_percentile_may_rise_alone() -> None:
+    tail_begins = tuple((*row[:5], row[5] * (1.2 if place == 4 else 1.0)) for place, row in enumerate(ALIKE))
+    assert not [figures for law, figures in accused(HEADER, tail_begins) if figures == ("p50",)]
+
+
+@pytest.mark.parametrize(("column", "name"), [(2, "mean_s"), (3, "p50"), (4, "p95"), (5, "p99")])
+def test_times_of_an_overload_lie_on_a_line(column: int, name: str) -> None:
+    header = HEADER.replace("threads", "rate_per_s")
+    assert accused(header, OVERLOADED) == []
+    for factor in (0.8, 1.2):
+        found = accused(header, OVERLOADED, (3, column, factor))
+        assert any(law in ("shape", "distribution") for law, _ in found), (name, factor)
+
+
+def of_servers(cores: int, shares: tuple[float, ...]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return mean, p50, p95 and p99 of M/M/c with 1 s of demand, natural logarithms, by level."""
+    return np.log(
+        [
+            [mmc_response_time_mean(share * cores, 1.0, cores)]
+            + [mmc_response_time_percentile(share * cores, 1.0, cores, percent) for percent in (0.5, 0.95, 0.99)]
+            for share in shares
+        ]
+    )
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+def test_the_highest_load_of_servers_is_as_usual_and_a_wrong_percentile_is_not(cores: int) -> None:
+    names = ["mean_s", "p50", "p95", "p99"]
+    figures = of_servers(cores, (0.1, 0.3, 0.5, 0.7, 0.9))
+    rounding = np.full(figures.shape, 1e-4)
+    clean = at_the_highest_load(names, figures, rounding)
+    assert clean is not None
+    assert clean.chance.min() > 0.01
+    assert (clean.chance[:-1] == 1.0).all()
+    wrong = figures.copy()
+    wrong[-1, 3] += np.log(1.5)
+    found = at_the_highest_load(names, wrong, rounding)
+    assert found is not None
+    assert found.chance[-1].argmin() == 3
+    assert found.off[-1, 3] - clean.off[-1, 3] == pytest.approx(np.log(1.5), abs=1e-6)
+    assert found.chance[-1, 3] < 0.01
+
+
+def test_the_highest_load_needs_three_loads_and_two_known_statistics() -> None:
+    figures = of_servers(1, (0.1, 0.3, 0.5))
+    assert at_the_highest_load(["mean_s", "p50", "p95", "p99"], figures[:2], np.zeros((2, 4))) is None
+    assert at_the_highest_load(["mean_s", "p75"], figures[:, :2], np.zeros((3, 2))) is None
+
+
+def test_a_mean_that_is_estimated_may_be_off_by_what_estimates_are() -> None:
+    """Three percentiles put the mean of the highest load of this simulated service 16 % off, but not 30 %."""
+    header = "procs,concurrency,throughput_per_s,p50_ms,p95_ms,p99_ms"
+    rows: tuple[Row, ...] = (
+        (1, 4, 279.4, 0.6391, 2.763, 5.93),
+        (3, 4, 793.7, 1.037, 5.383, 11.7),
+        (10, 4, 1185, 10.94, 64.36, 104.4),
+        (30, 4, 1182, 46.99, 304.9, 385.4),
+        (100, 4, 1193, 293.8, 770.9, 866.5),
+    )
+    assert "interactive" not in [law for law, _ in accused(header, rows)]
+    assert "interactive" in [law for law, _ in accused(header, rows, (4, 2, 1.3))]
