@@ -124,13 +124,13 @@ class _Beside:
     """What is seen of a figure beside its neighbours, whatever predicts it."""
 
     def __init__(self, names: Sequence[str], figures: Numbers, rounding: Numbers) -> None:
-        self._told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
+        self.told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
         self._apart = against_neighbours(figures, names) if len(names) > 1 else np.zeros(figures.shape)
 
     def seen(self, off: Numbers) -> NDArray[np.bool_]:
         """Return which figures move against those beside them as much as they are said to be off."""
         least = np.maximum(SEEN_BESIDE, SEEN_SHARE * np.abs(off))
-        return np.asarray(self._told & (np.sign(off) * self._apart >= least))
+        return np.asarray(self.told & (np.sign(off) * self._apart >= least))
 
 
 class _Held(NamedTuple):
@@ -147,7 +147,7 @@ def _held(by_form: LeftOut | None, by_load: LeftOut | None, highest: LeftOut | N
     held = []
     if by_load is not None:
         alone = _apart_from_its_level(by_load)
-        held.append(_Held(alone, np.ones(alone.off.shape, dtype=bool), BY_LOAD, True))
+        held.append(_Held(alone, beside.told, BY_LOAD, True))
     if by_form is not None:
         seen = beside.seen(by_form.off)
         held.append(_Held(by_form, seen, BY_FORM))
