@@ -155,11 +155,6 @@ Stage = Annotated[
 
 STAGE_KINDS = ("cpu", "delay", "memory", "batch", "lock", "pool", "link", "choice", "failure", "parallel")
 
-for _nesting in (PoolStage, Branch, ParallelBranch):
-    _nesting.model_rebuild()
-for _stage_list in (ChoiceStage, ParallelStage):
-    _stage_list.model_rebuild()
-
 
 def nested_stages(stage: StageBase) -> list[tuple[Path, "Sequence[Stage]"]]:
     """Return the lists of stages inside a stage, each with its place below it."""

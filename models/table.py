@@ -31,7 +31,7 @@ class Table(BaseModel):
     The JSON dump leaves these out, and what is None or empty, so that it reads back as an equal table.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built when first needed
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
         """Yield each field that has no effect beside the others, with what would give it one."""

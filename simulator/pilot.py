@@ -138,11 +138,14 @@ def _series(output: EngineOutput) -> tuple[Floats, NDArray[np.int64], NDArray[np
     records: NDArray[Any] | None = output.records
     if records is None:
         raise ValueError("a pilot needs records")
-    ended = records[records["end_ns"] >= 0]
-    ended = ended[np.argsort(ended["end_ns"], kind="stable")]
-    completed = ended[ended["outcome"] == COMPLETED]
-    responses_ns = (completed["end_ns"] - completed["start_ns"]).astype(np.float64)
-    return responses_ns, completed["end_ns"].copy(), ended["end_ns"].copy()
+    # Column by column: whole records hold the causes too, ten times as much to copy.
+    order = np.argsort(records["end_ns"], kind="stable")
+    all_ends_ns = records["end_ns"][order]
+    order = order[np.searchsorted(all_ends_ns, 0) :]  # behind those that have not ended
+    completed = order[records["outcome"][order] == COMPLETED]
+    ends_ns = records["end_ns"][completed]
+    responses_ns = (ends_ns - records["start_ns"][completed]).astype(np.float64)
+    return responses_ns, ends_ns, all_ends_ns[len(all_ends_ns) - len(order) :]
 
 
 def _cut(

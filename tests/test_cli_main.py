@@ -10,6 +10,7 @@ from importlib import import_module
 
 import pytest
 
+from simulator.cli import main as entrance
 from simulator.cli import scenario
 from simulator.cli.application import COMMANDS, GROUPS
 from simulator.cli.main import main
@@ -126,3 +127,26 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize(("command", "expected"), [("run", "1"), ("calibrate", None), ("validate", None)])
+def test_programs_of_the_user_get_the_environment_as_it_is(
+    command: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+
+    def performed(*_: object) -> int:
+        seen.append(os.environ.get("PYDANTIC_DISABLE_PLUGINS"))
+        return 0
+
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "")
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS")
+    monkeypatch.setattr(entrance, "_performed", performed)
+    monkeypatch.setattr(entrance.os, "_exit", lambda _code: None)
+    monkeypatch.setattr(sys, "argv", ["sim", command])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        entrance.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [expected]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 EXIT_INTERRUPTED = 130
+RUN_PROGRAMS = {"calibrate", "validate"}
+"""Commands that start programs of the user's, which get the environment as it is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is not None:
         return _performed(arguments)
+    if RUN_PROGRAMS.isdisjoint(sys.argv[1:]):
+        # Pydantic would look through all installed packages for plugins, for a tenth of a second; none is wanted here.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         before = signal.signal(signal.SIGINT, _leave)
     except ValueError:  # only the main thread of a process has signals
