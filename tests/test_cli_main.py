@@ -88,6 +88,20 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback(delay_s: float) -> None:
         assert process.returncode == 130
 
 
+def test_the_checks_of_a_scenario_are_built_while_ctrl_c_still_ends_the_process() -> None:
+    """An interruption that Pydantic meets while it builds them would come out as an error of a schema."""
+    program = """
+import sys
+from simulator.cli.application import perform
+def loaded():
+    from models.scenario import Scenario
+    print(Scenario.__pydantic_complete__, file=sys.stderr)
+perform(["run", "--help"], loaded)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == "True\n"
+
+
 INTERRUPTED_WHILE_LOADING = """
 import os, signal, sys
 import simulator.cli.application as application

@@ -83,6 +83,16 @@ def _not_loaded() -> None:
     raise AssertionError("a subcommand was called that was not loaded")
 
 
+def _build_checks() -> None:
+    """Build the checks of a scenario, where a command has loaded them, while Ctrl-C still ends the process.
+
+    Pydantic builds them when they are first needed, and would take an interruption then for an error of their own.
+    """
+    scenarios = sys.modules.get("models.scenario")
+    if scenarios is not None:
+        scenarios.Scenario.model_rebuild()
+
+
 def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None) -> int:
     """Run one command and return its exit code; every error becomes one line on standard error.
 
@@ -94,6 +104,7 @@ def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None
         gc.disable()  # modules make many objects and little waste
         try:
             app = application(None if completing else wanted)
+            _build_checks()
         finally:
             gc.enable()
         if loaded is not None:
