@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from simulator.arms import Arm, switch_names
-from simulator.controls import CONTROLS, controlled
-from simulator.factorial import Combination, combinations, effect
+from simulator.controls import CONTROLS, controlled, worth_taking_out
+from simulator.factorial import combinations, effect
 from simulator.paired import Difference, Series, over, paired_difference, unpaired_difference
 from simulator.result import SCHEMA_VERSION, Result
+from simulator.statistics import Estimate
 
 HIDDEN: Final = ("started_per_s", *CONTROLS)  # serve others
 EXTREME: Final = ".max"  # of a sample: its mean over replications is no estimate of anything
@@ -29,16 +30,21 @@ def sample(data: Mapping[str, Any], name: str) -> Series:
 
 
 def controlled_sample(data: Mapping[str, Any], name: str, count: int | None = None) -> Series:
-    """Return a measure of each of the first replications as it is compared, without the chance that controls show."""
+    """Return a measure of each of the first replications without the chance that controls show."""
     controls = [data["samples"].get(control, [])[:count] for control in CONTROLS]
     values = sample(data, name)[:count]
     return controlled(values, controls) if all(len(one) == len(values) for one in controls) else values
 
 
 def paired_of(first: Mapping[str, Any], second: Mapping[str, Any], name: str, count: int | None = None) -> Difference:
-    """Return the difference of a measure of two results, of the first replications of both."""
-    before, after = controlled_sample(first, name, count), controlled_sample(second, name, count)
-    return paired_difference(before, after, (sample(first, name)[:count], sample(second, name)[:count]))
+    """Return the difference of a measure of two results, of the first replications of both.
+
+    Chance that controls show is taken out where that is worth it, of both or of none.
+    """
+    alone = sample(first, name)[:count], sample(second, name)[:count]
+    plain = paired_difference(*alone)
+    without = paired_difference(controlled_sample(first, name, count), controlled_sample(second, name, count), alone)
+    return without if worth_taking_out(plain.difference, without.difference) else plain
 
 
 def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
@@ -99,17 +105,17 @@ def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequen
     for chosen in combinations(len(switches))[1:]:
         metrics = {}
         for name in names:
-            series = {one: controlled_sample(data, name, count) for one, data in by_combination.items()}
-            metrics[name] = _effect(chosen, series, len(switches), series[frozenset()])
+            plain = {one: sample(data, name)[:count] for one, data in by_combination.items()}
+            without = {one: controlled_sample(data, name, count) for one, data in by_combination.items()}
+            found = [effect(chosen, series, len(switches)) for series in (plain, without)]
+            better = worth_taking_out(*found)
+            metrics[name] = _effect(found[better], (without if better else plain)[frozenset()])
         effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
     named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]
     return {"switches": named, "effects": effects}
 
 
-def _effect(
-    chosen: Combination, series: Mapping[Combination, Series], switches: int, baseline: Series
-) -> dict[str, Any]:
-    found = effect(chosen, series, switches)
+def _effect(found: Estimate, baseline: Series) -> dict[str, Any]:
     defined = [value for value in baseline if value is not None]
     relative = over(found, sum(defined) / len(defined) if defined else None)
     known = found.value is not None and found.half_width is not None

@@ -17,9 +17,12 @@ import numpy as np
 
 from models.records import COUNT_COMPLETED, COUNT_FAILED, OFFERED
 from simulator.output import EngineOutput
+from simulator.statistics import Estimate
 
 CONTROLS: Final = ("thinking_excess", "in_flight_excess")
 FEWEST: Final = 8  # replications: slopes from fewer add more chance than they take out
+
+MOST_KEPT: Final = 0.5  # of the variance of a difference: what takes out less may do so by chance
 
 
 def measure_controls(output: EngineOutput, compiled: Any) -> dict[str, float]:
@@ -70,3 +73,14 @@ def controlled(values: Sequence[float | None], controls: Sequence[Sequence[float
     without = inverse[0] * left / np.maximum(1 - leverage, 1e-9)
     pseudo: list[float | None] = (estimate[0] + (len(listed) - 1) * without).tolist()
     return pseudo
+
+
+def worth_taking_out(plain: Estimate, controlled: Estimate) -> bool:
+    """Return whether a difference is better estimated without the chance that controls show.
+
+    Systems that are much alike share that chance with all other, and it cancels in their difference as it is; taken out
+    of each by itself it leaves the error of the slopes. So controls must bring half of the variance at least.
+    """
+    if plain.half_width is None or controlled.half_width is None:
+        return False
+    return controlled.half_width**2 < MOST_KEPT * plain.half_width**2

@@ -65,6 +65,18 @@ def test_differences_without_known_chance_cover_the_exact_ones_and_are_much_more
         assert np.median(saved[name]) > 2
 
 
+def test_systems_that_share_their_chance_are_compared_no_less_precisely_than_by_pairing_alone() -> None:
+    taken_out = 0
+    for seed in range(1, 21):
+        first, second = (simulated(system(demand_s), seed) for demand_s in (DEMANDS_S[0], 1.01 * DEMANDS_S[0]))
+        for name in MEASURES:
+            found = paired_of(first, second, name)
+            raw = paired_difference(sample(first, name), sample(second, name))
+            assert found.difference.half_width <= raw.difference.half_width
+            taken_out += found != raw
+    assert taken_out < 20  # of 40: the chance is gone as it is
+
+
 def test_the_users_who_do_not_wait_think_and_as_many_start_as_end() -> None:
     data = simulated(system(DEMANDS_S[0], concurrency=2), seed=7, replications=30)["samples"]
     for name in ("thinking_excess", "in_flight_excess"):
