@@ -100,16 +100,18 @@ def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequen
     by_combination = {arm.thrown: result.data for arm, result in zip(arms, results, strict=True)}
     names = _compared(results[0])
     count = min(result.data["replications"] for result in results)  # all the same unless it was stopped
+    plain = {name: {one: sample(data, name)[:count] for one, data in by_combination.items()} for name in names}
+    without = {
+        name: {one: controlled_sample(data, name, count) for one, data in by_combination.items()} for name in names
+    }
     short = switch_names(switches)
     effects = []
     for chosen in combinations(len(switches))[1:]:
         metrics = {}
         for name in names:
-            plain = {one: sample(data, name)[:count] for one, data in by_combination.items()}
-            without = {one: controlled_sample(data, name, count) for one, data in by_combination.items()}
-            found = [effect(chosen, series, len(switches)) for series in (plain, without)]
+            found = [effect(chosen, series[name], len(switches)) for series in (plain, without)]
             better = worth_taking_out(*found)
-            metrics[name] = _effect(found[better], (without if better else plain)[frozenset()])
+            metrics[name] = _effect(found[better], (without if better else plain)[name][frozenset()])
         effects.append({"switches": [short[position] for position in sorted(chosen)], "metrics": metrics})
     named = [{"name": name, "set": text} for name, text in zip(short, switches, strict=True)]
     return {"switches": named, "effects": effects}
