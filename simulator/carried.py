@@ -69,21 +69,23 @@ def _nearest(name: str) -> str:
     return "p99" if name in ("p999", "max") else "p95" if name == "p90" else name
 
 
-def _bent(data: Mapping[str, Any], scenario: Scenario, calibration: Calibration, miss: Missed) -> dict[str, float]:
-    """Return the misses of tails, moved halfway to where they are if they keep their distance from the mean.
+def bends(tails: Mapping[str, float], times: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much tails are moved halfway to where they are if they keep their distance from the mean.
 
-    Beyond the fitted concurrency alone: which of both it is, few clients do not show.
+    tails: logarithms of percentiles over the mean, as measured. times: the same percentiles and the mean [s], as
+        predicted so far. Returns logarithms.
     """
+    return {name: (far - math.log(times[name] / times["mean"])) / 2.0 for name, far in tails.items() if name in times}
+
+
+def _bent(data: Mapping[str, Any], scenario: Scenario, calibration: Calibration, miss: Missed) -> dict[str, float]:
+    """Return the misses of tails, bent beyond the fitted concurrency alone: few clients do not show it."""
     flight, seen = asked_of(scenario).get("concurrency"), calibration.seen.concurrency
-    times = data["response_time_s"]
-    if not flight or seen is None or flight <= seen[1] or not times["mean"]["value"]:
+    simulated = {name: data["response_time_s"][name]["value"] for name in ("mean", *miss.tails)}
+    if not flight or seen is None or flight <= seen[1] or not simulated["mean"]:
         return {}
-    found = {}
-    for name, far in miss.tails.items():
-        simulated = math.log(times[name]["value"] / times["mean"]["value"])
-        here = miss.figures.get(name, 0.0)
-        found[name] = here + (far - (simulated + here - miss.figures.get("mean", 0.0))) / 2.0
-    return found
+    carried = {name: value * math.exp(miss.figures.get(name, 0.0)) for name, value in simulated.items()}
+    return {name: miss.figures.get(name, 0.0) + bend for name, bend in bends(miss.tails, carried).items()}
 
 
 def _of_time(name: str, figures: Mapping[str, float]) -> float:

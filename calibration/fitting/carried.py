@@ -27,7 +27,7 @@ from calibration.fitting.targets import Target, served_repeatability, targets_of
 from calibration.live.measured import Measurement
 from models.measured import Discrepancy
 from models.measured import Missed as KeptMissed
-from simulator.carried import GOES_ON
+from simulator.carried import GOES_ON, bends
 
 Array = NDArray[np.float64]
 Figures = Mapping[str, float]
@@ -155,12 +155,7 @@ class ServedFit:
         In a queue the times of those ahead even out, so that tails come closer to the mean with more connections. What
         stops the machine or leaves its queues uneven does not even out. Which it is, few connections do not show.
         """
-        found = dict.fromkeys(value, 0.0)
-        if load.in_flight > self._top():
-            for name, far in here.tails.items():
-                if name in value:
-                    found[name] = (far - math.log(value[name] / value["mean"])) / 2.0
-        return found
+        return dict.fromkeys(value, 0.0) | (bends(here.tails, value) if load.in_flight > self._top() else {})
 
     def _idle_doublings(self, rate_per_s: float) -> float:
         """Return how many times what is left of the capacity is halved, or doubled, from a fitted rate to another."""
