@@ -80,6 +80,9 @@ OPERATION_RECORD: Final = np.dtype(
 )
 """One row an operation, in the order in which the operations started."""
 
+TIMES_RECORD: Final = np.dtype([(name, OPERATION_RECORD[name]) for name in ("start_ns", "end_ns", "outcome")])
+"""What a pilot needs of it: an eighth of the bytes to write."""
+
 # Columns of the counts by workload.
 OFFERED: Final = 0
 COUNT_COMPLETED: Final = 1

@@ -11,7 +11,7 @@ from models.records import CAUSE_NAMES
 from models.units import NS_PER_S
 from simulator.histogram import percentile_bins
 from simulator.measures import percentile_name
-from simulator.output import Integers
+from simulator.output import Integers, used_bins
 
 MEDIAN_FROM: Final = 45.0  # percentiles between which an operation counts as an ordinary one
 MEDIAN_TO: Final = 55.0
@@ -38,11 +38,11 @@ def causes_by_group(histogram: Integers, causes_ns: Integers, percent: float | N
     """
     if not histogram.any():
         return None
-    groups = {"all": slice(None)}
+    groups = {"all": used_bins(histogram)}
     if percent is not None:
         low, high, from_bin = percentile_bins(histogram, (MEDIAN_FROM, MEDIAN_TO, percent)).tolist()
         groups["median"] = slice(low, high + 1)
-        groups["explained"] = slice(from_bin, None)
+        groups["explained"] = slice(from_bin, groups["all"].stop)
     answer: dict[str, Any] = {name: _means(histogram[chosen], causes_ns[chosen]) for name, chosen in groups.items()}
     answer["operations"] = {name: int(histogram[chosen].sum()) for name, chosen in groups.items()}
     answer["percentile"] = None if percent is None else percentile_name(percent)

@@ -39,6 +39,15 @@ class EngineOutput:
     cores_whole_ns: Integers  # [C, CORE_STATES] over the whole run
     memory_mean_bytes: NDArray[np.float64]  # [I] time average in the window, memory_base included
     memory_peak_bytes: Integers  # [I] in the window, memory_base included
-    records: NDArray[Any] | None  # OPERATION_RECORD, by start; None if not asked for
+    records: NDArray[Any] | None  # OPERATION_RECORD, by start (TIMES_RECORD if bare); None if not asked for
     interrupted: bool = False  # stopped before end_ns was reached; end_ns is then the time reached
     law_violations: list[str] = field(default_factory=list)  # numbered sample-path laws that did not hold
+
+
+def used_bins(histogram: Integers) -> slice:
+    """Return the range of bins that hold anything. histogram: shape [..., BINS].
+
+    Tables by bin are mostly empty, and what nobody touches of them takes no memory.
+    """
+    used = np.flatnonzero(histogram.reshape(-1, histogram.shape[-1]).any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)

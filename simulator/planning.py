@@ -89,10 +89,11 @@ def sheds(scenario: Any) -> bool:
     return False
 
 
-def window_operations(pilot: Pilot, precision: float, replications: int) -> float:
+def window_operations(pilot: Pilot, precision: float, replications: int, *, closed: bool = False) -> float:
     """Return how many operations each replication's window needs for mean, p99 and throughput.
 
     precision: relative half-width wanted with that many replications, at least 2.
+    closed: whether all workloads are.
     """
     after = pilot.ends_ns >= pilot.warmup_ns
     responses = pilot.responses_ns[after]
@@ -101,26 +102,34 @@ def window_operations(pilot: Pilot, precision: float, replications: int) -> floa
     mean = observations_needed(float(responses.mean()), variance_constant(responses), precision, replications)
     value, constant = percentile_variance_constant(responses, 99.0)
     tail = observations_needed(value, constant, precision, replications)
-    counting = observations_needed(1.0, _dispersion(pilot), precision, replications)
+    variance, count = _counts(pilot)
+    counting = observations_needed(1.0, variance / max(count, 1.0), precision, replications)
+    if closed:
+        # Users circulate: over a long window their number over the mean of a cycle, which response and think times
+        # tell (interactive response time law). What counts vary by is what is on its way at the window's two ends,
+        # as much in a long one as in a short one.
+        edges = math.sqrt(observations_needed(1.0, variance, precision, replications))
+        counting = min(counting, max(edges, observations_needed(1.0, 1.0, precision, replications)))
     return max(mean, tail, counting, TAIL_OBSERVATIONS / 0.01 / replications)
 
 
-def _dispersion(pilot: Pilot) -> float:
-    """Return variance over mean of the number of ends in stretches of time: 1 for a Poisson stream.
+def _counts(pilot: Pilot) -> tuple[float, float]:
+    """Return variance and mean of the number of ends in stretches of time; their ratio is 1 for a Poisson stream.
 
-    The largest of several numbers of stretches, of which one must not be much shorter than a response: what leaves
-    together, such as a batch, would seem to make the throughput vary.
+    Of those numbers of stretches in which one is not much shorter than a response, the one with the largest ratio:
+    what leaves together, such as a batch, would seem to make the throughput vary.
     """
-    largest = 0.0
+    found = (0.0, 0.0)
     most = 2 * RESPONSES_PER_WINDOW * (pilot.end_ns - pilot.warmup_ns) / max(_responses_ns(pilot), 1.0)
     for stretches in BATCHES:
         if stretches > max(most, BATCHES[0]):
             continue
         edges = np.linspace(pilot.warmup_ns, pilot.end_ns, stretches + 1)
         counts: Floats = np.histogram(pilot.all_ends_ns, bins=edges)[0].astype(np.float64)
-        if counts.mean() > 0:
-            largest = max(largest, float(counts.var(ddof=1) / counts.mean()))
-    return largest
+        mean = float(counts.mean())
+        if mean > 0 and (found[1] == 0 or counts.var(ddof=1) / mean > found[0] / found[1]):
+            found = (float(counts.var(ddof=1)), mean)
+    return found
 
 
 def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
@@ -140,7 +149,8 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
         stagger_ns = _stagger_ns(scenario, pilot, scenario.run.duration)
         return Plan(pilot.warmup_ns, scenario.run.duration, first, _most(wanted, first), stagger_ns)
     judged = count if count >= FEWEST_REPLICATIONS else PLANNED_REPLICATIONS
-    operations = window_operations(pilot, scenario.run.precision, judged)
+    closed = all(workload.kind == "closed" for workload in scenario.workloads)
+    operations = window_operations(pilot, scenario.run.precision, judged, closed=closed)
     measured_ns = max(pilot.end_ns - pilot.warmup_ns, 1)
     rate_per_ns = float((pilot.all_ends_ns >= pilot.warmup_ns).sum()) / measured_ns
     # Whatever the budget: a window much shorter than its warm-up would still show how the run began.

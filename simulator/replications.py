@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -149,16 +150,15 @@ class Replicator:
                     return
             return
         with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(self._counted, number, plan, "replications", planned) for number in numbers]
-            yielded = 0
+            futures = deque(pool.submit(self._counted, number, plan, "replications", planned) for number in numbers)
             try:
-                for future in futures:
-                    output = future.result()
-                    yielded += 1
+                while futures:
+                    output = futures[0].result()
+                    futures.popleft()  # with its tables, or all replications' would be there at once
                     yield output
             except KeyboardInterrupt:  # what is under way stops soon, and may be all that there is
                 self.stopped.set()
-                yield from (future.result() for future in futures[yielded:] if not future.cancel())
+                yield from (future.result() for future in futures if not future.cancel())
             except BaseException:
                 self.stopped.set()
                 pool.shutdown(wait=True, cancel_futures=True)

@@ -16,7 +16,7 @@ from simulator.histogram import rank_of
 CONFIDENCE: Final = 0.95
 MSER_BATCH: Final = 5
 MSER_TAIL: Final = 10  # the last tenth is no candidate for the cut: few batches look calm by chance
-BATCHES: Final = (10, 20, 40)  # batch counts tried for the variance of a correlated series
+BATCHES: Final = (10, 20)  # batch counts tried for the variance of a correlated series; more would be too short
 
 Floats = NDArray[np.float64]
 
@@ -146,8 +146,9 @@ def mser(observations: Floats, batch: int) -> Truncation:
 def variance_constant(series: Floats) -> float:
     """Return lim n Var(mean of n observations) of a stationary, correlated series, by batch means.
 
-    The largest of several batch counts is taken: short batches miss long correlation, and too small a value
-    would plan too short a run. (Batch means: Law and Carson, 1979.)
+    The larger of two batch counts is taken: too small a value would plan too short a run, and few batches may look
+    alike by chance. No shorter batches: they miss long correlation, and where operations leave together, as from a
+    batching queue, they show what evens out in a window. (Batch means: Law and Carson, 1979.)
     """
     constant = 0.0
     for batches in BATCHES:

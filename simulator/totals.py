@@ -13,7 +13,7 @@ from models.records import CAUSES, COUNT_COMPLETED, COUNT_FAILED, COUNTS, OFFERE
 from simulator.controls import measure_controls
 from simulator.histogram import BINS
 from simulator.measures import Measures, measure
-from simulator.output import EngineOutput, Integers
+from simulator.output import EngineOutput, Integers, used_bins
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Totals:
         self.measured += output.window_counts
         self.histogram += output.histogram.sum(axis=0)
         if output.causes_ns is not None:
-            self.causes_ns += output.causes_ns
+            used = used_bins(output.histogram)
+            self.causes_ns[used] += output.causes_ns[used]
         window = output.window_counts[list(self.open_workloads)].sum(axis=0)
         self.arrivals.append(float(window[OFFERED]))
         self.growth.append(float(window[OFFERED] - window[COUNT_COMPLETED] - window[COUNT_FAILED]))

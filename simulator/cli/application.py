@@ -106,6 +106,7 @@ def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None
             app = application(None if completing else wanted)
             _build_checks()
         finally:
+            gc.freeze()  # what was loaded stays, and the collector need not look at it again
             gc.enable()
         if loaded is not None:
             loaded()

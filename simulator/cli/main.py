@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if RUN_PROGRAMS.isdisjoint(sys.argv[1:]):
         # Pydantic would look through all installed packages for plugins, for a tenth of a second; none is wanted here.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+        # NumPy's library would start a thread for each core when it is loaded; nothing here multiplies large matrices.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         before = signal.signal(signal.SIGINT, _leave)
     except ValueError:  # only the main thread of a process has signals

@@ -78,7 +78,7 @@ class Replication:
         check: bool = False,
         bare: bool = False,
     ) -> None:
-        """Begin at 0. ``bare``: records do without the causes of each operation, which take a quarter of the time."""
+        """Begin at 0. ``bare``: records are TIMES_RECORD; the causes of each operation take a quarter of the time."""
         recording = records or check
         self._given = {"seed": seed, "replication": replication, "warmup_ns": warmup_ns}
         self._recording = recording

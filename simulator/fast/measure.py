@@ -19,10 +19,12 @@ from models.records import (
     OFFERED,
     OPERATION_RECORD,
     STATION_TOTALS,
+    TIMES_RECORD,
 )
 from simulator.fast.layout import CAUSE_COLUMNS, CAUSES_OF_A_LINE
 from simulator.fast.tables import FastTables
 from simulator.histogram import BINS
+from simulator.output import used_bins
 
 
 def counts(tables: FastTables) -> NDArray[np.int64]:
@@ -77,8 +79,14 @@ def cores(tables: FastTables) -> NDArray[np.int64]:
 
 
 def records(tables: FastTables) -> NDArray[Any]:
-    """Return the operations' records by start; those in flight as they stand."""
-    rows = tables.arrays["records"][: tables.get("record_count")].copy()
+    """Return the operations' records by start; those in flight as they stand. Times alone where no causes are kept."""
+    rows = tables.arrays["records"][: tables.get("record_count")]
+    if not tables.get("tracking"):
+        times = np.empty(len(rows), dtype=TIMES_RECORD)
+        for name in TIMES_RECORD.names or ():
+            times[name] = rows[name]
+        return times
+    rows = rows.copy()
     operations = tables.arrays["operations"]
     live = np.flatnonzero(operations["live"])
     for name in ("attempts", "instance"):
@@ -90,22 +98,19 @@ def records(tables: FastTables) -> NDArray[Any]:
     for name in ("kind", "attempts", "start_ns", "end_ns", "outcome", "instance"):
         result[name] = rows[name]
     result["operation"] = rows["number"]
-    if tables.get("tracking"):
-        causes = tables.arrays["record_causes"]["value"][: len(rows) * CAUSE_COLUMNS]
-        result["causes_ns"] = causes.reshape(-1, CAUSE_COLUMNS)[:, :CAUSES]
+    causes = tables.arrays["record_causes"]["value"][: len(rows) * CAUSE_COLUMNS]
+    result["causes_ns"] = causes.reshape(-1, CAUSE_COLUMNS)[:, :CAUSES]
     return result
 
 
 def cause_sums(tables: FastTables) -> NDArray[np.int64]:
     """Return the sums by bin of the histogram and cause."""
     lines = tables.arrays["cause_sums"]["value"].reshape(2, BINS + 1, CAUSES_OF_A_LINE)
-    counted = tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS).any(axis=0)
+    # A copy of all would take milliseconds, and one of single rows takes longer than of a range.
+    rows = used_bins(tables.arrays["histogram"]["value"][:-1].reshape(-1, BINS))
     result = np.zeros((BINS, CAUSES), dtype=np.int64)
-    used = np.flatnonzero(counted)
-    if len(used):  # a copy of all would take milliseconds, and one of single rows takes longer than of a range
-        rows = slice(int(used[0]), int(used[-1]) + 1)
-        result[rows, :CAUSES_OF_A_LINE] = lines[0, rows]
-        result[rows, CAUSES_OF_A_LINE:] = lines[1, rows, : CAUSES - CAUSES_OF_A_LINE]
+    result[rows, :CAUSES_OF_A_LINE] = lines[0, rows]
+    result[rows, CAUSES_OF_A_LINE:] = lines[1, rows, : CAUSES - CAUSES_OF_A_LINE]
     return result
 
 
