@@ -8,6 +8,7 @@ import pytest
 from calibration.fit_live import fit_live, only
 from calibration.fitting.blueprint import Blueprint, Free, Load
 from calibration.fitting.by_simulation import figures_of, fit_blueprint, simulate
+from calibration.fitting.device import OWN_WRITES_WIDTH
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import targets_of
 from calibration.levels import Level, LevelTable
@@ -250,20 +251,55 @@ def test_a_quota_is_a_what_if_of_the_same_numbers() -> None:
     assert fit.best.blueprint.scenario(list(fit.best.position), load).services["host"].cpu_quota is None
 
 
-def test_what_waits_together_may_take_longer_for_each() -> None:
+def _writing(sleeps: float = 3.0, quantiles=((0, WAIT_S), (1, WAIT_S))):
+    """Return the structure of a program that waits for its writes. quantiles: of its wait."""
     base = _measurement((1, 2))
-    writing = base.workload.model_copy(update={"disk_written_bytes": 4096.0, "written_bytes": 4096.0})
-    structures = live_blueprints(base.model_copy(update={"workload": writing}), None)
-    blueprint = next(one for one in structures if one.label == "wait shared by those who wait together")
+    wait = Spread(mean_s=Figure(value=WAIT_S), cv=quantiles[-1][1] / WAIT_S - 1.0, count=1000, quantiles_s=quantiles)
+    written = {"disk_written_bytes": 4096.0, "written_bytes": 4096.0, "sleeps": sleeps, "wait": wait}
+    measured = base.model_copy(update={"workload": base.workload.model_copy(update=written)})
+    structures = live_blueprints(measured, None)
+    return next(one for one in structures if one.label == "writes one at a time, their flush shared")
+
+
+def _writing_at(blueprint, each: float):
     names = [one.name for one in blueprint.free]
     position = np.zeros(len(names))
-    position[names.index("serial_wait")] = 3.0
-    rates = []
-    for each in (-3.0, 3.0):
-        position[names.index("each")] = each
-        rates.append(simulate(blueprint, position, Load(16), 1000.0)["throughput_per_s"]["value"])
-    assert rates[0] > 3.0 * rates[1]
-    assert rates[1] == pytest.approx(1.0 / WAIT_S, rel=0.1)
+    position[names.index("serial_wait")] = 6.0
+    position[names.index("each")] = each / OWN_WRITES_WIDTH
+    return position
+
+
+def test_writers_share_their_flush_and_wait_for_each_others_writes() -> None:
+    blueprint = _writing()
+    shared, own = (
+        simulate(blueprint, _writing_at(blueprint, each), Load(16), 1000.0)["throughput_per_s"]["value"]
+        for each in (-2.4, 2.4)
+    )
+    # own writes that take nearly all of the time are all that counts, one at a time
+    assert own == pytest.approx(1.0 / WAIT_S, rel=0.12)
+    assert shared > 2.5 * own
+    # two writers have no flush in common: while one flushes, the other writes
+    two = simulate(blueprint, _writing_at(blueprint, -2.4), Load(2), 1000.0)["throughput_per_s"]["value"]
+    assert two == pytest.approx(1.0 / WAIT_S, rel=0.12)
+
+
+def test_a_device_waits_as_it_was_measured_whatever_part_of_it_is_shared() -> None:
+    blueprint = _writing(quantiles=[(0, 0.9 * WAIT_S), (0.9, 0.9 * WAIT_S), (0.92, 1.9 * WAIT_S), (1, 1.9 * WAIT_S)])
+    for each in (-1.0, 0.0, 1.0):
+        times = simulate(blueprint, _writing_at(blueprint, each), Load(1), 200.0)["response_time_s"]
+        assert times["mean"]["value"] == pytest.approx(DEMAND_S + WAIT_S, rel=0.05)
+        assert times["p50"]["value"] == pytest.approx(DEMAND_S + 0.9 * WAIT_S, rel=0.05)
+        assert times["p99"]["value"] == pytest.approx(DEMAND_S + 1.9 * WAIT_S, rel=0.1)
+
+
+def test_an_operation_that_sleeps_often_pays_for_its_wakeups_out_of_its_own_cpu() -> None:
+    for sleeps in (2.0, 4.0):
+        blueprint = _writing(sleeps)
+        services, stages = blueprint.build(blueprint.values([0.0] * len(blueprint.free)))
+        assert [stage["kind"] for stage in stages].count("link") == sleeps - 1
+        values = blueprint.values([0.0] * len(blueprint.free))
+        assert values["demand"] + sleeps * values["wakeup"] <= DEMAND_S * 1.001
+        assert "device" in services["host"]["links"]
 
 
 def test_a_fit_that_misses_its_levels_is_wide_and_no_error() -> None:

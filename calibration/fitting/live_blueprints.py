@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Parts
+from calibration.fitting.device import TAILS, VARIES, device_free, device_stages, waits_for_writes, writes_of
 from calibration.fitting.server_blueprints import served_blueprints
 from calibration.host.service_fields import service_fields
 from calibration.live.describe import SLEEPS_AT_LEAST
 from calibration.live.measured import Detail, Figure, Measurement, Spread, Workload
 from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
 from calibration.profile import Profile
-from models.units import BANDWIDTH, RATE, SIZE, TIME
+from models.units import RATE, SIZE, TIME
 
 WAKEUP_S: Final = 10e-6
 """CPU of a wake-up and of falling asleep where the host was not calibrated: what Linux commonly takes."""
@@ -53,9 +54,9 @@ memory are also those of machines that nobody sees there. Between measurements h
 SLOWED_AT_LEAST: Final = 1.05
 STILL_COLD: Final = 0.5
 NO_TAILS: Final[Mapping[str, float]] = {}
-MANY: Final = 100_000
-ITEM_BYTES: Final = 1_000_000
-"""Of each member of a batch, so that its share of the batch's time is known finely."""
+OTHERWISE: Final = 0.3
+"""Odds of structures without a shared flush for a program that waits for its writes: Linux merges the flushes that wait
+for the one under way, whatever the file system, and a journal's commits as well."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ class Known:
         if awake is None or alone is None:
             return 0.0
         return STILL_COLD * max(alone.value - awake.cpu_s.value, 0.0)
+
+    def device_varies(self) -> float:
+        """Return how far the wait for a device differs from one repeat to the next; 0 for other waits."""
+        if not waits_for_writes(self.workload):
+            return 0.0
+        alone = [one.mean_s for one in self.measurement.table.levels if one.procs == 1 and one.mean_s]
+        return statistics.stdev(map(math.log, alone)) if len(alone) > 1 else VARIES
 
     def crowded(self) -> list[Detail]:
         """Return the repeats in which each core had one copy that never sleeps; empty for copies that do."""
@@ -173,8 +181,10 @@ def _programs(known: Known) -> Iterator[Blueprint]:
     waits = known.workload.wait is not None
     serial = _serial(known)
     label = "pure wait" if waits else "work"
+    writes = waits and waits_for_writes(known.workload)
+    likely = OTHERWISE if writes else 1.0
     if serial is None:
-        yield _program(known, label, "delay")
+        yield _program(known, label, "delay", likely=likely)
     else:
         # Futexes and file locks go to whoever runs when they are free, so that those who run seldom find them held.
         # A lock that is handed on in turn would be a convoy, which these levels may not tell from it.
@@ -192,9 +202,9 @@ def _programs(known: Known) -> Iterator[Blueprint]:
             yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
     if waits and _moves_bytes(known.workload):
         # what waits for a device or another process exchanges bytes with it; a timer is everybody's own
-        yield _program(known, "wait partly one at a time", "serial")
-    if waits and (known.workload.disk_written_bytes or known.workload.written_bytes):
-        yield _program(known, "wait shared by those who wait together", "group")
+        yield _program(known, "wait partly one at a time", "serial", likely=likely)
+    if writes:
+        yield _program(known, "writes one at a time, their flush shared", "device", tails=TAILS)
 
 
 def _program(
@@ -206,6 +216,7 @@ def _program(
     barging_s: float = 0.0,
     notes: Sequence[str] = (),
     tails: Mapping[str, float] = NO_TAILS,
+    likely: float = 1.0,
 ) -> Blueprint:
     free = _program_free(known, waiting, serial)
     workload = known.workload
@@ -230,22 +241,30 @@ def _program(
     if outside:
         notes = [*notes, "what slows the cores down together is shared with other machines, and may change"]
     return Blueprint(
-        label, free, build, notes, tails=tails, shared_outside=outside, exits_counted=_exits_counted(known)
+        label,
+        free,
+        build,
+        notes,
+        tails=tails,
+        shared_outside=outside,
+        exits_counted=_exits_counted(known),
+        likely=likely,
     )
 
 
 def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]:
     """Return the numbers of a program's structure."""
     wait = known.workload.wait
-    free = _demand(known, wait is not None)
+    wakes = writes_of(known.workload) + 1 if waiting == "device" else 1
+    free = _demand(known, wait is not None, wakes)
     if wait is not None or known.measurement.pacing.kind != "closed":
-        free += _sleeping(known, known.workload.pacing_cpu_s)
+        free += _sleeping(known, known.workload.pacing_cpu_s, wakes)
     if wait is not None:
         free.append(_wait(known, wait))
-        if waiting != "delay":
+        if waiting == "serial":
             free.append(Free("serial_wait", 0.5, 1.5, "assumed: any share of the wait", "logit", "share"))
-        if waiting == "group":
-            free.append(Free("each", 0.3, 1.5, "assumed: any share of what is done together", "logit", "share"))
+        if waiting == "device":
+            free += device_free()
     if serial is not None:
         free.append(serial)
     if (slowdown := known.slowdown()) is not None:
@@ -335,36 +354,40 @@ def _wait_stages(
         service["pools"] = {"device": {"size": 1}}
         alone = {"kind": "delay", "time": distribution(workload.wait, scale * serial)}
         stages.append({"kind": "pool", "pool": "device", "stages": [alone]})
-    if waiting == "group":
-        # what is done together takes a fixed time, and more for each that takes part: a journal with the data before it
-        together_s = values["wait"] * serial
-        per_byte_s = max(values["each"] * together_s / ITEM_BYTES, 1e-12)
-        delay = TIME.print(max(round((1.0 - values["each"]) * together_s * 1e9), 1))
-        service["links"] = {"disk": {"bandwidth": BANDWIDTH.print(1.0 / per_byte_s), "delay": delay}}
-        service["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
-        stages.append({"kind": "batch", "batcher": "commit", "bytes": SIZE.print(ITEM_BYTES)})
+    if waiting == "device":
+        stages += device_stages(service, workload, values)
     return stages
 
 
-def _demand(known: Known, sleeps: bool) -> list[Free]:
-    """Return the CPU of an operation, by the utilization law."""
+def _demand(known: Known, sleeps: bool, wakes: int = 1) -> list[Free]:
+    """Return the CPU of an operation, by the utilization law. wakes: how often the structure lets it sleep."""
     awake = known.workload.awake
     if sleeps and awake is not None:
         warm_s = awake.cpu_s.value - known.still_cold_s()
-        middle = max(warm_s - known.of_host("wakeup.cpu_awake", WAKEUP_S), 0.3 * awake.cpu_s.value)
+        woken_s = wakes * _wakeup_s(known, "wakeup.cpu_awake", awake.cpu_s.value / wakes)
+        middle = max(warm_s - woken_s, 0.3 * awake.cpu_s.value)
         width = math.hypot(_width(awake.cpu_s, 0.01), known.still_cold_s() / awake.cpu_s.value)
         return [Free("demand", middle, width, "CPU time of an operation, cores kept from idling")]
     measured = known.workload.demand.mean_s
-    paid = known.of_host("wakeup.cpu", WAKEUP_S) if sleeps else 0.0
+    paid = wakes * _wakeup_s(known, "wakeup.cpu", measured.value / wakes) if sleeps else 0.0
     middle = max(measured.value - paid, 0.3 * measured.value, LEAST_S)
     width = max(_width(measured, 0.01), 0.1 if sleeps else 0.0)
     return [Free("demand", middle, width, "CPU time of the lowest level for each operation")]
 
 
-def _sleeping(known: Known, pacing_cpu_s: float | None) -> list[Free]:
-    """Return what falling asleep and waking cost: CPU, and the time until the woken one runs."""
+def _wakeup_s(known: Known, name: str, cpu_s: float) -> float:
+    """Return the CPU of a wake-up before the fit: the host's, but at most half of what there is.
+
+    cpu_s: CPU of an operation for each of its wake-ups.
+    """
+    return min(known.of_host(name, WAKEUP_S), 0.5 * cpu_s)
+
+
+def _sleeping(known: Known, pacing_cpu_s: float | None, wakes: int = 1) -> list[Free]:
+    """Return what falling asleep and waking cost: CPU, and the time until the woken one runs. wakes: as `_demand`."""
     if known.workload.awake is not None:
-        wakeup = Free("wakeup", known.of_host("wakeup.cpu_awake", WAKEUP_S), 0.7, "the host's calibration, or common")
+        paid_s = _wakeup_s(known, "wakeup.cpu_awake", known.workload.awake.cpu_s.value / wakes)
+        wakeup = Free("wakeup", paid_s, 0.7, "the host's calibration, or common")
         how = "what the median operation takes more where cores idle before it"
         return [wakeup, Free("idle_exit", idle_exit_s(known), 0.2, how)]
     if pacing_cpu_s is not None and pacing_cpu_s > 1e-7:
@@ -408,8 +431,10 @@ def _wait(known: Known, wait: Spread) -> Free:
     awake = known.workload.awake
     if awake is not None and awake.response_s.value > awake.cpu_s.value:
         middle = awake.response_s.value - awake.cpu_s.value
-        return Free("wait", middle, _width(awake.response_s, 0.01), "time asleep, cores kept from idling")
-    return Free("wait", wait.mean_s.value, _width(wait.mean_s, 0.03), "time asleep")
+        width = math.hypot(_width(awake.response_s, 0.01), known.device_varies())
+        return Free("wait", middle, width, "time asleep, cores kept from idling")
+    width = math.hypot(_width(wait.mean_s, 0.03), known.device_varies())
+    return Free("wait", wait.mean_s.value, width, "time asleep")
 
 
 def _times(values: Mapping[str, float]) -> dict[str, str]:

@@ -1,0 +1,92 @@
+"""A device that does writes one at a time, and flushes what was written for all who wait.
+
+An operation that writes and waits until it is on the disk sleeps for each write, and then for a flush of the device's
+cache. Linux has one flush under way at a time; all that wait meanwhile are answered by the next one
+(block/blk-flush.c), whatever the file system, and a journal's commits are shared likewise. Reads of the counters of a
+virtual disk showed it: each of 1 to 4 writers had a flush of its own, 8 one for every second write, 50 for every sixth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+from calibration.fitting.blueprint import Free
+from calibration.live.measured import Spread, Workload
+from calibration.live.scenario_draft import CONSTANT_BELOW_CV
+from models.units import BANDWIDTH, SIZE
+
+MANY: Final = 100_000
+BYTES_PER_S: Final = 1e9
+"""Of a device whose times are written as sizes: a byte is a nanosecond."""
+MOST_WRITES: Final = 4
+BUSY: Final = 0.9
+"""Share of the wait that the device is at work for one at a time, with how uncertain that is: assumed."""
+BUSY_WIDTH: Final = 0.8
+OWN_WRITES: Final = 0.5
+"""Share of that in an operation's own writes; the rest is the flush, which all share who wait: assumed."""
+OWN_WRITES_WIDTH: Final = 0.4
+VARIES: Final = 0.1
+"""Relative deviation of a device's time from one repeat to the next, where there was one repeat."""
+TAILS: Final[Mapping[str, float]] = {"p95": 0.05, "p99": 0.1}
+"""What a device leaves open in the tail with each doubling of the writers: it stops longer where more is dirty."""
+
+
+def device_free() -> list[Free]:
+    """Return the numbers of the device: what it takes of the wait, and what of that are an operation's own writes."""
+    how = "assumed: the writes of an operation take about as long as its flush"
+    return [
+        Free("serial_wait", BUSY, BUSY_WIDTH, "assumed: most of the wait", "logit", "share"),
+        Free("each", OWN_WRITES, OWN_WRITES_WIDTH, how, "logit", "share"),
+    ]
+
+
+def device_stages(service: dict[str, Any], workload: Workload, values: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the stages of writes that a device does one at a time, and of the flush after them.
+
+    All who wait when a flush begins share it, and flushes wait behind writes.
+    """
+    if workload.wait is None:
+        return []
+    busy_s, count = values["wait"] * values["serial_wait"], writes_of(workload)
+    write_s, flush_s = values["each"] * busy_s / count, (1.0 - values["each"]) * busy_s
+    service["links"] = {"device": {"bandwidth": BANDWIDTH.print(BYTES_PER_S)}}
+    service["batchers"] = {"flush": {"max_size": MANY, "link": "device", "overhead": _as_size(flush_s)}}
+    # of one of the writes, so that the whole varies as it did: all that has to be waited for stops together
+    first = _varying(workload.wait, values["wait"], write_s)
+    sizes = [first, *([_as_size(write_s)] * (count - 1))]
+    writes = [{"kind": "link", "link": "device", "bytes": size} for size in sizes]
+    return [*writes, {"kind": "batch", "batcher": "flush"}]
+
+
+def _varying(wait: Spread, whole_s: float, part_s: float) -> Any:
+    """Return the size of a part of a wait that varies so much that the whole does as it was measured.
+
+    whole_s, part_s: their means.
+    """
+    quantiles = [(level, value * whole_s / wait.mean_s.value) for level, value in wait.quantiles_s]
+    if len(quantiles) < 2 or wait.cv < CONSTANT_BELOW_CV:
+        return _as_size(part_s)
+    left = [(level, max(value - (whole_s - part_s), 0.0)) for level, value in quantiles]
+    mean_s = sum((high - low) * (one + other) / 2.0 for (low, one), (high, other) in pairwise(left))
+    if mean_s <= 0.0:
+        return _as_size(part_s)
+    rows = [[level, _as_size(value * part_s / mean_s)] for level, value in left]
+    return {"distribution": "empirical", "quantiles": rows}
+
+
+def _as_size(seconds: float) -> str:
+    """Return what a device of `BYTES_PER_S` takes so long for."""
+    return SIZE.print(max(round(seconds * BYTES_PER_S), 1))
+
+
+def waits_for_writes(workload: Workload) -> bool:
+    """Return whether operations write to a disk; where that is not known, whether they write anything."""
+    written = workload.written_bytes if workload.disk_written_bytes is None else workload.disk_written_bytes
+    return bool(written)
+
+
+def writes_of(workload: Workload) -> int:
+    """Return how many writes an operation waits for, one after the other, before the flush: its other sleeps."""
+    return min(max(round(workload.sleeps or 2.0) - 1, 1), MOST_WRITES)
