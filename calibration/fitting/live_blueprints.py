@@ -197,9 +197,10 @@ def _programs(known: Known) -> Iterator[Blueprint]:
             barging_s=known.of_host("lock.handoff_same_core_cpu", TRY_AGAIN_S),
             notes=(note,),
             tails=BARGING_TAILS,
+            likely=likely,
         )
         if serial.middle * known.cores >= LOCK_BINDS:
-            yield _program(known, f"{label}, a lock handed on in turn", "delay", serial)
+            yield _program(known, f"{label}, a lock handed on in turn", "delay", serial, likely=likely)
     if waits and _moves_bytes(known.workload):
         # what waits for a device or another process exchanges bytes with it; a timer is everybody's own
         yield _program(known, "wait partly one at a time", "serial", likely=likely)
@@ -364,7 +365,9 @@ def _demand(known: Known, sleeps: bool, wakes: int = 1) -> list[Free]:
     awake = known.workload.awake
     if sleeps and awake is not None:
         warm_s = awake.cpu_s.value - known.still_cold_s()
-        woken_s = wakes * _wakeup_s(known, "wakeup.cpu_awake", awake.cpu_s.value / wakes)
+        # a spinner had to be switched away from for each of them, as other copies have to be: the simulation adds that
+        switched_s = known.of_host("scheduler.context_switch", 0.0)
+        woken_s = wakes * (_wakeup_s(known, "wakeup.cpu_awake", awake.cpu_s.value / wakes) + switched_s)
         middle = max(warm_s - woken_s, 0.3 * awake.cpu_s.value)
         width = math.hypot(_width(awake.cpu_s, 0.01), known.still_cold_s() / awake.cpu_s.value)
         return [Free("demand", middle, width, "CPU time of an operation, cores kept from idling")]
