@@ -3,11 +3,13 @@
     python -m benchmarks.server_what_ifs [--only NAME,...] [--steps predict,measure,compare]
                                        [--work DIRECTORY] [--output FILE]
 
-It reads what `python -m benchmarks.real_programs --only http-blocking,http-event-loop` left in the work directory: the
-calibration, and the held-out levels with the calibrated number of workers, from which an effect is counted. Asked for
-are the right sign and 30 % of the effect; an effect that is not larger than what its two levels repeat to is none, and
-one of a level that other load disturbed each time says nothing. Each step leaves a file that the next one reads; only
-`measure` needs a quiet machine. The table replaces the part of the output between its two marks.
+It reads the calibration that `python -m benchmarks.real_programs --only http-blocking,http-event-loop --steps calibrate`
+left in the work directory. All numbers of workers, the calibrated one too, are measured in turns, a repeat of each
+after the other: the machine's speed changes by a tenth within the hour, which is as much as some of the effects.
+
+Asked for are the right sign and 30 % of the effect; an effect that is not larger than what its two levels repeat to is
+none, and one of a level that other load disturbed each time says nothing. Each step leaves a file that the next one
+reads; only `measure` needs a quiet machine. The table replaces the part of the output between its two marks.
 """
 
 from __future__ import annotations
@@ -79,20 +81,50 @@ def with_workers(fit: LiveFit, connections: int, workers: int) -> dict[str, floa
 
 
 def measure(cases: Sequence[Case], work: Path, seconds: float, repeats: int) -> None:
-    """Measure the other numbers of workers."""
+    """Measure all numbers of workers in turns, a repeat of each after the other."""
     if not (work / "what-ifs-prediction.json").is_file():
         raise FileNotFoundError("what-ifs-prediction.json: the prediction comes before the measurement")
-    settings = Settings(CONNECTIONS, repeats=repeats, duration_ns=round(seconds * 1e9), warmup_ns=500_000_000)
+    settings = Settings(CONNECTIONS, repeats=1, retries=2, duration_ns=round(seconds * 1e9), warmup_ns=500_000_000)
     for case in cases:
-        for workers in case.others:
-            start = functools.partial(python_service, case.kind, workers)
-            with (
-                guarded(),
-                tempfile.TemporaryDirectory(prefix="sim-real-") as place,
-                served_over_http(start)(Path(place)) as measured,
-            ):
-                text = measured(settings, lambda line: print(line, file=sys.stderr, flush=True)).to_json()
-            (work / f"{case.program}-{workers}-workers.json").write_text(text)
+        found: dict[int, list[Measurement]] = {workers: [] for workers in (case.calibrated, *case.others)}
+        for _ in range(repeats):
+            for workers, turns in found.items():
+                turns.append(_once(case.kind, workers, settings))
+        for workers, turns in found.items():
+            (work / f"{case.program}-{workers}-workers.json").write_text(together(turns).to_json())
+
+
+def _once(kind: str, workers: int, settings: Settings) -> Measurement:
+    """Start the service, measure it, and end it."""
+    start = functools.partial(python_service, kind, workers)
+    with (
+        guarded(),
+        tempfile.TemporaryDirectory(prefix="sim-real-") as place,
+        served_over_http(start)(Path(place)) as measured,
+    ):
+        return measured(settings, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def together(turns: Sequence[Measurement]) -> Measurement:
+    """Return measurements of one service as one: of each level what was undisturbed, if anything was.
+
+    A level is never quiet if it was in none of them.
+    """
+    named = [
+        (level, detail, level_name(round(level.procs or 0)) in one.never_quiet)
+        for one in turns
+        for level, detail in zip(one.table.levels, one.details, strict=True)
+    ]
+    quiet = {level.procs for level, _, disturbed in named if not disturbed}
+    kept = [(level, detail) for level, detail, disturbed in named if not disturbed or level.procs not in quiet]
+    never = sorted({level_name(round(level.procs or 0)) for level, _, _ in named if level.procs not in quiet})
+    table = turns[0].table.model_copy(update={"levels": [level for level, _ in kept]})
+    return turns[0].model_copy(update={"table": table, "details": [detail for _, detail in kept], "never_quiet": never})
+
+
+def level_name(connections: int) -> str:
+    """Return a closed level as a measurement names it."""
+    return f"{connections} connection{'s' * (connections != 1)}"
 
 
 def compare(cases: Sequence[Case], work: Path) -> str:
@@ -100,7 +132,7 @@ def compare(cases: Sequence[Case], work: Path) -> str:
     predicted = json.loads((work / "what-ifs-prediction.json").read_text())
     rows = []
     for case in cases:
-        base = _levels(Measurement.load(work / f"{case.program}-held-out.json"))
+        base = _levels(Measurement.load(work / f"{case.program}-{case.calibrated}-workers.json"))
         for workers in case.others:
             other = _levels(Measurement.load(work / f"{case.program}-{workers}-workers.json"))
             for count in CONNECTIONS:
@@ -182,7 +214,7 @@ def _levels(found: Measurement) -> dict[int, dict[str, Seen]]:
 def _seen(values: Sequence[float], count: int, found: Measurement) -> Seen:
     middle = statistics.median(values)
     spread = statistics.stdev(values) / middle if len(values) > 1 else None
-    return Seen(middle, spread, f"{count} connection{'s' * (count != 1)}" not in found.never_quiet)
+    return Seen(middle, spread, level_name(count) not in found.never_quiet)
 
 
 def put(path: Path, table: str) -> None:
@@ -206,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", default="sim-real-programs", help="where measurements and predictions are")
     parser.add_argument("--profile", default=DEFAULT_FILE, help="profile of this host")
     parser.add_argument("--seconds", type=float, default=1.2, help="measured time of each repeat")
-    parser.add_argument("--repeats", type=int, default=3, help="repeats of each level")
+    parser.add_argument("--repeats", type=int, default=3, help="repeats of each level and number")
     parser.add_argument("--output", default="docs/accuracy_servers.md", help="the report")
     asked = parser.parse_args(arguments)
     work, steps = Path(asked.work), asked.steps.split(",")

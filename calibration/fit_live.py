@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Free, Load, Parts
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
-from calibration.fitting.carried import ServedFit
+from calibration.fitting.carried import ServedFit, beyond_each_doubling
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import LEAST_STEP, ROUNDS, weighed
@@ -77,8 +77,13 @@ class LiveFit:
 
     @property
     def discrepancy(self) -> Discrepancy:
-        """Return how far the model is off with the right numbers: more where it misses the fitted levels already."""
+        """Return how far the model is off with the right numbers: more where it misses the fitted levels already.
+
+        What a fit of a service misses is carried on instead, figure by figure (`calibration.fitting.carried`).
+        """
         known, more = Discrepancy(), max(self.best.misfit, 1.0)
+        if self.measurement.kind == "http":
+            return known.model_copy(update={"per_doubling": beyond_each_doubling(self.best.blueprint.crowding)})
         outside = self.best.blueprint.shared_outside
         doubling = known.per_doubling if self.measurement.kind == "http" else PROGRAM_DOUBLING
         return Discrepancy(
@@ -236,12 +241,14 @@ class LiveFit:
         """Return what the profile holds of how far a level repeats, and of what a fit of a service misses."""
         levels = self.measurement.table.levels
         if self.measurement.kind != "http":
-            return {"repeatability": min(repeatability(levels), 2.0), "missed": [], "drawn_structures": []}
+            again = min(repeatability(levels), 2.0)
+            return {"repeatability": again, "missed": [], "drawn_structures": [], "crowded": None}
         missed, drawn = self._served.carried()
         return {
             "repeatability": min(served_repeatability(levels), 2.0),
             "missed": missed,
             "drawn_structures": drawn,
+            "crowded": self.best.blueprint.crowded,
         }
 
     def _samples(self) -> dict[str, list[float]]:

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 
 from models.errors import FieldProblem, ScenarioError
 from models.fields import Count, Name
-from models.measured import Deviation, Discrepancy, Missed, Seen
+from models.measured import CrowdedCaches, Deviation, Discrepancy, Missed, Seen
 from models.scenario_text import explain, parse_toml, read_text, write_toml
 from models.table import Table
 from simulator.provenance import provenance
@@ -109,7 +109,9 @@ class Profile(Table):
     parameters were fitted to measurements on this host. scenario_samples: of each of its fields that is uncertain, by
     its place as `--set` takes it, the values in the same draws: the k-th of each, together, is the scenario of draw k.
     repeatability: relative standard deviation of a figure from one measurement to the next. missed: what the fit of a
-    service misses at its levels; drawn_structures: of each draw, whose misses it has.
+    service misses at its levels; drawn_structures: of each draw, whose misses it has. crowded: the caches that its
+    processes, one for each connection, crowd each other out of; the numbers are the quantities `fit.own_lines` and
+    `fit.line_miss`. None: it has none.
     """
 
     schema_version: Literal[1] = 1
@@ -127,6 +129,7 @@ class Profile(Table):
     repeatability: Deviation = 0.0
     missed: list[Missed] = Field(default_factory=list)
     drawn_structures: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    crowded: CrowdedCaches | None = None
     samples: dict[str, list[float]] = Field(default_factory=dict)
     scenario_samples: dict[str, list[Any]] = Field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,15 +48,18 @@ def base_of(profile: Profile, path: Path, scenario: Path | None = None) -> Base:
         directory=path.parent,
         table=table,
         calibration=calibration_of(profile, path, workload=True),
-        finish=lambda table, draw: _with_misses(table, profile, draw),
+        finish=lambda table, draw: _under_its_load(table, profile, draw),
         count=profile.draws if profile.scenario_samples else 0,
         samples={**_named(profile), **_structures(profile, fitted)} if profile.scenario_samples else {},
     )
 
 
-def _with_misses(table: dict[str, Any], profile: Profile, draw: int | None) -> dict[str, Any]:
-    """Return a fitted scenario whose services are as much slower as the fit misses at the level nearest to its load."""
-    if not profile.missed:
+def _under_its_load(table: dict[str, Any], profile: Profile, draw: int | None) -> dict[str, Any]:
+    """Return a fitted scenario as it is under its own load: with what its connections cost each other, and misses.
+
+    Its services are as much slower as the fit misses at the level nearest to its load.
+    """
+    if not profile.missed and profile.crowded is None:
         return table
     try:
         scenario = Scenario.from_dict(table)
@@ -65,7 +68,51 @@ def _with_misses(table: dict[str, Any], profile: Profile, draw: int | None) -> d
     drawn = profile.drawn_structures
     structure = drawn[draw % len(drawn)] if draw is not None and drawn else 0
     miss = missed_at(profile.missed, scenario, structure)
+    table = _crowded(table, scenario, profile, draw)
     return table if miss is None or not miss.slower else slowed(table, math.exp(miss.slower))
+
+
+def _crowded(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: int | None) -> dict[str, Any]:
+    """Return a scenario whose operations pay for the caches that its connections crowd each other out of.
+
+    The profile's scenario holds already what they pay at its own load.
+    """
+    lines, line_s = (_of_draw(profile, name, draw) for name in ("fit.own_lines", "fit.line_miss"))
+    if profile.crowded is None or profile.scenario is None or lines is None or line_s is None:
+        return table
+    here, there = connections(scenario), connections(Scenario.from_dict(dict(profile.scenario)))
+    more_s = profile.crowded.extra_s(lines, line_s, here) - profile.crowded.extra_s(lines, line_s, there)
+    made = copy.deepcopy(table)
+    stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
+    demand = next((one["demand"] for one in _every_stage(stages) if _is_served(one)), None)
+    if demand is not None:
+        demand["mean"] = TIME.print(max(round(TIME.read_float(demand["mean"]) + more_s * NS_PER_S), 1))
+    return made
+
+
+def _of_draw(profile: Profile, name: str, draw: int | None) -> float | None:
+    """Return a quantity's value, or that of a draw; None where the profile has none."""
+    quantity, draws = profile.quantity(name), profile.samples.get(name)
+    if quantity is None or draw is None or not draws:
+        return None if quantity is None else quantity.value
+    return draws[draw % len(draws)]
+
+
+def connections(scenario: Scenario) -> int:
+    """Return the connections of a load: of clients that wait, the operations in flight."""
+    return sum(one.procs * (one.concurrency if one.kind == "closed" else 1) for one in scenario.workloads)
+
+
+def _every_stage(stages: Sequence[Any]) -> Iterator[Any]:
+    """Yield stages and those inside of them."""
+    for stage in stages:
+        yield stage
+        yield from _every_stage(stage.get("stages", ()))
+
+
+def _is_served(stage: Mapping[str, Any]) -> bool:
+    """Return whether a stage is the work of a fitted service, not of its generator."""
+    return stage.get("kind") == "cpu" and stage.get("service") == "server" and isinstance(stage.get("demand"), dict)
 
 
 def _with_host(profile: Profile, path: Path, scenario: Path | None) -> Base:

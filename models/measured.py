@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from models.errors import FieldProblem
 from models.table import Table
 
 Deviation = Annotated[float, Field(ge=0, le=2)]
+LINE_BYTES: Final = 64
+ROOM: Final = 0.6
+"""Share of a core's cache that is left for what each process has alone, beside the code and the data of all."""
 
 
 class Seen(Table):
@@ -63,3 +66,28 @@ class Missed(Table):
     figures: dict[str, float] = Field(default_factory=dict)
     size: dict[str, float] = Field(default_factory=dict)
     tails: dict[str, float] = Field(default_factory=dict)
+
+
+class CrowdedCaches(Table):
+    """The caches that processes, one for each connection, crowd each other out of.
+
+    A core comes back to a process only after it has run all others. As long as what each has alone fits into the cache
+    that a core has for itself, an operation finds its own still there; with more of them it is fetched anew, up to all
+    of it, a line at a time.
+
+    cores: that the processes share. cache_bytes: of each, for itself. returns: how often an operation fetches its
+    lines.
+    """
+
+    cores: Annotated[int, Field(ge=1)]
+    cache_bytes: Annotated[int, Field(ge=1)]
+    returns: Annotated[float, Field(ge=1)] = 1.0
+
+    def extra_s(self, own_lines: float, line_s: float, processes: int) -> float:
+        """Return the CPU that an operation of so many processes takes more [s].
+
+        own_lines: that it touches of what only its process has. line_s: to fetch one [s].
+        """
+        touched = own_lines * LINE_BYTES * processes / self.cores
+        missing = max(1.0 - ROOM * self.cache_bytes / touched, 0.0) if touched else 0.0
+        return self.returns * missing * own_lines * line_s

@@ -62,7 +62,15 @@ def own_error(name: str, scenario: Scenario, calibration: Calibration) -> float:
     size = miss.size.get(figure, miss.size.get("mean", 0.0))
     flight, seen = asked_of(scenario).get("concurrency"), calibration.seen.concurrency
     doublings = max(math.log2(flight / seen[1]), 0.0) if flight and seen else 0.0
-    return math.hypot(calibration.repeatability, GOES_ON * size * math.sqrt(1.0 + doublings))
+    return left_open(size, doublings, calibration.repeatability)
+
+
+def left_open(size: float, doublings: float, repeatability: float) -> float:
+    """Return the relative deviation that a miss and the measurement's repeatability leave open, added as squares.
+
+    size: of the miss, absolute. doublings: of the concurrency beyond the fitted levels.
+    """
+    return math.hypot(repeatability, GOES_ON * size * math.sqrt(1.0 + doublings))
 
 
 def _nearest(name: str) -> str:

@@ -11,11 +11,14 @@ from calibration.fitting.targets import Target, served_repeatability
 from calibration.levels import Level
 from calibration.profile import Profile
 from calibration.profile_base import base_of
+from models.units import TIME
+from simulator.carried import own_error
 from simulator.overrides import from_settings
-from simulator.prediction import Budget, predict
+from simulator.prediction import Budget, model_error, predict
 from simulator.run import run
 from simulator.scenario_source import prepare
-from tests.test_server_blueprints import LOOP
+from simulator.trust_zone import trust_zone
+from tests.test_server_blueprints import FORKS, LOOP
 
 
 def test_a_miss_within_the_noise_is_not_carried() -> None:
@@ -68,6 +71,53 @@ def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path) -> None
         assert data["throughput_per_s"]["value"] == pytest.approx(said["throughput"][0], rel=0.03)
         for name in ("mean", "p50", "p95", "p99"):
             assert data["response_time_s"][name]["value"] == pytest.approx(said[name][0], rel=0.06), name
+
+
+def test_a_run_with_the_profile_pays_for_crowded_caches_too(tmp_path) -> None:
+    fit = fit_live(FORKS, draws=6)
+    path = tmp_path / "profile.toml"
+    path.write_text(fit.profile().to_toml())
+    profile = Profile.load(path)
+    assert profile.crowded is not None
+    base = base_of(profile, path)
+    for draw in (None, 3):
+        for count in (8, 300):
+            played = base.finish(_set_procs(base.table(draw), count), draw)
+            exact = fit.scenario(Load(count), draw).model_dump(mode="json")
+            assert _server_demand_s(played) == pytest.approx(_server_demand_s(exact) * _slower(profile), rel=1e-3)
+    assert _server_demand_s(base.finish(_set_procs(base.table(None), 300), None)) > 30e-6 + _server_demand_s(
+        base.finish(base.table(None), None)
+    )
+
+
+def test_a_run_with_the_profile_is_as_wide_as_the_fit_beside_the_draws(tmp_path) -> None:
+    fit = fit_live(FORKS, draws=4)
+    profile = fit.profile()
+    base = base_of(profile, tmp_path / "profile.toml")
+    count = 64
+    prepared = prepare(base, from_settings([f"workloads[0].procs={count}"]))
+    load, again = Load(count), served_repeatability(FORKS.table.levels)
+    own = fit._served._own(load, fit._served._missed(fit.best, load), again, fit.best.blueprint.crowding)
+    for name, figure in (("throughput_per_s", "throughput"), ("response_time_s.p99", "p99")):
+        wider = trust_zone(prepared.scenario, base.calibration)["widening"]
+        model = model_error(name, profile.discrepancy, wider)
+        found = math.hypot(model, own_error(name, prepared.scenario, base.calibration))
+        assert found == pytest.approx(own[figure], rel=1e-6), name
+
+
+def _set_procs(table, count):
+    table["workloads"][0]["procs"] = count
+    return table
+
+
+def _slower(profile):
+    closed = [one for one in profile.missed if one.structure == 0 and one.rate_per_s is None]
+    return math.exp(max(closed, key=lambda one: one.concurrency).slower)
+
+
+def _server_demand_s(table):
+    stages = table["operations"][0]["stages"]
+    return TIME.read_float(next(one for one in stages if one["service"] == "server")["demand"]["mean"]) / 1e9
 
 
 def test_an_interval_widens_with_each_doubling() -> None:

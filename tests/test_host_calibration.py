@@ -21,6 +21,7 @@ from calibration.host.estimates import estimate
 from calibration.host.facts import System, cgroup_limits, read_host
 from calibration.host.placement import _weigh, balance_interval_s
 from calibration.host.probe import Probe, probes
+from calibration.host.probes import lines
 from calibration.host.probes.messages import coefficients
 from calibration.host.probes.scheduler import handovers_ns, tick_of, turns_of
 from calibration.host.processes import Unavailable, WorkerFailed, cpu_list, levels_up_to, run_together
@@ -342,6 +343,20 @@ def test_a_probe_runs_in_a_fresh_process() -> None:
     found = FreshProcess().run(Probe("core", "core", 0.02, 0.02, Limits(), "core.work_rate"), 0.02)
     assert found.quantities["core.work_rate"][0] > 0
     assert found.wait_share is not None
+
+
+def test_a_ring_of_lines_is_one_ring() -> None:
+    first = lines.ring(64 * 1000)
+    met, link = 1, first.next
+    while link is not first:
+        met, link = met + 1, link.next
+    assert met == 1000
+    assert lines.walk(first, 1000) is first
+
+
+def test_a_line_beyond_the_cache_takes_longer_than_one_within() -> None:
+    found, _ = lines.measure(0.02)
+    assert found["memory.line"][0] > 1e-9
 
 
 def test_a_probe_that_breaks_gives_its_last_line() -> None:

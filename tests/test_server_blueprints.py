@@ -1,12 +1,14 @@
 """What the levels of a server say of its structure and of the costs of an operation, from measurements made up."""
 
+import copy
+
 import pytest
 
 from benchmarks.pgbench_load import transactions
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import figures_of, simulate
-from calibration.fitting.crowded import OwnMemory, core_cache_bytes
+from calibration.fitting.crowded import crowded_caches, free_numbers
 from calibration.fitting.server_blueprints import (
     a_process_each,
     busy_processes,
@@ -15,6 +17,7 @@ from calibration.fitting.server_blueprints import (
 )
 from calibration.fitting.server_costs import costs_of
 from calibration.fitting.targets import repeatability, targets_of
+from calibration.host.caches import core_cache_bytes
 from calibration.interference import Interference
 from calibration.levels import Level, LevelTable
 from calibration.live.level_run import Plan
@@ -22,6 +25,9 @@ from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread
 from calibration.live.pacing import Pacing
 from calibration.live.settings import judged
 from calibration.validate_prediction import Asked, predict_levels
+from models.measured import CrowdedCaches
+from models.scenario import Scenario
+from simulator.run import run
 
 US = 1e-6
 
@@ -227,12 +233,27 @@ def test_what_repeats_badly_is_predicted_as_badly():
 
 
 def test_processes_crowd_each_other_out_of_a_cache_once_it_is_full():
-    memory = OwnMemory(cores=2, cache_bytes=512 * 1024)
-    values = {"own_lines": 800.0, "line_miss": 100e-9}
+    caches = CrowdedCaches(cores=2, cache_bytes=512 * 1024)
     # 4 processes a core of 50 kB each fit into 0.6 of the cache, 32 leave a core a fifth of what they touch
-    assert memory.extra_s(values, 8) == 0.0
-    assert memory.extra_s(values, 64) == pytest.approx(0.808 * 80 * US, rel=0.01)
-    assert memory.extra_s(values, 1000) < 80 * US
+    assert caches.extra_s(800.0, 100e-9, 8) == 0.0
+    assert caches.extra_s(800.0, 100e-9, 64) == pytest.approx(0.808 * 80 * US, rel=0.01)
+    assert caches.extra_s(800.0, 100e-9, 1000) < 80 * US
+
+
+def test_who_sleeps_more_often_comes_back_to_a_cold_cache_more_often():
+    once, often = (crowded_caches(2, 512 * 1024, sleeps) for sleeps in (0.2, 9.0))
+    assert often.extra_s(800.0, 100e-9, 64) == pytest.approx(3.0 * once.extra_s(800.0, 100e-9, 64))
+    # how many of the stretches touch all lines is not known: as wide as from one of them to all
+    assert free_numbers(often, None)[0].width > free_numbers(once, None)[0].width + 0.5
+
+
+def test_a_line_that_the_host_measured_is_known_better_than_an_assumed_one():
+    caches = crowded_caches(2, 512 * 1024, 1.0)
+    assumed, measured = (free_numbers(caches, line_s)[1] for line_s in (None, 180e-9))
+    assert measured.middle == pytest.approx(100e-9)
+    assert measured.width < assumed.width
+    each = next(served_blueprints(FORKS, FORKS.workload, lambda: {"cores": 2}, 180e-9))
+    assert each.values([0.0] * len(each.free))["line_miss"] == pytest.approx(100e-9)
 
 
 def test_the_second_cache_is_what_a_core_has_for_itself(tmp_path):
@@ -258,9 +279,30 @@ def test_a_process_each_costs_more_with_connections_than_a_loop():
     assert demands[1][0] == demands[1][1]
 
 
-def test_cpu_at_the_busiest_level_holds_what_is_slower_alone():
-    # 1.83 of 2 cores are at work: a sixth of the time of a busy core has no other beside it
-    assert costs_of(LOOP, LOOP.workload).alone == pytest.approx(2.0 - 8 / 70 * 16, abs=0.01)
+def test_an_answer_is_written_by_the_loop_that_waited():
+    loop = measurement([(1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])])
+    blueprint = next(served_blueprints(loop, loop.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    before, wait, after = blueprint.scenario(position, Load(8)).operations[0].stages[1:4]
+    assert [one.kind for one in (before, wait, after)] == ["cpu", "delay", "cpu"]
+    assert after.service == "server"
+    work = blueprint.values(position)["demand"] * 1e9
+    assert before.demand.mean + after.demand.mean == pytest.approx(work, rel=1e-6)
+
+
+def test_answers_that_wait_for_their_loop_leave_a_second_loop_idle():
+    # what comes back from its wait finds its loop busy with what came meanwhile, so that answers come in bunches
+    loop = measurement([(1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])])
+    blueprint = next(served_blueprints(loop, loop.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    table = blueprint.scenario(position, Load(16), {"duration": "3s", "warmup": "1s", "replications": 1, "seed": 1})
+    made = table.model_dump(mode="json", exclude_none=True)
+    made["services"]["server"]["workers"] = 2
+    straight = copy.deepcopy(made)
+    stages = straight["operations"][0]["stages"]
+    straight["operations"][0]["stages"] = [*stages[:3], stages[4]]
+    found, without = (run(Scenario.from_dict(one)).data["cpu_utilization"]["value"] for one in (made, straight))
+    assert found < without - 0.03
 
 
 def test_the_service_is_told_from_the_generator_on_its_cores():

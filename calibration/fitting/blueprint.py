@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from models.measured import CrowdedCaches
 from models.scenario import Scenario
 from models.units import RATE, TIME
 
@@ -86,6 +87,7 @@ class Blueprint:
     the hardware whom nobody sees on this machine.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
+    crowded: caches that a process for each connection costs the others, as `under` has it; None: there are none.
     """
 
     label: str
@@ -99,6 +101,7 @@ class Blueprint:
     exits_counted: float = 0.0
     likely: float = 1.0
     under: Callable[[Mapping[str, float], Load], dict[str, float]] | None = None
+    crowded: CrowdedCaches | None = None
 
     def values(self, position: Sequence[float]) -> dict[str, float]:
         """Return the numbers by name. position: of each, in standard deviations from what is expected."""

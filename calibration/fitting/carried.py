@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -25,9 +25,8 @@ from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import OPERATIONS, Fitted, figures_of, simulate
 from calibration.fitting.targets import Target, served_repeatability, targets_of
 from calibration.live.measured import Measurement
-from models.measured import Discrepancy
-from models.measured import Missed as KeptMissed
-from simulator.carried import GOES_ON, bends
+from models.measured import Discrepancy, Missed
+from simulator.carried import GOES_ON, bends, left_open
 
 Array = NDArray[np.float64]
 Figures = Mapping[str, float]
@@ -45,22 +44,12 @@ LONGEST: Final = 200_000
 """Operations that a simulation of arrivals has at most."""
 
 
-@dataclass(frozen=True)
-class Missed:
-    """What a structure misses at a level.
-
-    slower: logarithm of how much slower the whole service is than simulated. figures: logarithms of measured over
-    simulated, of times beside that. size: absolute, of all of it, with what noise may explain. tails: logarithms of p95
-    and p99 over the mean, as measured.
-    """
-
-    slower: float
-    figures: Figures
-    size: Figures
-    tails: Figures = field(default_factory=dict)
+NOTHING: Final = Missed(concurrency=1, slower=0.0)
 
 
-NOTHING: Final = Missed(0.0, {}, {})
+def beyond_each_doubling(crowding: float) -> float:
+    """Return the relative standard deviation that each doubling beyond the fitted levels adds. crowding: its own."""
+    return math.hypot(Discrepancy().per_doubling, crowding)
 
 
 @dataclass(frozen=True)
@@ -105,25 +94,14 @@ class ServedFit:
             found[name] = middle * bend, low * bend, high * bend
         return found if load.rate_per_s is None else self._possible(found)
 
-    def carried(self) -> tuple[list[KeptMissed], list[int]]:
+    def carried(self) -> tuple[list[Missed], list[int]]:
         """Return what each structure misses at each level, as a profile keeps it, and the structure of each redraw."""
         every = list(dict.fromkeys([id(self.structures[0][0]), *(id(one) for one, _ in self.redraws)]))
         by_id = {id(one): one for one, _ in [*self.structures, *self.redraws]}
         found = []
         for target in targets_of(self.measurement.table.levels, self.measurement.pacing.think_kind):
             for number, key in enumerate(every):
-                miss = self._missed(by_id[key], target.load)
-                found.append(
-                    KeptMissed(
-                        structure=number,
-                        concurrency=target.load.in_flight,
-                        rate_per_s=None if target.load.rate_per_s is None else target.throughput_per_s,
-                        slower=miss.slower,
-                        figures=dict(miss.figures),
-                        size=dict(miss.size),
-                        tails=dict(miss.tails),
-                    )
-                )
+                found.append(self._missed(by_id[key], target.load).model_copy(update={"structure": number}))
         return found, [every.index(id(one)) for one, _ in self.redraws]
 
     def _possible(self, found: Mapping[str, tuple[float, float, float]]) -> dict[str, tuple[float, float, float]]:
@@ -145,8 +123,8 @@ class ServedFit:
         for name in FIGURES:
             size = here.size.get(name, here.size.get("mean", 0.0))
             model = known.rate if name in RATES else known.time * TAILS.get(name, 1.0)
-            beyond = doublings * math.hypot(known.per_doubling, crowding) ** 2
-            found[name] = math.sqrt(model**2 + again**2 + beyond + (GOES_ON * size) ** 2 * (1.0 + doublings))
+            beyond = doublings * beyond_each_doubling(crowding) ** 2
+            found[name] = math.sqrt(model**2 + beyond + left_open(size, doublings, again) ** 2)
         return found
 
     def _bent(self, load: Load, value: Figures, here: Missed) -> dict[str, float]:
@@ -187,13 +165,13 @@ class ServedFit:
         at_rate = min(opened, key=lambda one: abs(math.log(one.throughput_per_s / rate)))
         key = id(fitted), at_rate.load
         if key not in self.known:
-            slower = replace(NOTHING, slower=found.slower)
+            slower = NOTHING.model_copy(update={"slower": found.slower})
             said = self._played(fitted, fitted.position, at_rate.load, at_rate.throughput_per_s, slower)
             other = _compared(at_rate, said, found.slower)
             # while the machine stands still arrivals gather, so half of what is missed at a rate may be chance
             half = {name: one / 2.0 for name, one in other.figures.items()}
             size = {**found.size, **{name: 2.0 * one for name, one in other.size.items()}}
-            self.known[key] = replace(other, figures=half, size=size)
+            self.known[key] = other.model_copy(update={"figures": half, "size": size})
         return self.known[key]
 
     def _played(
@@ -235,7 +213,14 @@ def _compared(target: Target, said: Figures, slower: float | None = None) -> Mis
     figures = {name: _beyond(one, noise[name]) for name, one in off.items() if name != "throughput"}
     of = {name: value for name, (value, _) in target.measured.items()}
     tails = {name: math.log(of[name] / of["mean"]) for name in TAILS if name in of and "mean" in of}
-    return Missed(slower, figures, size, tails)
+    return Missed(
+        concurrency=target.load.in_flight,
+        rate_per_s=None if target.load.rate_per_s is None else target.throughput_per_s,
+        slower=slower,
+        figures=figures,
+        size=size,
+        tails=tails,
+    )
 
 
 def _beyond(miss: float, noise: float) -> float:

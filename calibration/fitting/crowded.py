@@ -1,54 +1,51 @@
-"""What many processes cost each other: the caches of a core hold what a few of them touch, and not what many do.
+"""What many processes cost each other, before the fit: nothing of it shows at few connections.
 
-Where each connection has a process of its own, a core comes back to one only after it has run all others. As long as
-their memory fits into the cache that a core has for itself, an operation finds its own still there; with more of them
-it is fetched anew, up to all of it, a line at a time. At few connections nothing of this shows.
+See `models.measured.CrowdedCaches`. How many lines an operation fetches again is assumed; what a line takes the host's
+calibration measures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from calibration.fitting.blueprint import Free
-from calibration.host.caches import CACHES, cache_sizes
+from models.measured import CrowdedCaches
 
-LINE_BYTES: Final = 64
 LINES: Final = 768
 """That an operation touches of what only its process has: stack, plans and catalogue of a session, the kernel's."""
+LINES_WIDTH: Final = 0.5
 MISS_S: Final = 80e-9
-"""To fetch a line that has left the core's own cache: a shared cache answers in 20 ns, memory in 100, and on virtual
-machines the way to its address is twice as long."""
-ROOM: Final = 0.6
-"""Share of the cache that is left for what each process has alone, beside the code and the data of all."""
-CACHE_BYTES: Final = 1 << 20
-"""Of a core for itself, where the system does not say."""
+"""To fetch a line that has left the core's own cache, where the host was not calibrated: a shared cache answers in 20
+ns, memory in 100, and on virtual machines the way to its address is twice as long."""
+MISS_WIDTH: Final = 0.5
+UNDER_WAY: Final = 1.8
+"""Lines that a program fetches at a time, where the host's probe waits for each: servers have 1.4 to 2.3 under way
+(Ferdman et al., Clearing the Clouds, ASPLOS 2012)."""
+PROBED_WIDTH: Final = 0.3
 
 
-@dataclass(frozen=True)
-class OwnMemory:
-    """The memory of processes, one for each connection, and the cache of each core [bytes]."""
+def crowded_caches(cores: int, cache_bytes: int, sleeps: float) -> CrowdedCaches:
+    """Return the caches of processes whose operations sleep so often.
 
-    cores: int
-    cache_bytes: int
-
-    def free(self) -> list[Free]:
-        """Return the numbers that are open."""
-        how = "assumed: cache lines that an operation touches of what only its process has"
-        return [
-            Free("own_lines", LINES, 0.5, how, unit="count"),
-            Free("line_miss", MISS_S, 0.5, "assumed: time to fetch one that has left the core's cache"),
-        ]
-
-    def extra_s(self, values: Mapping[str, float], processes: int) -> float:
-        """Return the CPU that an operation of so many processes takes more, by the two numbers [s]."""
-        touched = values["own_lines"] * LINE_BYTES * processes / self.cores
-        missing = max(1.0 - ROOM * self.cache_bytes / touched, 0.0)
-        return missing * values["own_lines"] * values["line_miss"]
+    After each sleep a process comes back to a core that others have used, but not every stretch between two sleeps
+    touches all its lines: between once and after each sleep, so the geometric mean of both.
+    """
+    return CrowdedCaches(cores=cores, cache_bytes=cache_bytes, returns=math.sqrt(max(sleeps, 1.0)))
 
 
-def core_cache_bytes(folder: Path = CACHES) -> int:
-    """Return the size of the largest cache that a core has for itself [bytes]: its second level."""
-    return next((size for level, size in cache_sizes(folder) if level == "2"), CACHE_BYTES)
+def free_numbers(caches: CrowdedCaches, line_s: float | None) -> list[Free]:
+    """Return the numbers that are open. line_s: as the host's calibration has it [s]; None: it was not measured."""
+    how = "assumed: cache lines that an operation touches of what only its process has"
+    miss = Free("line_miss", MISS_S, MISS_WIDTH, "assumed: time to fetch one that has left the core's cache")
+    if line_s is not None:
+        of_host = "the host's calibration: a line beyond the core's cache, almost two at a time"
+        miss = Free("line_miss", line_s / UNDER_WAY, PROBED_WIDTH, of_host)
+    width = math.hypot(LINES_WIDTH, math.log(caches.returns))
+    return [Free("own_lines", LINES, width, how, unit="count"), miss]
+
+
+def extra_s(caches: CrowdedCaches, values: Mapping[str, float], processes: int) -> float:
+    """Return the CPU that an operation of so many processes takes more, by the numbers' names [s]."""
+    return caches.extra_s(values["own_lines"], values["line_miss"], processes)

@@ -165,7 +165,8 @@ def live_blueprints(measurement: Measurement, host: Profile | None) -> list[Blue
         raise ValueError("a measurement without any complete level describes no workload")
     known = Known(measurement, measurement.workload, host)
     if measurement.kind == "http":
-        return list(served_blueprints(measurement, measurement.workload, known.service))
+        line_s = known.of_host("memory.line", 0.0) or None
+        return list(served_blueprints(measurement, measurement.workload, known.service, line_s))
     return list(_programs(known))
 
 

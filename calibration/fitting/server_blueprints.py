@@ -16,16 +16,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
-from calibration.fitting.crowded import OwnMemory, core_cache_bytes
+from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
 from calibration.fitting.server_costs import Costs, costs_of
 from calibration.fitting.targets import Target
+from calibration.host.caches import core_cache_bytes
 from calibration.live.measured import Measurement, Workload
 from models.units import TIME
 
 TAKES_PART: Final = 0.2
 """Share of the busiest process's CPU from which a process counts as one of the workers."""
-ALONE: Final = 0.05
-"""How much more CPU an operation takes while one core is busy alone, before the fit: mostly nothing that shows."""
+ALONE: Final = 0.03
+"""How much more or less CPU an operation may take while one core is busy alone, relative standard deviation before the
+fit: caches and memory are shared, so that others at work cost something, or keep warm what is common."""
 SPREAD: Final = 0.3
 """Standard deviation of the work of an operation, relative to its mean, before the fit."""
 CHANCE: Final = 0.5
@@ -52,16 +54,24 @@ CROWDED: Final = "what more connections than fitted cost each other (caches, mem
 SERVER_CPU: Final = "CPU of the server for each operation at its busiest level"
 MANY: Final = 100_000
 FLUSH_BYTES: Final = "1B"
+AFTER: Final = 0.1
+"""Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """What all structures share. machine: returns the fields of the cores. processes: that take part in the work."""
+    """What all structures share.
+
+    machine: returns the fields of the cores. processes: that take part in the work. line_s: to fetch a line beyond a
+    core's own cache [s]; None: not measured. sleeps: of an operation at the highest level.
+    """
 
     costs: Costs
     machine: Callable[[], dict[str, Any]]
     cores: int
     processes: int
+    line_s: float | None = None
+    sleeps: float = 1.0
 
     def chance(self, name: str) -> float:
         """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
@@ -93,14 +103,16 @@ def weighed(targets: Sequence[Target]) -> list[Target]:
 
 
 def served_blueprints(
-    measurement: Measurement, workload: Workload, machine: Callable[[], dict[str, Any]]
+    measurement: Measurement, workload: Workload, machine: Callable[[], dict[str, Any]], line_s: float | None = None
 ) -> Iterator[Blueprint]:
     """Yield the structures of a server: who in it does the work, and what it waits for.
 
-    machine: returns the fields of its cores.
+    machine: returns the fields of its cores. line_s: as `Served` has it.
     """
-    known = Served(costs_of(measurement, workload), machine, measurement.cores, busy_processes(measurement))
-    own, shared = a_process_each(measurement), sleeps_when_busy(measurement) < SLEEPS_OF_ITS_OWN
+    sleeps = sleeps_when_busy(measurement)
+    costs, processes = costs_of(measurement, workload), busy_processes(measurement)
+    known = Served(costs, machine, measurement.cores, processes, line_s, sleeps)
+    own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
         for wait in waits:
@@ -151,7 +163,7 @@ def busy_processes(measurement: Measurement) -> int:
 
 def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Blueprint:
     def build(values: Mapping[str, float]) -> Parts:
-        alone = 1.0 / (1.0 + values["alone"])
+        alone = 1.0 / values["alone"]
         speeds = [round(alone + (1.0 - alone) * index / max(known.cores - 1, 1), 6) for index in range(known.cores)]
         server = known.machine() | workers | {"speed_by_busy": speeds}
         server |= {"idle_exit": _time(values["idle_exit"]), "wakeup": _time(values["wakeup"])}
@@ -171,13 +183,13 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
 
     if workers:
         return Blueprint(label, _free(known, wait), build, arriving=arriving)
-    memory = OwnMemory(known.cores, core_cache_bytes())
+    caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps)
 
-    def crowded(values: Mapping[str, float], load: Load) -> dict[str, float]:
-        return {**values, "demand": values["demand"] + memory.extra_s(values, load.in_flight)}
+    def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
+        return {**values, "demand": values["demand"] + extra_s(caches, values, load.in_flight)}
 
-    free = [*_free(known, wait), *memory.free()]
-    return Blueprint(label, free, build, [CROWDED], arriving, CROWDING, under=crowded)
+    free = [*_free(known, wait), *free_numbers(caches, known.line_s)]
+    return Blueprint(label, free, build, [CROWDED], arriving, CROWDING, under=under, crowded=caches)
 
 
 def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
@@ -193,12 +205,11 @@ def _arriving(values: Mapping[str, float], load: Load, parts: Parts) -> Parts:
 def _free(known: Served, wait: str) -> list[Free]:
     """Return the numbers that are open, with what the levels say of each by themselves."""
     costs = known.costs
-    beside_others = 1.0 + ALONE * costs.alone
     free = [
-        Free("demand", costs.server / beside_others, costs.deviation, SERVER_CPU),
+        Free("demand", costs.server, costs.deviation, SERVER_CPU),
         Free("spread", SPREAD, 0.5, "assumed", unit="ratio"),
         Free("wakeup", costs.server_wake, 0.7, "what levels take more in which the server sleeps more often"),
-        Free("alone", ALONE, 1.0, "assumed: what else operations take more while one core is busy", unit="ratio"),
+        Free("alone", 1.0, ALONE, "assumed: time of work while one core is busy, relative to all", unit="ratio"),
         Free("idle_exit", costs.idle, 0.5, "what nothing else explains of the lowest level, for each sleep"),
         Free("late", LATE_S, 0.4, "assumed: timers of the kernel; of open loads alone"),
         Free("paced", PACED, 0.08, PACED_HOW, unit="ratio"),
@@ -208,10 +219,12 @@ def _free(known: Served, wait: str) -> list[Free]:
         free.append(Free(name, known.chance(name), 1.0, how, "logit", "share"))
     if costs.generator > LEAST_S:
         how = "CPU of the load generator, as of the server"
-        free.append(Free("generator", costs.generator / beside_others, costs.deviation, how))
+        free.append(Free("generator", costs.generator, costs.deviation, how))
         free.append(Free("generator_wakeup", costs.generator_wake, 0.7, "as of the server"))
     if costs.wait:
         free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))
+        how = "assumed: share of the work that follows the wait, as writing the answer does"
+        free.append(Free("after", AFTER, 1.0, how, "logit", "share"))
     if wait == "group":
         free.append(Free("grouped", 0.7, 1.5, "assumed: any share of the wait", "logit", "share"))
     return free
@@ -222,12 +235,16 @@ def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> l
     total, grouped = values.get("wait", 0.0), values.get("grouped", 0.0)
     pause = {"kind": "delay", "service": "server", "time": _time(total * (1.0 - grouped))}
     pauses = [pause] if total >= LEAST_S else []
-    demand = {"distribution": "lognormal", "mean": _time(values["demand"]), "cv": min(values["spread"], 10.0)}
+    after = values["demand"] * values.get("after", 0.0)
+    demand = {"distribution": "lognormal", "mean": _time(values["demand"] - after), "cv": min(values["spread"], 10.0)}
     stages: list[dict[str, Any]] = [{"kind": "cpu", "service": "server", "demand": demand}, *pauses]
     if wait == "group":
         server["links"] = {"disk": {"bandwidth": "1TB/s", "delay": _time(total * grouped)}}
         server["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
         stages.append({"kind": "batch", "service": "server", "batcher": "commit", "bytes": FLUSH_BYTES})
+    if after >= LEAST_S:
+        # whoever waited must have its turn again: of a loop behind all that came meanwhile, of others on a core
+        stages.append({"kind": "cpu", "service": "server", "demand": _time(after)})
     return stages
 
 

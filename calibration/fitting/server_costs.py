@@ -35,8 +35,7 @@ class Costs:
     """What the levels say of an operation before the fit, in seconds.
 
     server, generator: CPU without that of sleeps, as far as was seen. server_wake, generator_wake: CPU of each sleep.
-    deviation: relative, of server and generator, by how well the busiest level repeats. alone: share of their time
-    there in which no other core was at work.
+    deviation: relative, of server and generator, by how well the busiest level repeats.
     idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
     """
 
@@ -47,7 +46,6 @@ class Costs:
     idle: float
     wait: float
     deviation: float = KNOWN_CPU
-    alone: float = 0.0
 
 
 def costs_of(measurement: Measurement, workload: Workload) -> Costs:
@@ -74,20 +72,7 @@ def costs_of(measurement: Measurement, workload: Workload) -> Costs:
         idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
         wait=left if waits else 0.0,
         deviation=_deviation(by_level[max(by_level)]),
-        alone=_alone(measurement, max(by_level)),
     )
-
-
-def _alone(measurement: Measurement, connections: int) -> float:
-    """Return the share of their time that busy cores have no other beside them, at a closed level: linear in those."""
-    busy = [
-        (one.busy_cores or 0.0) + (one.generator_cpu_cores or 0.0)
-        for one in measurement.table.levels
-        if one.procs == connections and one.kind != "open"
-    ]
-    if not busy or measurement.cores < 2:
-        return 0.0
-    return min(max((measurement.cores - statistics.median(busy)) / (measurement.cores - 1), 0.0), 1.0)
 
 
 def _deviation(busiest: Sequence[Detail]) -> float:

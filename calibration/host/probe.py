@@ -52,6 +52,7 @@ def probes(disk_directory: str) -> list[Probe]:
     return [
         Probe("core", "core", 0.3, 0.15, _ONE_AT_A_TIME, "core.work_rate"),
         *slow,
+        Probe("lines", "lines", 0.2, 0.1, Limits(wait=0.03, stray=None), "memory.line"),
         Probe("scheduler", "scheduler", 0.4, 0.15, _WITH_WAITS, "scheduler.base_slice"),
         Probe("wakeup", "wakeup", 0.4, 0.15, Limits(wait=0.05, stray=None), "timer.overshoot"),
         Probe("placement", "placement", 1.0, 0.25, _WITH_WAITS, "placement.sleepers_55_mean"),

@@ -36,6 +36,9 @@ DESCRIPTIONS: Final = (
     Description("speed.cache.busy_*", "ratio", "the same for copies within half of the last cache"),
     Description("speed.memory.busy_*", "ratio", "the same for copies well beyond the last cache"),
     Description("memory.*_bandwidth", "B/s", "bytes read and written by one core's copies"),
+    Description(
+        "memory.line", "s", "to fetch a line that has left the core's own cache: steps through eight times its size"
+    ),
     Description("scheduler.tick", "s", "grid on which two spinners on one core are switched", "linux.tick"),
     Description("scheduler.turn", "s", "how long a spinner runs beside another one on its core, median"),
     Description(
