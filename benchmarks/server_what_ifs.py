@@ -3,9 +3,9 @@
     python -m benchmarks.server_what_ifs [--only NAME,...] [--steps predict,measure,compare]
                                        [--work DIRECTORY] [--output FILE]
 
-It reads the calibration that `python -m benchmarks.real_programs --only http-blocking,http-event-loop --steps calibrate`
-left in the work directory. All numbers of workers, the calibrated one too, are measured in turns, a repeat of each
-after the other: the machine's speed changes by a tenth within the hour, which is as much as some of the effects.
+It reads the calibration that `python -m benchmarks.real_programs --only http-blocking,http-event-loop --steps
+calibrate` left in the work directory. All numbers of workers, the calibrated one too, are measured in turns, a repeat
+of each after the other: the machine's speed changes by a tenth within the hour, as much as some of the effects are.
 
 Asked for are the right sign and 30 % of the effect; an effect that is not larger than what its two levels repeat to is
 none, and one of a level that other load disturbed each time says nothing. Each step leaves a file that the next one

@@ -117,7 +117,7 @@ def _distance(axis: str, asked: float, measured: tuple[float, float] | None) -> 
 def widening(found: Iterable[Distance], per_doubling: float) -> float:
     """Return the model's additional error for an answer beyond what was measured: a relative standard deviation."""
     counted = [one.factor for one in found if one.factor and not one.harmless]
-    return per_doubling * math.sqrt(sum(math.log2(factor) ** 2 for factor in counted))
+    return per_doubling * math.sqrt(sum(math.log2(factor) for factor in counted))
 
 
 def trust_zone(scenario: Scenario, calibration: Calibration | None) -> dict[str, Any]:

@@ -7,9 +7,11 @@ import pytest
 
 from benchmarks.real_programs_list import PROGRAMS
 from benchmarks.real_servers import NotHere
+from benchmarks.server_what_ifs import _levels, together
 from calibration.live.cleanup import guarded
 from calibration.live.pacing import Pacing
 from calibration.live.settings import Settings
+from tests.test_server_blueprints import measurement
 
 MS = 1_000_000
 SERVERS = ("nginx", "redis", "pgbench-select", "pgbench-update", "http-blocking", "http-event-loop")
@@ -52,3 +54,21 @@ def test_pgbench_at_a_rate_counts_from_the_intended_start(tmp_path):
     assert level.kind == "open"
     assert level.arrival_rate_per_s == 300.0
     assert 150 < level.throughput_per_s < 450
+
+
+def test_turns_of_a_service_are_put_together_without_what_was_disturbed():
+    turns = [
+        measurement([(16, 1500, 400, mean, 0.1, [0.9]), (32, 1500, 400, 2 * mean, 0.1, [0.9])])
+        for mean in (20_000, 22_000, 60_000)
+    ]
+    turns[2] = turns[2].model_copy(update={"never_quiet": ["16 connections"]})
+    found = together(turns)
+    assert [level.mean_s for level in found.table.levels if level.procs == 16] == [0.020, 0.022]
+    assert len([level for level in found.table.levels if level.procs == 32]) == 3
+    assert len(found.details) == len(found.table.levels)
+    assert found.never_quiet == []
+    # what was disturbed each time is there, and says so
+    never = together([one.model_copy(update={"never_quiet": ["32 connections"]}) for one in turns])
+    assert never.never_quiet == ["32 connections"]
+    assert not _levels(never)[32]["mean"].quiet
+    assert _levels(never)[16]["mean"].quiet
