@@ -6,7 +6,7 @@ import pytest
 
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
-from calibration.fitting.carried import NORMAL, ServedFit, _beyond, _compared, _ends, _evenly
+from calibration.fitting.carried import NORMAL, ServedFit, _beyond, _compared, _ends, _evenly, _ordered
 from calibration.fitting.targets import Target, served_repeatability
 from calibration.levels import Level
 from calibration.profile import Profile
@@ -134,6 +134,15 @@ def test_draws_beyond_a_capacity_widen_an_interval_to_their_side() -> None:
     low, high = _ends("mean", 1.0, [], [{"mean": 2.0}], 0.1)
     assert high == 2.0
     assert low == pytest.approx(math.exp(-NORMAL * 0.1))
+
+
+def test_a_percentile_is_no_shorter_than_a_lower_one() -> None:
+    wide = {"mean": (2.0, 0.1, 9.0), "p50": (1.0, 0.8, 40.0), "p95": (3.0, 0.2, 30.0), "p99": (5.0, 0.1, 20.0)}
+    found = _ordered(wide)
+    assert found == {"mean": (2.0, 0.1, 9.0), "p50": (1.0, 0.8, 20.0), "p95": (3.0, 0.8, 20.0), "p99": (5.0, 0.8, 20.0)}
+    # each interval holds its value, also where one that is lower was said longer
+    crossed = _ordered({"p50": (1.0, 0.9, 2.0), "p95": (0.5, 0.4, 0.6)})
+    assert crossed == {"p50": (1.0, 0.9, 1.0), "p95": (0.5, 0.5, 0.6)}
 
 
 def test_evenly_drawn_values_are_normal() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -30,8 +31,11 @@ from simulator.carried import GOES_ON, bends, left_open
 
 Array = NDArray[np.float64]
 Figures = Mapping[str, float]
+Interval = tuple[float, float, float]
+"""A value with the lower and the upper end of its interval."""
 RATES: Final = ("throughput", "cpu")
-FIGURES: Final = (*RATES, "mean", "p50", "p95", "p99")
+PERCENTILES: Final = ("p50", "p95", "p99")
+FIGURES: Final = (*RATES, "mean", *PERCENTILES)
 AT_RATES: Final = 0.1
 """What arrivals at another rate leave open, for each halving of what is left of the capacity."""
 TAILS: Final = {"p95": 1.5, "p99": 2.0}
@@ -92,7 +96,7 @@ class ServedFit:
             low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], bent[name]))
             bend = math.exp(bent[name])
             found[name] = middle * bend, low * bend, high * bend
-        return found if load.rate_per_s is None else self._possible(found)
+        return _ordered(found if load.rate_per_s is None else self._possible(found))
 
     def carried(self) -> tuple[list[Missed], list[int]]:
         """Return what each structure misses at each level, as a profile keeps it, and the structure of each redraw."""
@@ -251,6 +255,18 @@ def _ends(
     said = [one[name] for one in beside if name in one]
     low = min([value * math.exp(-math.hypot(down, NORMAL * own)), *said])
     return low, max([value * math.exp(math.hypot(up, NORMAL * own)), *said])
+
+
+def _ordered(found: Mapping[str, Interval]) -> dict[str, Interval]:
+    """Return intervals of percentiles whose ends rise with them: a percentile is no shorter than a lower one."""
+    made = dict(found)
+    for below, above in pairwise(name for name in PERCENTILES if name in made):
+        value, low, high = made[above]
+        made[above] = value, min(max(low, made[below][1]), value), high
+    for above, below in pairwise(name for name in reversed(PERCENTILES) if name in made):
+        value, low, high = made[below]
+        made[below] = value, low, max(min(high, made[above][2]), value)
+    return made
 
 
 def _sides(off: Array) -> tuple[Array, Array]:
