@@ -85,11 +85,10 @@ class LiveFit:
         if self.measurement.kind == "http":
             return known.model_copy(update={"per_doubling": beyond_each_doubling(self.best.blueprint.crowding)})
         outside = self.best.blueprint.shared_outside
-        doubling = known.per_doubling if self.measurement.kind == "http" else PROGRAM_DOUBLING
         return Discrepancy(
             rate=min(math.hypot(known.rate * more, outside), 1.0),
             time=min(math.hypot(known.time * more, outside), 1.0),
-            per_doubling=min(doubling * more, 2.0),
+            per_doubling=min(PROGRAM_DOUBLING * more, 2.0),
         )
 
     def scenario(
