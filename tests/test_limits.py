@@ -11,14 +11,17 @@ import pytest
 from benchmarks import limits_random
 from models.errors import ScenarioError
 from models.scenario import Scenario
+from simulator.engines import choose
 from simulator.limits import Asked, limits
+from simulator.limits.answer import criterion_entry
 from simulator.limits.bracket import Bracketing
 from simulator.limits.criteria import DEFAULTS, LEVELS, Given, by_level, read
 from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, without_one
 from simulator.limits.recovery import amplifies
 from simulator.limits.root import broken, crossing, is_lost, keeps, slack, statistic
 from simulator.limits.summary import limits_text, limits_verdict
-from simulator.limits.trials import Window, work_of
+from simulator.limits.trials import FRESH, Laboratory, Spent, Window, work_of
+from simulator.statistics import Estimate, interval, probability_below
 from simulator.thresholds import ThresholdError
 
 LN20 = math.log(20)
@@ -68,7 +71,7 @@ def test_the_levels_rise_and_each_says_how_sure_its_criteria_are() -> None:
     assert loads[0] < loads[2]
     for row in data["levels"].values():
         assert all(one["kept"] for one in row["criteria"])
-        assert all(one["probability"] > 0.5 for one in row["criteria"] if one["metric"] != "growth")
+        assert all((one["probability"] > 0.5) != one["within_noise"] for one in row["criteria"])
     assert data["n_minus_1"]["levels"] is None
     text = limits_text({**data, "provenance": {"source": "here"}})
     assert "recommended" in text
@@ -271,6 +274,70 @@ def test_a_search_that_is_out_of_work_says_so_and_its_limit_is_still_confirmed(
     (said,) = [one for one in data["warnings"] if "safe:" in one["message"]]
     assert said["code"] == "precision_not_reached"
     assert "not 0.1%" in said["message"]
+
+
+@pytest.mark.parametrize(("confirming", "least", "most"), [(False, 400, 500), (True, 200, 400)])
+def test_what_is_much_dearer_than_expected_is_given_up_and_the_limit_is_safe(
+    monkeypatch: pytest.MonkeyPatch, confirming: bool, least: float, most: float
+) -> None:
+    works: list[float] = []
+
+    def dear(output: Any, compiled: Any, _: Any) -> float:
+        # As if queues collapsed above 400/s: in longer windows of the search, or in the confirmation.
+        seconds = (output.end_ns - output.warmup_ns) / 1e9
+        collapsed = output.replication >= FRESH if confirming else seconds > 3
+        works.append(3.0 if collapsed and compiled.scenario.workloads[0].arrival_rate > 400 else 0.0)
+        return works[-1]
+
+    monkeypatch.setattr("simulator.limits.trials.work_of", dear)
+    data = answer(fake_engine.scenario(500), "response_time: p(95) < 6ms", precision=0.001, operations=200_000)
+    found = data["levels"]["safe"]
+    assert 6 < sum(works) < 40  # to the end it would be hundreds
+    assert found["confirmed"]
+    assert not found["precision_reached"]
+    assert least < found["load"] <= most
+    (said,) = [one["message"] for one in data["warnings"] if "safe:" in one["message"]]
+    assert f"{1 - found['load'] / found['estimate']:.1%} below the estimate" in said
+
+
+def test_work_is_bounded_replication_by_replication_and_within_each() -> None:
+    engine, _ = choose("fast")
+    scenario = fake_engine.scenario(900, run={"warmup": "1s", "duration": "2s"})
+    window = Window(1_000_000_000, 2_000_000_000, 900e-9)
+    free = Laboratory(engine, 1, (95.0,)).trial(scenario, window, range(1, 4))
+    laboratory = Laboratory(engine, 1, (95.0,))
+    with laboratory.within(1.0):
+        bounded = laboratory.trial(scenario, window, range(1, 4))
+    for name in ("throughput_per_s", "response_time_s.mean", "stations.0.mean_number"):
+        assert bounded.totals.series(name) == free.totals.series(name)
+    each = laboratory.work / 3
+    trial = laboratory.begun(scenario, window)
+    with laboratory.within(1.5 * each), pytest.raises(Spent):
+        laboratory.extend([trial], range(1, 4))
+    assert trial.totals.replications == 2
+    with laboratory.within(0.1 * each), pytest.raises(Spent):
+        laboratory.extend([trial], range(1, 4))
+    assert trial.totals.replications == 2  # the third was given up before its end
+    laboratory.extend([trial], range(1, 4))
+    assert trial.totals.replications == 3
+
+
+def test_what_is_said_of_a_criterion_is_what_was_decided() -> None:
+    growth, slow = read("growth < 0.2%", []), read("slowdown: p(95) < 2", [])
+    empty: Any = SimpleNamespace(estimate=lambda _: Estimate(0.01, 0.0004))
+    noisy = criterion_entry(growth, [0.001, 0.006, 0.0, 0.005], empty)
+    assert noisy["kept"]
+    assert noisy["within_noise"]
+    assert noisy["probability"] < 0.5
+    assert not criterion_entry(growth, [0.001, 0.002, 0.0, 0.001], empty)["within_noise"]
+    grows = criterion_entry(growth, [0.021, 0.022, 0.020, 0.021], empty)
+    assert not grows["kept"]
+    assert not grows["within_noise"]
+    # The nearly empty system's noise, 4 %, is in what is relative to it.
+    values = [1.94, 1.96, 1.95, 1.95]
+    relative, alone = criterion_entry(slow, values, empty), interval(values)
+    assert relative["half_width"] == pytest.approx(math.hypot(alone.half_width, 0.04 * 1.95))
+    assert 0.8 < relative["probability"] < 0.98 < (probability_below(2, values) or 0.0)
 
 
 class NothingBreaks:

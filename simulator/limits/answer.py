@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,15 +15,16 @@ from simulator.limits.alerts import alerts, interval_ns
 from simulator.limits.binding import Data, resource, result_data
 from simulator.limits.criteria import LEVELS, Criterion, Given, by_level
 from simulator.limits.empty import empty_trial
+from simulator.limits.found import Limit
 from simulator.limits.load import Axis, axis_of, losable, without_one
 from simulator.limits.recovery import Spike, Spikes, amplifies
 from simulator.limits.root import Series, statistic
-from simulator.limits.search import FINEST_SHARE, Limit, Search
+from simulator.limits.search import FINEST_SHARE, Search
 from simulator.limits.trials import Laboratory, Trial, chosen_for_search, percents_of
 from simulator.provenance import provenance
 from simulator.replications import Report
 from simulator.result import SCHEMA_VERSION
-from simulator.statistics import interval, maximum, probability_below
+from simulator.statistics import Estimate, interval, maximum, probability_below, quotient
 from simulator.warnings import Entry, engine_fallback, warning
 
 PRECISION: Final = 0.005
@@ -157,7 +158,7 @@ class _Session:
             "precision_reached": limit.precise,
             "binding": None if binding is None else binding.text,
             "resource": None if binding is None or data is None else self._resource(binding, data, axis, limit),
-            "criteria": [_criterion(one, limit.series[one]) for one in self._levels[limit.level]],
+            "criteria": [criterion_entry(one, limit.series[one], self._empty) for one in self._levels[limit.level]],
             "at_limit": None if data is None else _figures(data),
             "replications": 0 if limit.trial is None else limit.trial.totals.replications,
             "operations_measured": 0 if limit.trial is None else limit.trial.operations,
@@ -216,7 +217,8 @@ class _Session:
                     )
                 )
             elif row["margin"] and row["load"] and not row["precision_reached"]:
-                found.append(_imprecise(level, row["margin"] / row["estimate"], self._asked.precision))
+                below = max(row["margin"], row["estimate"] - row["load"])
+                found.append(_imprecise(level, below / row["estimate"], self._asked.precision))
         if len(axis.scenario.workloads) > 1:
             first, *others = (workload.name for workload in axis.scenario.workloads)
             message = f"the load of {first} is varied; {', '.join(others)} stays as it is in the scenario"
@@ -242,11 +244,17 @@ def _imprecise(level: str, width: float, precision: float) -> Entry:
     )
 
 
-def _criterion(criterion: Criterion, values: Series) -> dict[str, Any]:
-    """Return one criterion's entry: its value at the limit, and the probability that it is kept there."""
-    estimate = maximum(values) if criterion.maximal else interval(values)
-    below = None if criterion.maximal else probability_below(criterion.limit, list(values))
+def criterion_entry(criterion: Criterion, values: Series, base: Trial) -> dict[str, Any]:
+    """Return one criterion's entry: its value at the limit, and the probability that it is kept there.
+
+    A growth that is beyond its limit but no more than noise is kept, and marked: its probability says what the mean of
+    the replications says, its decision allows for that queues go up and down. base: the nearly empty system.
+    """
     value = statistic(criterion, values)
+    mean = maximum(values) if criterion.maximal else interval(values)
+    estimate = mean
+    if criterion.relative and not criterion.maximal:
+        estimate = _with_noise_of(mean, base.estimate(criterion.field))
     return {
         "criterion": criterion.text,
         "default": criterion.default,
@@ -254,8 +262,23 @@ def _criterion(criterion: Criterion, values: Series) -> dict[str, Any]:
         "limit": criterion.limit,
         **as_json(estimate),
         "kept": criterion.meets(value),
-        "probability": None if below is None else (1 - below if criterion.upward else below),
+        "within_noise": criterion.meets(value) and mean.value is not None and not criterion.meets(mean.value),
+        "probability": None if criterion.maximal else _probability(criterion, values, mean, estimate),
     }
+
+
+def _with_noise_of(ratio: Estimate, unit: Estimate) -> Estimate:
+    """Return a ratio whose half-width allows for the noise of what it was taken of."""
+    return quotient(ratio, replace(unit, value=1.0, half_width=unit.relative_half_width)) if unit.value else ratio
+
+
+def _probability(criterion: Criterion, values: Series, mean: Estimate, estimate: Estimate) -> float | None:
+    """Return the probability that the estimate keeps the criterion; its noise may be more than that of the mean."""
+    limit = criterion.limit
+    if mean.value is not None and mean.half_width and estimate.half_width:
+        limit = mean.value + (limit - mean.value) * mean.half_width / estimate.half_width
+    below = probability_below(limit, list(values))
+    return None if below is None else (1 - below if criterion.upward else below)
 
 
 def _figures(data: Data) -> dict[str, Any]:

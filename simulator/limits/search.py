@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from simulator.limits.bracket import COUNT, Bracketing
+from simulator.limits.confirmation import ATTEMPTS, FIRST_LOOK, Confirmation, fresh
 from simulator.limits.criteria import Criterion
+from simulator.limits.found import Between, Limit
 from simulator.limits.load import Axis
 from simulator.limits.root import Crossing, Series, broken, crossing, is_lost, keeps
-from simulator.limits.trials import COARSE, FRESH, REPLICATIONS, Laboratory, Trial, Window
+from simulator.limits.trials import COARSE, REPLICATIONS, Laboratory, Spent, Trial, Window, series_of
 
 FINEST_SHARE: Final = 0.5  # of the engine's budget, for the finest trial of a load
 FIRST_REPLICATIONS: Final = 6  # a bracket that is beside the limit costs less with few
@@ -27,58 +29,14 @@ NARROW: Final = 5.0  # times the precision: within it a straight line is good en
 WHOLE_MARGINS: Final = ((20.0, 0.05), (40.0, 0.25), (math.inf, 0.5))
 """Processes, and up to them what part of one a margin may be: few are asked about one by one."""
 GROWTH_SHARE: Final = 0.5  # of the finest trial: a queue that fills up slowly to its mean looks as if it grew
-ATTEMPTS: Final = 10  # at a bracket around a guess, and at a confirmation
 ROUNDS: Final = 10
 FINER: Final = (2.0, 16.0)  # least and most times the operations of the round before
 MOST_FINER: Final = 4.0  # while the bracket is wide: what clients retry may hold for seconds and break in a minute
-MOST_WORK: Final = 4.0  # budgets of the engine for one limit, before its confirmation
-FIRST_LOOK: Final = 2  # replications of a load, after which it may be lost already
+MOST_WORK: Final = 4.0  # budgets of the engine for one limit, before its confirmation: by then no round begins
+MOST_SPENT: Final = 6.0  # the same, by when one ends that is dearer than expected: queues that collapsed cost ten times
 NEARLY: Final = 1.5  # times the margin that was wanted: not worth a word
 MOST_MORE: Final = 2.0  # times as many replications: nothing is lost by looking at them in between
 RESERVE: Final = 1.2  # times what the margin asks for, because that is an estimate
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What was found for one level.
-
-    load: the limit, None if no load keeps the criteria. estimate, margin: where the first criterion breaks, and what
-    the one-sided bound takes off it. criterion: which. unlimited: nothing breaks up to the last load looked at.
-    trial: fresh replications at the limit, or at the least load where there is none. precise: whether the search ended
-    because the margin was small enough.
-    confirmed: whether they keep all criteria. series: their values.
-    """
-
-    level: str
-    load: float | None
-    estimate: float | None
-    margin: float | None
-    criterion: Criterion | None
-    unlimited: bool
-    confirmed: bool
-    trial: Trial | None
-    series: dict[Criterion, Series]
-    precise: bool = True
-
-
-@dataclass(frozen=True)
-class Between:
-    """Two loads with the crossing between them.
-
-    window, count: of the replications at both. operations: that the window was chosen for, of ten replications.
-    """
-
-    below: float
-    above: float
-    window: Window
-    count: int
-    operations: float
-    found: Crossing
-
-    @property
-    def width(self) -> float:
-        """How far the loads are apart."""
-        return self.above - self.below
 
 
 @dataclass
@@ -111,12 +69,13 @@ class Search:
     def _limit(self, level: str, criteria: Sequence[Criterion]) -> Limit:
         bracket = self.coarse.bracket(criteria)
         if bracket is None:
-            trial = self._fresh(self.coarse.highest, self.coarse.operations, COUNT, COARSE)
+            operations = self.coarse.operations
+            trial = fresh(self.laboratory, self.axis, self.coarse.highest, operations, count=COUNT, length=COARSE)
             series = self.series(trial, criteria)
             return Limit(level, self.coarse.highest, None, None, None, True, keeps(series), trial, series)
         low, high = bracket
         if low is None:
-            trial = self._fresh(self.axis.least, self.coarse.operations)
+            trial = fresh(self.laboratory, self.axis, self.axis.least, self.coarse.operations)
             series = self.series(trial, criteria)
             binding = [*broken(series), *criteria][0]
             return Limit(level, None, None, None, binding, False, False, trial, series)
@@ -133,7 +92,7 @@ class Search:
 
     def series(self, trial: Trial, criteria: Sequence[Criterion]) -> dict[Criterion, Series]:
         """Return each criterion's values in a trial."""
-        return {criterion: trial.values(criterion, self.base) for criterion in criteria}
+        return series_of(trial, criteria, self.base)
 
     def _refined(self, level: str, criteria: Sequence[Criterion], low: float, high: float) -> Limit:
         """Find where the first criterion breaks with trials that grow until the precision is reached."""
@@ -147,12 +106,24 @@ class Search:
             if self._is_precise(at) or spent - begun + FINER[0] * last > MOST_WORK:
                 break
             self._tell(level, at.found.load)
-            finer = self._finer(criteria, at)
+            finer = self._affordable(criteria, at, begun + MOST_SPENT - spent)
             if finer is None or finer == at:
                 break
             at = finer
         precise = self._is_precise(at) or at.found.margin <= NEARLY * self._wanted(at.found.load)
-        return replace(self._confirmed(level, criteria, at), precise=precise)
+        found = Confirmation(self.laboratory, self.axis, self.base, self.precision, level, criteria, at).limit()
+        return replace(found, precise=precise and found.precise)
+
+    def _affordable(self, criteria: Sequence[Criterion], at: Between, work: float) -> Between | None:
+        """Return a more precise crossing; None where the engine's budget is spent, or would be by more than this work.
+
+        What is simulated by then is given up: of a round that is not at its end the criteria are not known.
+        """
+        try:
+            with self.laboratory.within(work):
+                return self._finer(criteria, at)
+        except Spent:
+            return None
 
     def _tell(self, level: str, load: float) -> None:
         self.laboratory.tell(f"{level}: near {self.axis.text(load)}", 0, 0)
@@ -266,43 +237,3 @@ class Search:
         trials = [self.fine[window, load] for load in loads]
         self.laboratory.extend(list({id(trial): trial for trial in trials}.values()), range(1, count + 1))
         return trials
-
-    def _fresh(self, load: float, operations: float, count: int = REPLICATIONS, length: float = 1.0) -> Trial:
-        """Simulate a load with replications that no search has seen."""
-        scenario = self.axis.at(load)
-        window = self.laboratory.window_at(self.axis, load, operations / REPLICATIONS, length)
-        return self.laboratory.trial(scenario, window, range(FRESH, FRESH + count), causes=True)
-
-    def _confirmed(self, level: str, criteria: Sequence[Criterion], at: Between) -> Limit:
-        """Simulate the limit anew; where it does not keep the criteria, the largest lower load that does.
-
-        Steps downward that double find one that does, halving what lies between finds the largest: a cliff is
-        reached in few trials, however far below the straight line it lies.
-        """
-        axis, found = self.axis, at.found
-        seen: dict[float, tuple[Trial, dict[Criterion, Series]]] = {}
-        tried: list[float] = []
-
-        def kept(load: float) -> bool:
-            self.laboratory.tell(f"{level}: confirming {axis.text(load)}", len(tried), ATTEMPTS)
-            tried.append(load)
-            first = min(FIRST_LOOK, at.count) if load > axis.least else at.count
-            trial = self._fresh(load, at.operations, first)
-            if any(is_lost(one, values, at.count) for one, values in self.series(trial, criteria).items()):
-                return False
-            self.laboratory.extend([trial], range(FRESH, FRESH + at.count))
-            seen[load] = trial, self.series(trial, criteria)
-            return keeps(seen[load][1])
-
-        low = axis.rounded(max(found.bound, axis.least))
-        high, step = low, max(self.precision * low, self._step())
-        while not kept(low):
-            high = low
-            if low <= axis.least:
-                return Limit(level, None, found.load, found.margin, found.criterion, False, False, *seen[low])
-            low = max(axis.rounded(low - step), axis.least)
-            step *= 2
-        while high - low > max(1.5 * self.precision * low, self._step()) and len(tried) < ATTEMPTS:
-            middle = axis.rounded((low + high) / 2)
-            low, high = (middle, high) if kept(middle) else (low, middle)
-        return Limit(level, low, found.load, found.margin, found.criterion, False, True, *seen[low])

@@ -155,7 +155,8 @@ def _criteria(levels: Data, ink: Ink) -> Iterator[str]:
         parts = []
         for one in row["criteria"]:
             probability = one["probability"]
-            sure = "" if probability is None else f" ({probability:.2f})"
+            noise = "; beyond it only within noise" if one.get("within_noise") else ""
+            sure = "" if probability is None else f" ({probability:.2f}{noise})"
             parts.append(f"{'' if one['kept'] else '✗ '}{one['criterion']}{sure}")
         yield from wrapped(f"  {level}: {', '.join(parts)}", "    ")
 

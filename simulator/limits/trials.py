@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ from models.workload import Workload
 from simulator.engines import Engine, choose
 from simulator.limits.criteria import CPU_HEADROOM, GROWTH, Criterion
 from simulator.limits.load import Axis
-from simulator.limits.root import statistic
+from simulator.limits.root import Series, statistic
 from simulator.measures import STANDARD_PERCENTS
 from simulator.output import EngineOutput
 from simulator.pilot import PILOT_REPLICATION, Pilot, cost_of, explore, round_up
@@ -45,6 +46,7 @@ WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to sa
 STAGGERED: Final = 0.1  # of the window: one p99 at least
 NEAR: Final = 1.25  # times: closed loads so near fill up alike, and need no pilots of their own
 FEW_FAILURES: Final = 0.01
+PARTS: Final = 16  # of a window, after each of which is looked how much work it takes
 IDLE: Final = "idle."
 """What the idle share of each instance's cores begins with among the measures."""
 TASKS_AT_TWICE: Final = {"processor_sharing": 5.0, "linux": 40.0}
@@ -188,12 +190,22 @@ class Trial:
         return maximum(series) if maximal else interval(series)
 
 
+def series_of(trial: Trial, criteria: Iterable[Criterion], base: Trial | None) -> dict[Criterion, Series]:
+    """Return each criterion's values in the replications of a trial. base: the nearly empty system's trial."""
+    return {criterion: trial.values(criterion, base) for criterion in criteria}
+
+
+class Spent(Exception):  # noqa: N818 - no error: what was allowed is used up
+    """Raised where trials would take more work than they may."""
+
+
 @dataclass
 class Laboratory:
     """Where trials are made.
 
     seed: of all. threads: at most. base_directory: of trace files. report: told the progress; False stops.
     simulated: operations so far. work: the same in budgets of the engine, dearer where many tasks share the cores.
+    most_work: from which on no replication is added.
     """
 
     engine: Engine
@@ -204,6 +216,7 @@ class Laboratory:
     report: Report | None = None
     simulated: int = 0
     work: float = 0.0
+    most_work: float = math.inf
     _told: Progress | None = None
     _pilots: list[tuple[Any, Pilot]] = field(default_factory=list)
     _explored: dict[tuple[str, int], tuple[Axis, list[float]]] = field(default_factory=dict)
@@ -214,6 +227,18 @@ class Laboratory:
         self._told = Progress(stage, done, planned, min(done / planned, 1.0) if planned else 0.0)
         if not self._goes_on(0):
             raise KeyboardInterrupt
+
+    @contextmanager
+    def within(self, work: float) -> Iterator[None]:
+        """Allow so much more work inside [budgets of the engine]; what would take more raises Spent.
+
+        It is found out replication by replication, in their order, so that the same seed ends at the same one.
+        """
+        self.most_work = self.work + work
+        try:
+            yield
+        finally:
+            self.most_work = math.inf
 
     def window(self, scenario: Scenario, operations: float, length: float = 1.0) -> Window:
         """Return a window in which a replication measures about so many operations.
@@ -311,26 +336,45 @@ class Laboratory:
         return Trial(scenario, window, totals)
 
     def extend(self, trials: Sequence[Trial], numbers: Sequence[int]) -> None:
-        """Simulate the replications that trials do not have yet, side by side where the engine can."""
+        """Simulate the replications that trials do not have yet, side by side where the engine can.
+
+        Raises Spent where they take more work than is allowed.
+        """
         pairs = [(trial, number) for trial in trials for number in numbers[trial.totals.replications :]]
+        most = self.most_work - self.work
 
         def one(pair: tuple[Trial, int]) -> EngineOutput:
             trial, number = pair
-            window = trial.window
-            start_ns = window.start_ns(number)
-            totals = trial.totals
-            end_ns = start_ns + window.duration_ns
-            return self._simulate(totals.compiled, number, start_ns, end_ns, causes=totals.detailed)
+            start_ns = trial.window.start_ns(number)
+            end_ns = start_ns + trial.window.duration_ns
+            return self._bounded(trial.totals, number, start_ns, end_ns, most)
 
-        for (trial, _), output in zip(pairs, self.spread(one, pairs), strict=True):
+        with closing(self.spread(one, pairs)) as outputs:  # what is not begun when the work is spent, never is
+            for (trial, _), output in zip(pairs, outputs, strict=True):
+                if output.interrupted:
+                    raise KeyboardInterrupt
+                trial.totals.add(output)
+                with self._counting:
+                    self.simulated += int(output.counts[:, 0].sum())
+                    self.work += work_of(output, trial.totals.compiled, self.engine)
+                if self.work > self.most_work:
+                    raise Spent
+
+    def _bounded(self, totals: TrialTotals, number: int, start_ns: int, end_ns: int, most: float) -> EngineOutput:
+        """Simulate a replication of at most so much work: of a queue without end each event is dearer. Raises Spent."""
+        compiled, causes = totals.compiled, totals.detailed
+        if self.engine.begin is None or math.isinf(most):
+            return self._simulate(compiled, number, start_ns, end_ns, causes=causes)
+        until = self.engine.begin(compiled, seed=self.seed, replication=number, warmup_ns=start_ns, causes=causes)
+        for part in range(1, PARTS):
+            output = until(start_ns + (end_ns - start_ns) * part // PARTS, self._goes_on)
             if output.interrupted:
-                raise KeyboardInterrupt
-            trial.totals.add(output)
-            with self._counting:
-                self.simulated += int(output.counts[:, 0].sum())
-                self.work += work_of(output, trial.totals.compiled, self.engine)
+                return output
+            if work_of(output, compiled, self.engine) > most:
+                raise Spent
+        return until(end_ns, self._goes_on)
 
-    def spread(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
+    def spread(self, work: Callable[[Any], Any], tasks: Sequence[Any]) -> Generator[Any]:
         """Do independent work on the threads that the engine allows; answers in the order of the tasks."""
         workers = min(self.threads or os.cpu_count() or 1, len(tasks))
         if not self.engine.threads or workers <= 1:
