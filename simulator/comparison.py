@@ -31,9 +31,9 @@ def sample(data: Mapping[str, Any], name: str) -> Series:
 
 def controlled_sample(data: Mapping[str, Any], name: str, count: int | None = None) -> Series:
     """Return a measure of each of the first replications without the chance that controls show."""
-    controls = [data["samples"].get(control, [])[:count] for control in CONTROLS]
     values = sample(data, name)[:count]
-    return controlled(values, controls) if all(len(one) == len(values) for one in controls) else values
+    controls = [data["samples"][control][:count] for control in CONTROLS if control in data["samples"]]
+    return controlled(values, [one for one in controls if len(one) == len(values)])
 
 
 def paired_of(first: Mapping[str, Any], second: Mapping[str, Any], name: str, count: int | None = None) -> Difference:
