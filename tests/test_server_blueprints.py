@@ -247,6 +247,23 @@ def test_who_sleeps_more_often_comes_back_to_a_cold_cache_more_often():
     assert free_numbers(often, None)[0].width > free_numbers(once, None)[0].width + 0.5
 
 
+def test_what_processes_cost_each_other_leaves_the_busiest_level_as_it_was_measured():
+    each = next(served_blueprints(FORKS, FORKS.workload, lambda: {"cores": 2}))
+    names = [one.name for one in each.free]
+    widest = [3.0 if name in ("own_lines", "line_miss") else 0.0 for name in names]
+    demands = {
+        (count, wide): each.scenario(position, Load(count)).operations[0].stages[1].demand.mean
+        for count in (1, 8, 64)
+        for wide, position in ((False, [0.0] * len(names)), (True, widest))
+    }
+    # eight connections were measured: however much memory a process has, an operation takes what it took there
+    assert demands[8, True] == demands[8, False]
+    assert demands[64, True] > 2.0 * demands[64, False]
+    # and fewer connections take less, but no less than what is work at least
+    assert demands[1, True] < demands[8, True]
+    assert demands[1, True] > 0.25 * demands[8, True]
+
+
 def test_a_line_that_the_host_measured_is_known_better_than_an_assumed_one():
     caches = crowded_caches(2, 512 * 1024, 1.0)
     assumed, measured = (free_numbers(caches, line_s)[1] for line_s in (None, 180e-9))

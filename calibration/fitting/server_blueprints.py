@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
 from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
-from calibration.fitting.server_costs import Costs, costs_of
+from calibration.fitting.server_costs import LEAST_WORK, Costs, costs_of
 from calibration.fitting.targets import Target
 from calibration.host.caches import core_cache_bytes
 from calibration.live.measured import Measurement, Workload
@@ -63,7 +63,8 @@ class Served:
     """What all structures share.
 
     machine: returns the fields of the cores. processes: that take part in the work. line_s: to fetch a line beyond a
-    core's own cache [s]; None: not measured. sleeps: of an operation at the highest level.
+    core's own cache [s]; None: not measured. sleeps: of an operation at the highest level, which has so many
+    connections.
     """
 
     costs: Costs
@@ -72,6 +73,7 @@ class Served:
     processes: int
     line_s: float | None = None
     sleeps: float = 1.0
+    connections: int = 1
 
     def chance(self, name: str) -> float:
         """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
@@ -111,7 +113,8 @@ def served_blueprints(
     """
     sleeps = sleeps_when_busy(measurement)
     costs, processes = costs_of(measurement, workload), busy_processes(measurement)
-    known = Served(costs, machine, measurement.cores, processes, line_s, sleeps)
+    most = max((one.copies for one in measurement.details), default=1)
+    known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most)
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
@@ -186,7 +189,9 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
     caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
-        return {**values, "demand": values["demand"] + extra_s(caches, values, load.in_flight)}
+        # the work is what it is at the busiest level, with what its connections cost each other already
+        more = extra_s(caches, values, load.in_flight) - extra_s(caches, values, known.connections)
+        return {**values, "demand": max(values["demand"] + more, LEAST_WORK * values["demand"])}
 
     free = [*_free(known, wait), *free_numbers(caches, known.line_s)]
     return Blueprint(label, free, build, [CROWDED], arriving, CROWDING, under=under, crowded=caches)
