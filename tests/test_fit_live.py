@@ -292,13 +292,30 @@ def test_a_device_waits_as_it_was_measured_whatever_part_of_it_is_shared() -> No
         assert times["p99"]["value"] == pytest.approx(DEMAND_S + 1.9 * WAIT_S, rel=0.1)
 
 
+def test_spinners_that_hinder_an_operation_tell_nothing_of_it() -> None:
+    base = _measurement((1, 2))
+    cpu = Figure(value=DEMAND_S, half_width=5e-6)
+
+    def wait_of(response_s, **written):
+        awake = Awake(cpu_s=cpu, response_s=Figure(value=response_s, half_width=5e-6))
+        measured = base.model_copy(update={"workload": base.workload.model_copy(update={"awake": awake, **written})})
+        free = {one.name: one for one in live_blueprints(measured, None)[0].free}
+        return free["wait"].middle
+
+    # what idling adds is left out of the wait
+    assert wait_of(DEMAND_S + WAIT_S - 100e-6) == pytest.approx(WAIT_S - 100e-6, rel=1e-6)
+    # an operation that takes longer beside spinners waited for them, and a disk is served by the cores that they keep
+    assert wait_of(3 * WAIT_S) == pytest.approx(WAIT_S, rel=1e-6)
+    assert wait_of(DEMAND_S + WAIT_S - 100e-6, disk_written_bytes=4096.0) == pytest.approx(WAIT_S, rel=1e-6)
+
+
 def test_an_operation_that_sleeps_often_pays_for_its_wakeups_out_of_its_own_cpu() -> None:
-    for sleeps in (2.0, 4.0):
+    for sleeps in (2.0, 4.0, 4.6):
         blueprint = _writing(sleeps)
         services, stages = blueprint.build(blueprint.values([0.0] * len(blueprint.free)))
-        assert [stage["kind"] for stage in stages].count("link") == sleeps - 1
+        assert [stage["kind"] for stage in stages].count("link") == int(sleeps) - 1
         values = blueprint.values([0.0] * len(blueprint.free))
-        assert values["demand"] + sleeps * values["wakeup"] <= DEMAND_S * 1.001
+        assert values["demand"] + int(sleeps) * values["wakeup"] <= DEMAND_S * 1.001
         assert "device" in services["host"]["links"]
 
 

@@ -13,7 +13,7 @@ from calibration.fitting.device import TAILS, VARIES, device_free, device_stages
 from calibration.fitting.server_blueprints import served_blueprints
 from calibration.host.service_fields import service_fields
 from calibration.live.describe import SLEEPS_AT_LEAST
-from calibration.live.measured import Detail, Figure, Measurement, Spread, Workload
+from calibration.live.measured import Awake, Detail, Figure, Measurement, Spread, Workload
 from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
 from calibration.profile import Profile
 from models.units import RATE, SIZE, TIME
@@ -52,6 +52,8 @@ SHARED_OUTSIDE: Final = 0.5
 """How far the logarithm of a slowdown by shared memory may change on a virtual machine, relative to itself: caches and
 memory are also those of machines that nobody sees there. Between measurements half an hour apart it came to nothing."""
 SLOWED_AT_LEAST: Final = 1.05
+HINDERED: Final = 1.05
+"""Response of a copy whose cores are kept awake, relative to its slowest repeat without, from which it is not used."""
 STILL_COLD: Final = 0.5
 NO_TAILS: Final[Mapping[str, float]] = {}
 OTHERWISE: Final = 0.3
@@ -72,6 +74,18 @@ class Known:
         """CPUs that the service may use."""
         return self.measurement.cores
 
+    @property
+    def awake(self) -> Awake | None:
+        """What an operation took while its cores were kept from idling; None where that hindered it instead.
+
+        A disk's interrupts, and the hypervisor that serves it, want the cores that spinners of the idle class keep: an
+        fsync of 0.3 ms was seen to take a tick of 4 ms beside them.
+        """
+        found = self.workload.awake
+        alone = [one.percentiles_s.get(50.0, 0.0) for one in self.measurement.table.levels if one.procs == 1]
+        hindered = found is not None and found.response_s.value > HINDERED * max(alone, default=math.inf)
+        return None if hindered or waits_for_writes(self.workload) else found
+
     def service(self) -> dict[str, Any]:
         """Return the cores as the host's calibration knows them, without what this program shows itself."""
         if self.host is None:
@@ -90,7 +104,7 @@ class Known:
         These keep the code that they share in the caches, which a spinner does not. How much is assumed, by what the
         exits from idle take; 0 where that was not measured.
         """
-        awake, alone = self.workload.awake, self.workload.demand_by_copies_s.get(1)
+        awake, alone = self.awake, self.workload.demand_by_copies_s.get(1)
         if awake is None or alone is None:
             return 0.0
         return STILL_COLD * max(alone.value - awake.cpu_s.value, 0.0)
@@ -363,7 +377,7 @@ def _wait_stages(
 
 def _demand(known: Known, sleeps: bool, wakes: int = 1) -> list[Free]:
     """Return the CPU of an operation, by the utilization law. wakes: how often the structure lets it sleep."""
-    awake = known.workload.awake
+    awake = known.awake
     if sleeps and awake is not None:
         warm_s = awake.cpu_s.value - known.still_cold_s()
         # a spinner had to be switched away from for each of them, as other copies have to be: the simulation adds that
@@ -389,8 +403,8 @@ def _wakeup_s(known: Known, name: str, cpu_s: float) -> float:
 
 def _sleeping(known: Known, pacing_cpu_s: float | None, wakes: int = 1) -> list[Free]:
     """Return what falling asleep and waking cost: CPU, and the time until the woken one runs. wakes: as `_demand`."""
-    if known.workload.awake is not None:
-        paid_s = _wakeup_s(known, "wakeup.cpu_awake", known.workload.awake.cpu_s.value / wakes)
+    if known.awake is not None:
+        paid_s = _wakeup_s(known, "wakeup.cpu_awake", known.awake.cpu_s.value / wakes)
         wakeup = Free("wakeup", paid_s, 0.7, "the host's calibration, or common")
         how = "what the median operation takes more where cores idle before it"
         return [wakeup, Free("idle_exit", idle_exit_s(known), 0.2, how)]
@@ -409,7 +423,7 @@ def _sleeping(known: Known, pacing_cpu_s: float | None, wakes: int = 1) -> list[
 
 def idle_exit_s(known: Known) -> float:
     """Return what an operation takes more, for each sleep, where the cores idle before it [s]."""
-    awake, sleeps = known.workload.awake, max(known.workload.sleeps or 1.0, SLEEPS_AT_LEAST)
+    awake, sleeps = known.awake, max(known.workload.sleeps or 1.0, SLEEPS_AT_LEAST)
     medians = [
         level.percentiles_s[50.0]
         for level in known.measurement.table.levels
@@ -422,7 +436,7 @@ def idle_exit_s(known: Known) -> float:
 
 def _exits_counted(known: Known) -> float:
     """Return the share of the exits from idle that is charged as CPU: what an operation costs less without them."""
-    awake = known.workload.awake
+    awake = known.awake
     alone = known.workload.demand_by_copies_s.get(1)
     if awake is None or alone is None:
         return 0.0
@@ -432,7 +446,7 @@ def _exits_counted(known: Known) -> float:
 
 def _wait(known: Known, wait: Spread) -> Free:
     """Return the pure wait of an operation: what is neither CPU nor an exit from idle."""
-    awake = known.workload.awake
+    awake = known.awake
     if awake is not None and awake.response_s.value > awake.cpu_s.value:
         middle = awake.response_s.value - awake.cpu_s.value
         width = math.hypot(_width(awake.response_s, 0.01), known.device_varies())
