@@ -300,7 +300,7 @@ def test_what_is_much_dearer_than_expected_is_given_up_and_the_limit_is_safe(
     assert f"{1 - found['load'] / found['estimate']:.1%} below the estimate" in said
 
 
-def test_work_is_bounded_replication_by_replication_and_within_each() -> None:
+def test_work_is_bounded_replication_by_replication_and_within_each(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, _ = choose("fast")
     scenario = fake_engine.scenario(900, run={"warmup": "1s", "duration": "2s"})
     window = Window(1_000_000_000, 2_000_000_000, 900e-9)
@@ -318,6 +318,9 @@ def test_work_is_bounded_replication_by_replication_and_within_each() -> None:
     with laboratory.within(0.1 * each), pytest.raises(Spent):
         laboratory.extend([trial], range(1, 4))
     assert trial.totals.replications == 2  # the third was given up before its end
+    monkeypatch.setattr("simulator.limits.trials.MOST_OF_ONE", 0.5 * each)
+    with laboratory.within(100.0), pytest.raises(Spent):
+        laboratory.extend([trial], range(1, 4))
     laboratory.extend([trial], range(1, 4))
     assert trial.totals.replications == 3
 

@@ -46,6 +46,7 @@ WARMUP_SHARE: Final = 0.1  # of the window, at least: a search goes closer to sa
 STAGGERED: Final = 0.1  # of the window: one p99 at least
 NEAR: Final = 1.25  # times: closed loads so near fill up alike, and need no pilots of their own
 FEW_FAILURES: Final = 0.01
+MOST_OF_ONE: Final = 0.4  # budgets of the engine for one replication: eight times the longest whose queues hold
 PARTS: Final = 16  # of a window, after each of which is looked how much work it takes
 IDLE: Final = "idle."
 """What the idle share of each instance's cores begins with among the measures."""
@@ -230,7 +231,7 @@ class Laboratory:
 
     @contextmanager
     def within(self, work: float) -> Iterator[None]:
-        """Allow so much more work inside [budgets of the engine]; what would take more raises Spent.
+        """Allow so much more work inside [budgets of the engine], MOST_OF_ONE for one replication; else raise Spent.
 
         It is found out replication by replication, in their order, so that the same seed ends at the same one.
         """
@@ -341,7 +342,8 @@ class Laboratory:
         Raises Spent where they take more work than is allowed.
         """
         pairs = [(trial, number) for trial in trials for number in numbers[trial.totals.replications :]]
-        most = self.most_work - self.work
+        bounded = math.isfinite(self.most_work)
+        most = min(self.most_work - self.work, MOST_OF_ONE) if bounded else math.inf
 
         def one(pair: tuple[Trial, int]) -> EngineOutput:
             trial, number = pair
