@@ -59,7 +59,7 @@ def test_a_figure_over_the_load_is_named_with_what_it_would_be() -> None:
 def test_percentiles_beside_a_time_that_many_operations_take_may_jump() -> None:
     names = ["mean_s", "p50", "p90", "p95", "p99"]
     figures = np.log([[7.0, 5.2306, 6.1, 18.0, 61.0], [8.7, 5.2306, 12.7, 26.0, 67.0], [12.5, 5.9, 27.0, 45.0, 90.0]])
-    fine, coarse = np.full(figures.shape, 1e-5), np.full(figures.shape, 5e-3)
+    fine, coarse = np.full(figures.shape, 1e-3), np.full(figures.shape, 2e-2)
     assert next_to_atoms(figures, fine, names).tolist() == [False, True, True, False, False]
     assert not next_to_atoms(figures, coarse, names).any()
 

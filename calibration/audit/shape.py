@@ -1,11 +1,11 @@
 """Percentiles and mean over the levels: what one statistic of one level should be by all the others.
 
 As the load grows, a system's response times change their scale and how widely they spread, and the form of their
-distribution changes little and smoothly with the scale: each figure is predicted from all others
-(`calibration.audit.shape_model`). Each statistic keeps a course of its own over what is served
-(`calibration.audit.load_curve`). And at the highest load of an open system, where a form does not go on as it went
-before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is far beyond one of these
-predictions, or beyond two of them together.
+distribution changes little and smoothly with the scale: each figure is predicted from all others, by logarithms
+(`calibration.audit.shape_model`) and by the gaps between them (`calibration.audit.gaps_model`). Each statistic keeps a
+course of its own over what is served (`calibration.audit.load_curve`). And at the highest load of an open system, where
+a form does not go on as it went before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is
+far beyond one of these predictions, or beyond two of them together.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
+from calibration.audit.gaps_model import predicted_from_gaps
 from calibration.audit.highest_load import at_the_highest_load
-from calibration.audit.left_out import LeftOut
+from calibration.audit.left_out import LeftOut, agreed
 from calibration.audit.load_curve import along_the_load
 from calibration.audit.served import growing
 from calibration.audit.shape_model import predicted_from_all_others
@@ -37,14 +38,16 @@ Numbers = NDArray[np.float64]
 
 FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
-BY_FORM: Final = 5e-5
+BY_FORM: Final = 0.1
 """A level is accused where one so far from what all others say, of any of the report's, is less likely than this."""
 BY_LOAD: Final = 1e-3
 """The same of a figure that is held against those of its own statistic alone."""
-BY_BOTH: Final = 1.5e-4
+BY_BOTH: Final = 1.5e-3
 """The same of both together."""
 BY_HIGHEST: Final = 1e-4
-"""The same of the highest load by what is usual there, and of that together with the form."""
+"""The same of the highest load by what is usual there."""
+BY_FORM_AND_HIGHEST: Final = 1e-3
+"""The same of that together with the form."""
 LEAST: Final = 0.085
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
 
@@ -96,7 +99,9 @@ def _by_form(levels: Sequence[Level], names: Sequence[str], figures: Numbers, ro
     if len(names) < FEWEST_STATISTICS or has_steps(figures, names):
         return None
     loads = np.array([level.load or 0.0 for level in levels])
-    return predicted_from_all_others(names, figures, rounding, loads if loads.all() else figures.mean(axis=1))
+    ordered_by = loads if loads.all() else figures.mean(axis=1)
+    of_logarithms = predicted_from_all_others(names, figures, rounding, ordered_by)
+    return agreed(of_logarithms, predicted_from_gaps(names, figures, rounding, ordered_by))
 
 
 def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
@@ -155,7 +160,10 @@ def _held(by_form: LeftOut | None, by_load: LeftOut | None, highest: LeftOut | N
             held.append(_Held(_together(by_form, alone), seen, BY_BOTH))
     if by_form is not None and highest is not None:
         seen = beside.seen(highest.off)
-        held += [_Held(one, seen, BY_HIGHEST) for one in (highest, _together(by_form, highest))]
+        held += [
+            _Held(highest, seen, BY_HIGHEST),
+            _Held(_together(by_form, highest), seen & beside.seen(by_form.off), BY_FORM_AND_HIGHEST),
+        ]
     return held
 
 

@@ -11,6 +11,7 @@ reports, by the likelihood of each figure given all others (Sundararajan and Kee
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations, product
 from statistics import NormalDist
 from typing import Final
@@ -18,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.audit.left_out import LeftOut, left_out
+from calibration.audit.left_out import LeftOut, in_parts, left_out, without_their_part
 from calibration.audit.tolerances import sampling_factor
 
 Numbers = NDArray[np.float64]
@@ -65,52 +66,33 @@ MEAN_OF_SPREAD: Final = 0.5
 """Normal score of a mean for each unit of the spread: exact for a log-normal."""
 MEAN_SCORE: Final = 0.55
 """Normal score beside which the form of a mean varies."""
-SUSPECTS: Final = 6
-"""Figures that are predicted again."""
-TOGETHER: Final = 16
-"""Levels that are predicted together, so that many take no longer each than few."""
 BEGINS: Final = 0.5
 """Normal score from which on what begins at the highest load is felt."""
 _NORMAL = NormalDist()
 
 
 def predicted_from_all_others(names: Sequence[str], figures: Numbers, rounding: Numbers, loads: Numbers) -> LeftOut:
-    """Predict each figure from those of its own level and of the levels of nearest load, TOGETHER at once.
+    """Predict each figure from those of its own level and of the levels of nearest load, some at once.
 
     Parameters as of leave_one_out, and loads: of the levels.
     """
-    order = np.argsort(loads, kind="stable")
-    found = LeftOut(np.zeros(figures.shape), np.ones(figures.shape))
-    for start in (*range(0, len(order) - TOGETHER, TOGETHER // 2), max(len(order) - TOGETHER, 0)):
-        near = order[start : start + TOGETHER]
-        part = leave_one_out(names, figures[near], rounding[near], len(near) - 1)
-        first = TOGETHER // 4 if start else 0  # the others have more neighbours in the part before
-        found.off[near[first:]], found.chance[near[first:]] = part.off[first:], part.chance[first:]
-    return found
+    return in_parts(partial(leave_one_out, names), figures, rounding, loads)
 
 
-def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int) -> LeftOut:
+def leave_one_out(names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut:
     """Predict each figure from all others, over all variations and noises by how well they suit those others.
 
     names: "mean_s" or percentiles such as "p95".
-    figures: (levels, statistics), natural logarithms. rounding: relative, of each. highest: level of the highest load.
+    figures: (levels, statistics), natural logarithms, by increasing load. rounding: relative, of each.
     Those that are predicted worst are predicted again with scales and spreads in which they have no part.
     """
-    found = _left_out(names, figures, rounding, highest, figures)
-    for place in np.argsort(found.chance, axis=None)[:SUSPECTS]:
-        level, statistic = np.unravel_index(int(place), figures.shape)
-        others = figures.copy()
-        others[level, statistic] -= found.off[level, statistic]
-        again = _left_out(names, figures, rounding, highest, others)
-        found.off[level, statistic] = again.off[level, statistic]
-        found.chance[level, statistic] = again.chance[level, statistic]
-    return found
+    return without_their_part(partial(_left_out, names, figures, rounding), figures)
 
 
-def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest: int, scaled_by: Numbers) -> LeftOut:
+def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, scaled_by: Numbers) -> LeftOut:
     """Predict each figure from all others. scaled_by: figures that give the scale, spread and steepness of a level."""
     given, varying = _covariances(names, scaled_by)
-    beginning = _beginning(names, len(figures), highest)
+    beginning = _beginning(names, len(figures), len(figures) - 1)
     noisy = np.tile([sampling_factor(name) for name in names], len(figures)) ** 2
     centred = (figures - figures.mean()).ravel()
     usual = list(product(zip(VARIATIONS, LIKELY, strict=True), NOISES, BEGINNINGS))
@@ -123,7 +105,7 @@ def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers, highest
         ]
     )
     found = left_out(centred, covariance, likely)
-    return LeftOut(found.off.reshape(figures.shape), found.chance.reshape(figures.shape))
+    return found.of_shape(figures.shape)
 
 
 def _covariances(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:

@@ -18,10 +18,10 @@ LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
 MEAN_PERCENT: Final = 55.0
 """Between which percentiles a mean stands."""
-FINE: Final = 6e-4
-"""Relative rounding of figures of which two are hardly equal by chance."""
 MOVES: Final = 0.05
 """Natural logarithm by which another figure changes where an equal percentile is no chance."""
+MOVES_OF_ROUNDING: Final = 60.0
+"""The same as a multiple of the relative rounding of that percentile: of coarse figures, more must change."""
 
 
 def common_statistics(levels: Sequence[Level]) -> list[str]:
@@ -57,14 +57,14 @@ def next_to_atoms(figures: Numbers, rounding: Numbers, names: Sequence[str]) -> 
     percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
     found = np.zeros(len(names), dtype=bool)
     for order, place in enumerate(percentiles):
-        if rounding[:, place].max() < FINE and _stays_where_others_move(figures, place):
+        if _stays_where_others_move(figures, place, max(MOVES, MOVES_OF_ROUNDING * float(rounding[:, place].max()))):
             found[percentiles[max(order - 1, 0) : order + 2]] = True
     return found
 
 
-def _stays_where_others_move(figures: Numbers, place: int) -> bool:
+def _stays_where_others_move(figures: Numbers, place: int, least: float) -> bool:
     return any(
-        one[place] == other[place] and np.abs(one - other).max() > MOVES for one, other in combinations(figures, 2)
+        one[place] == other[place] and np.abs(one - other).max() > least for one, other in combinations(figures, 2)
     )
 
 
