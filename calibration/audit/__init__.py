@@ -69,8 +69,8 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
     across_levels.check_bounds(steady, ledger)
     check_monotonicity(steady, ledger)
     check_outcomes(levels, ledger)
+    check_together(steady, ledger)  # names the figure that moved; a form alone may as well say its neighbour
     check_shape(steady, ledger)
-    check_together(steady, ledger)
     check_times_of_overload(levels, ledger)
     check_repeats(levels, ledger)
     add_notes(levels, ledger)

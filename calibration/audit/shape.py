@@ -91,7 +91,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
     ledger.check("shape", len(ordered))
     highest = _at_the_highest(ordered, names, figures, rounding)
     odd = _least_likely(_held(by_form, by_load, highest, _Beside(names, figures, rounding)))
-    if odd is not None:
+    if odd is not None and not ledger.found_at("shape", ordered[odd.level]):
         _report(ledger, ordered, names, odd)
 
 
