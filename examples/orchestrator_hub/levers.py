@@ -28,6 +28,8 @@ CLAIMED: Final = {
     "balancing": "cpu_load_balancing",
 }
 COLUMNS: Final = {1: "baseline_pct", 5: "light_pct", 20: "heavy_pct", 50: "stress_pct"}
+"""The column of the report's claims for a load; it claims nothing for 10 processes."""
+LOADS: Final = (1, 5, 10, 20, 50)
 OPERATIONS: Final = 12_000
 
 
@@ -44,7 +46,7 @@ def gains(scenario: Path, procs: int) -> list[tuple[tuple[str, ...], float, floa
 
 def claimed(off: tuple[str, ...], procs: int) -> str:
     """Return the gain that the report claims for what is off, in percent."""
-    if len(off) not in {1, len(SWITCHES)}:
+    if procs not in COLUMNS or len(off) not in {1, len(SWITCHES)}:
         return "-"
     component = CLAIMED[off[0]] if len(off) == 1 else "overall"
     (row,) = [row for row in rows("optimization_gain.csv") if row["component"] == component]
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     scenario = Path(arguments[0]) if arguments else HERE / "polling.toml"
     print("| procs | without | throughput /s | p95 ms | gain of it in throughput | claimed |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for procs in COLUMNS:
+    for procs in LOADS:
         found = gains(scenario, procs)
         whole = found[0][1]
         for off, throughput_per_s, p95_s in found:
