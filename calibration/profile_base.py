@@ -18,7 +18,7 @@ from models.scenario import Scenario
 from models.service import Service
 from models.slowed import slowed
 from models.units import NS_PER_S, TIME
-from simulator.carried import missed_at
+from simulator.carried import in_flight, missed_at
 from simulator.scenario_base import Base, Calibration, drawn_table
 from simulator.scenario_source import scenario_table
 
@@ -80,7 +80,7 @@ def _crowded(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: 
     lines, line_s = (_of_draw(profile, name, draw) for name in ("fit.own_lines", "fit.line_miss"))
     if profile.crowded is None or profile.scenario is None or lines is None or line_s is None:
         return table
-    here, there = connections(scenario), connections(Scenario.from_dict(dict(profile.scenario)))
+    here, there = in_flight(scenario), in_flight(Scenario.from_dict(dict(profile.scenario)))
     more_s = profile.crowded.extra_s(lines, line_s, here) - profile.crowded.extra_s(lines, line_s, there)
     made = copy.deepcopy(table)
     stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
@@ -96,11 +96,6 @@ def _of_draw(profile: Profile, name: str, draw: int | None) -> float | None:
     if quantity is None or draw is None or not draws:
         return None if quantity is None else quantity.value
     return draws[draw % len(draws)]
-
-
-def connections(scenario: Scenario) -> int:
-    """Return the connections of a load: of clients that wait, the operations in flight."""
-    return sum(one.procs * (one.concurrency if one.kind == "closed" else 1) for one in scenario.workloads)
 
 
 def _every_stage(stages: Sequence[Any]) -> Iterator[Any]:

@@ -83,7 +83,7 @@ class CrowdedCaches(Table):
     cache_bytes: Annotated[int, Field(ge=1)]
     returns: Annotated[float, Field(ge=1)] = 1.0
 
-    def extra_s(self, own_lines: float, line_s: float, processes: int) -> float:
+    def extra_s(self, own_lines: float, line_s: float, processes: float) -> float:
         """Return the CPU that an operation of so many processes takes more [s].
 
         own_lines: that it touches of what only its process has. line_s: to fetch one [s].

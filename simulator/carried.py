@@ -27,13 +27,18 @@ def missed_at(missed: Sequence[Missed], scenario: Scenario, structure: int = 0) 
     """Return what a structure misses at the fitted level that is nearest to a scenario's load; None: nothing known."""
     asked = asked_of(scenario)
     rate = asked.get("rate")
-    flight = asked.get("concurrency") or float(sum(one.procs for one in scenario.workloads)) or 1.0
+    flight = in_flight(scenario)
     of_structure = [one for one in missed if one.structure == structure]
     opened = [one for one in of_structure if one.rate_per_s]
     if rate is not None and "concurrency" not in asked and opened:
         return min(opened, key=lambda one: abs(math.log((one.rate_per_s or rate) / rate)))
     closed = [one for one in of_structure if one.rate_per_s is None]
     return min(closed, key=lambda one: abs(math.log(one.concurrency / flight)), default=None)
+
+
+def in_flight(scenario: Scenario) -> float:
+    """Return the operations in flight of closed workloads; of others, whose number nobody sets, the processes."""
+    return asked_of(scenario).get("concurrency") or float(sum(one.procs for one in scenario.workloads)) or 1.0
 
 
 def carry(data: dict[str, Any], scenario: Scenario, calibration: Calibration) -> None:

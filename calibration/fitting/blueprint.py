@@ -15,6 +15,8 @@ Scale = Literal["log", "logit"]
 Parts = tuple[dict[str, Any], list[dict[str, Any]]]
 """The services and the stages of the operation, as a scenario's tables."""
 LEAST_S: Final = 1e-9
+ALL_WAITING: Final = 100_000
+"""Size of a batch that takes all who wait when it begins."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ MISS_S: Final = 80e-9
 ns, memory in 100, and on virtual machines the way to its address is twice as long."""
 MISS_WIDTH: Final = 0.5
 UNDER_WAY: Final = 1.8
-"""Lines that a program fetches at a time, where the host's probe waits for each: servers have 1.4 to 2.3 under way
-(Ferdman et al., Clearing the Clouds, ASPLOS 2012)."""
+"""Lines that a program fetches at a time, where the host's probe waits for each: assumed, chosen on recordings of
+pgbench. That servers have few under way is known (Ferdman et al., Clearing the Clouds, ASPLOS 2012)."""
 PROBED_WIDTH: Final = 0.3
 
 

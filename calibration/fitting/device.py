@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from calibration.fitting.blueprint import Free
+from calibration.fitting.blueprint import ALL_WAITING, Free
 from calibration.live.measured import Spread, Workload
 from calibration.live.scenario_draft import CONSTANT_BELOW_CV
 from models.units import BANDWIDTH, SIZE
 
-MANY: Final = 100_000
 BYTES_PER_S: Final = 1e9
 """Of a device whose times are written as sizes: a byte is a nanosecond."""
 MOST_WRITES: Final = 4
@@ -59,7 +58,7 @@ def device_stages(service: dict[str, Any], workload: Workload, values: Mapping[s
     busy_s, count = values["wait"] * values["serial_wait"], writes_of(workload)
     write_s, flush_s = values["each"] * busy_s / count, (1.0 - values["each"]) * busy_s
     service["links"] = {"device": {"bandwidth": BANDWIDTH.print(BYTES_PER_S)}}
-    service["batchers"] = {"flush": {"max_size": MANY, "link": "device", "overhead": _as_size(flush_s)}}
+    service["batchers"] = {"flush": {"max_size": ALL_WAITING, "link": "device", "overhead": _as_size(flush_s)}}
     # of one of the writes, so that the whole varies as it did: all that has to be waited for stops together
     first = _varying(workload.wait, values["wait"], write_s)
     sizes = [first, *([_as_size(write_s)] * (count - 1))]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
+from calibration.fitting.blueprint import ALL_WAITING, LEAST_S, Blueprint, Free, Load, Parts
 from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
 from calibration.fitting.server_costs import LEAST_WORK, Costs, costs_of
 from calibration.fitting.targets import Target
@@ -52,7 +52,6 @@ CROWDING: Final = 0.1
 """What else a doubling of processes or threads beyond the fitted ones may cost: locks, lists that are gone through."""
 CROWDED: Final = "what more connections than fitted cost each other (caches, memory of each) does not show at few"
 SERVER_CPU: Final = "CPU of the server for each operation at its busiest level"
-MANY: Final = 100_000
 FLUSH_BYTES: Final = "1B"
 AFTER: Final = 0.1
 """Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited."""
@@ -245,7 +244,7 @@ def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> l
     stages: list[dict[str, Any]] = [{"kind": "cpu", "service": "server", "demand": demand}, *pauses]
     if wait == "group":
         server["links"] = {"disk": {"bandwidth": "1TB/s", "delay": _time(total * grouped)}}
-        server["batchers"] = {"commit": {"max_size": MANY, "link": "disk"}}
+        server["batchers"] = {"commit": {"max_size": ALL_WAITING, "link": "disk"}}
         stages.append({"kind": "batch", "service": "server", "batcher": "commit", "bytes": FLUSH_BYTES})
     if after >= LEAST_S:
         # whoever waited must have its turn again: of a loop behind all that came meanwhile, of others on a core

@@ -106,7 +106,8 @@ def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None
             app = application(None if completing else wanted)
             _build_checks()
         finally:
-            gc.freeze()  # what was loaded stays, and the collector need not look at it again
+            if loaded is not None:  # this process does nothing else: what was loaded stays, and needs no second look
+                gc.freeze()
             gc.enable()
         if loaded is not None:
             loaded()
