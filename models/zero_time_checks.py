@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.arithmetic import transfer_ns
 from models.errors import FieldProblem
 from models.stages import (
     BatchStage,
@@ -23,7 +24,9 @@ from models.stages import (
 )
 
 if TYPE_CHECKING:
+    from models.distributions import Distribution
     from models.scenario import Scenario
+    from models.service import Link
     from models.workload import Workload
 
 
@@ -128,18 +131,29 @@ class _Circuits:
         if isinstance(stage, LockStage):
             return not stage.hold.can_be_zero
         if isinstance(stage, LinkStage):
-            return service.links[stage.link].delay > 0 or not stage.bytes.can_be_zero
+            return _carrying_takes_time(service.links[stage.link], _least_bytes(stage.bytes))
         if isinstance(stage, BatchStage):
             batcher = service.batchers[stage.batcher]
-            link = service.links[batcher.link] if batcher.link is not None else None
-            sent = batcher.overhead > 0 or not stage.bytes.can_be_zero
-            carried = link is not None and (link.delay > 0 or sent)
+            compression = batcher.compression if batcher.enabled else 1.0
+            sent = _least_bytes(stage.bytes) / compression + batcher.overhead
+            carried = batcher.link is not None and _carrying_takes_time(service.links[batcher.link], sent)
             compression_cpu = batcher.compression_cpu if batcher.enabled else 0
             return batcher.fixed + batcher.per_item + compression_cpu > 0 or carried
-        if isinstance(stage, MemoryStage):
+        if isinstance(stage, MemoryStage):  # no bytes are no allocation, and cost nothing
             pool = service.memory_pool
-            return pool is not None and pool.miss > 0 and (pool.hit > 0 or not pool.enabled)
+            costs = pool is not None and pool.miss > 0 and (pool.hit > 0 or not pool.enabled)
+            return costs and not stage.bytes.can_be_zero
         return False
+
+
+def _least_bytes(size: Distribution) -> float:
+    """Return the size at which a circuit could stay for ever: the smallest that has a probability of its own."""
+    return size.quantiles[1][1] if size.kind == "empirical" else size.mean
+
+
+def _carrying_takes_time(link: Link, size_bytes: float) -> bool:
+    """Whether bytes take time on a link, to the nanosecond: a few on a fast one do not."""
+    return link.delay > 0 or transfer_ns(math.floor(size_bytes), link.bandwidth) > 0
 
 
 def _services_that_go_down(scenario: Scenario) -> Iterator[str]:
