@@ -25,21 +25,24 @@ class Processor(Protocol):
 
 
 class Runner:
-    """A task with the bursts that are ready for it, first come, first served; it sleeps when there are none.
+    """A task with the bursts that are ready for it; it sleeps when there are none.
 
-    ``totals``: the station "workers" of an event loop, None otherwise.
+    It serves them in turns. A turn takes all that are ready when the one before is done: those after a timer behind
+    the others, each first come, first served. ``totals``: the station "workers" of an event loop, None otherwise.
     """
 
     def __init__(self, processor: Processor, task: Task, totals: StationTotals | None = None) -> None:
         self.processor = processor
         self.task = task
         self.totals = totals
+        self.turn: deque[Burst] = deque()
         self.ready: deque[Burst] = deque()
+        self.after_timers: deque[Burst] = deque()
         self.current: Burst | None = None
         self.attempts = 0  # that belong to it
         self.joined_ns: dict[Burst, int] = {}
 
-    def run(self, strand: Strand, demand_ns: int) -> None:
+    def run(self, strand: Strand, demand_ns: int, *, after_timer: bool = False) -> None:
         """Execute a burst for a strand, which is woken when it is finished. The strand is prepared."""
         burst = Burst(demand_ns, strand, self._finished)
         if self.totals is not None:
@@ -48,7 +51,7 @@ class Runner:
             self._begin(burst)
         else:
             strand.enter(WAITING_FOR_WORKER)
-            self.ready.append(burst)
+            (self.after_timers if after_timer else self.ready).append(burst)
             if self.totals is not None:
                 self.totals.change(waiting=1)
 
@@ -77,10 +80,14 @@ class Runner:
 
     def _next(self) -> None:
         """Go on with the next ready burst."""
-        if self.ready:
+        if not self.turn:
+            self.turn = self.ready + self.after_timers
+            self.ready.clear()
+            self.after_timers.clear()
+        if self.turn:
             if self.totals is not None:
                 self.totals.change(waiting=-1)
-            self._begin(self.ready.popleft())
+            self._begin(self.turn.popleft())
 
     def withdraw(self, strand: Strand) -> bool:
         """Take a strand's burst back, wherever it is."""
@@ -91,8 +98,9 @@ class Runner:
             self._end(current, busy=True)
             self._next()
             return True
-        burst = next(burst for burst in self.ready if burst.strand is strand)
-        self.ready.remove(burst)
+        queues = (self.turn, self.ready, self.after_timers)
+        queue, burst = next((queue, burst) for queue in queues for burst in queue if burst.strand is strand)
+        queue.remove(burst)
         self._end(burst, busy=False)
         return True
 

@@ -22,10 +22,15 @@ class StageBase(Table):
 
 
 class CpuStage(StageBase):
-    """CPU work of the operation. demand: CPU time at speed 1 [ns]."""
+    """CPU work of the operation. demand: CPU time at speed 1 [ns].
+
+    after_timer: a timer that has expired runs it, as after `asyncio.sleep`: in each turn of an event loop such work
+        comes behind all else that is ready.
+    """
 
     kind: Literal["cpu"]
     demand: TimeDistribution
+    after_timer: bool = False
 
 
 class DelayStage(StageBase):

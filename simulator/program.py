@@ -15,7 +15,7 @@ import numpy as np
 END: Final = 0  # of the operation, or of a parallel branch
 VISIT: Final = 1  # service
 LEAVE: Final = 2  # service
-CPU: Final = 3  # distribution: demand
+CPU: Final = 3  # distribution: demand; a: 1 if it follows a timer
 DELAY: Final = 4  # distribution: time
 MEMORY: Final = 5  # distribution: bytes; a: 1 if exhaustion fails the attempt
 BATCH: Final = 6  # a: batcher within its service; distribution: bytes

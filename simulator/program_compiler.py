@@ -124,7 +124,8 @@ class ProgramCompiler:
         self.next_stage += 1
         match stage:
             case CpuStage():
-                self._emit(CPU, service, stage=number, distribution=self.distribution(stage.demand))
+                demand, after_timer = self.distribution(stage.demand), int(stage.after_timer)
+                self._emit(CPU, service, stage=number, distribution=demand, a=after_timer)
             case DelayStage():
                 self._emit(DELAY, service, stage=number, distribution=self.distribution(stage.time))
             case MemoryStage():

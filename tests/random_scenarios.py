@@ -166,6 +166,7 @@ class Generator:
             self.services[name] = self.service(name)
         self.operation_names = [f"o{index}" for index in range(self.pick((1, 1, 2, 3)))]
         self.fallible: list[dict[str, Any]] = []
+        self.on_loops: list[dict[str, Any]] = []
         operations = [{"name": name, "stages": self.stages(5, None)} for name in self.operation_names]
         made = {
             "name": self.name,
@@ -192,6 +193,9 @@ class Generator:
         for stage in self.fallible:
             if self.chance(40):
                 stage["conflict"] = self.pick((0.02, 0.3))
+        for stage in self.on_loops:
+            if self.chance(40):
+                stage["after_timer"] = True
 
     def event(self) -> dict[str, Any]:
         """Something that happens to an instance."""
@@ -422,6 +426,8 @@ class Generator:
         service = self.services[runs_on]
         if kind == "cpu":
             stage["demand"] = self.time(0, 5) if self.chance(20) else self.time(1, 5)
+            if service.get("worker_kind") == "event_loop":
+                self.on_loops.append(stage)
         elif kind == "delay":
             stage["time"] = self.time(0, 8)
         elif kind == "memory":

@@ -256,6 +256,16 @@ def test_a_blocking_worker_is_held_in_pure_waits_and_an_event_loop_goes_on(play)
     assert ends_ms(play(stages, [0, 0], services=event_loop)) == [110, 120]
 
 
+@pytest.mark.parametrize(("after_timer", "ends"), [(False, [61, 72, 76, 86, 97]), (True, [71, 72, 76, 86, 96])])
+def test_what_a_timer_made_ready_is_served_behind_all_else_of_its_turn(play, after_timer, ends):
+    answer = {"kind": "cpu", "demand": "1ms", "after_timer": after_timer}
+    stages = [CPU, {"kind": "delay", "time": "25ms"}, answer]
+    services = {"s": {"discipline": "fifo", "workers": 1, "worker_kind": "event_loop"}}
+    # the first goes to sleep at 10 and is due at 35, while the second is served: the others come at 31, 32 and 36
+    output = play(stages, [0, 30, 31, 32, 36], services=services)
+    assert ends_ms(output) == ends
+
+
 def test_a_blocking_worker_of_another_service_is_held_for_the_visit_only(play):
     services = {
         "s": {"discipline": "fifo"},

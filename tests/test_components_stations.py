@@ -513,6 +513,45 @@ def test_an_event_loop_serves_ready_bursts_in_order_and_sleeps_when_there_are_no
     assert runner.totals.row()[3:5] == (5, 5)
 
 
+LOOP_STARTS = ((0, "a", False), (1, "b", True), (2, "c", False), (3, "d", True), (4, "e", False))
+LATER_STARTS = ((11, "f", False), (12, "g", True), (13, "h", False))
+
+
+@pytest.mark.parametrize(
+    ("taken_out", "order"),
+    [
+        # while a runs, b and d are made ready by timers: their turn is behind c and e, and before what comes after
+        ({}, "acebdfhg"),
+        # the last and the first of a turn leave it, and the first of the timers of the next
+        ({"d": 25, "e": 6}, "acbfhg"),
+        ({"d": 35, "b": 21, "e": 22, "g": 14}, "acdfh"),
+        ({"b": 5, "d": 6}, "acefhg"),
+        # with all of a turn gone the next begins with what came since, its timers last
+        ({"e": 14, "b": 15, "d": 16}, "acfhg"),
+    ],
+)
+def test_an_event_loop_takes_what_is_ready_in_turns_and_what_timers_made_ready_last(taken_out, order):
+    kit = CoresKit(FifoCores, 1)
+    runner = Runner(kit.cores, kit.task("loop"), StationTotals(kit.clock))
+    strands = {}
+
+    def body(after_timer):
+        def run(strand):
+            strand.prepare(runner, WAITING_FOR_WORKER)
+            runner.run(strand, 10, after_timer=after_timer)
+            yield from strand.wait()
+
+        return run
+
+    for at, name, after_timer in (*LOOP_STARTS, *LATER_STARTS):
+        strands[name] = kit.strand(at, name, body(after_timer))
+    for name, at in taken_out.items():
+        kit.at(at, lambda name=name: strands[name].take_out(CANCELLED))
+    kit.run(200)
+    assert "".join(name for _, name in kit.log if not name.endswith("!")) == order
+    assert (runner.totals.present, runner.totals.waiting, runner.totals.busy) == (0, 0, 0)
+
+
 def test_an_attempt_belongs_to_the_worker_with_the_fewest():
     kit = CoresKit(FifoCores, 1)
     runners = [Runner(kit.cores, kit.task(f"worker {number}")) for number in range(3)]

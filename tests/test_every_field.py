@@ -269,6 +269,10 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Operation.name": (("operations", 2, "name"), "seldom"),
     "Operation.stages": (("operations", 0, "stages"), BASE["operations"][0]["stages"][:3]),
     "CpuStage.demand": ((*STAGE_AT["cpu"], "demand"), "1ms"),
+    "CpuStage.after_timer": (
+        ((*STAGE_AT["cpu"], "after_timer"), True),
+        {(*S, "workers"): 1, (*S, "worker_kind"): "event_loop"},
+    ),
     "DelayStage.time": ((*STAGE_AT["delay"], "time"), "800us"),
     "MemoryStage.bytes": ((*STAGE_AT["memory"], "bytes"), "300B"),
     "MemoryStage.on_exhaustion": (

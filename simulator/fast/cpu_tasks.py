@@ -42,6 +42,8 @@ def new_task(sim: Any, g: int, station: int) -> int:
     task.fresh = 1
     task.active = 0
     task.in_held = 0
+    task.turn_end = -1
+    task.first_timer = -1
     return t
 
 

@@ -132,8 +132,9 @@ HOLDING: Final = _dtype(
 TASK: Final = _dtype(
     "next v deadline state delayed attempts current lag executed_ns work "
     "strand next_task core last_core batcher visit group station serial previous demand_ns arrived_ns "
-    "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held",
-    halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active",
+    "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held turn_end first_timer",
+    halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active "
+    "turn_end first_timer",
     lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")

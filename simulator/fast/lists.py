@@ -24,6 +24,21 @@ def push_strand(sim: Any, q: int, a: int) -> None:
 
 
 @kernel
+def insert_strand(sim: Any, q: int, a: int, behind: int) -> None:
+    """Put a strand into a queue directly before one that is in it."""
+    queue = queue_at(sim, q)
+    strand, following = strand_at(sim, a), strand_at(sim, behind)
+    strand.next = behind
+    strand.previous = following.previous
+    if following.previous >= 0:
+        strand_at(sim, following.previous).next = a
+    else:
+        queue.head = a
+    following.previous = a
+    queue.count += 1
+
+
+@kernel
 def remove_strand(sim: Any, q: int, a: int) -> None:
     """Take a strand out of a queue, wherever it is in it."""
     queue = queue_at(sim, q)

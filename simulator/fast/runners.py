@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.records import WAITING_FOR_CORE, WAITING_FOR_WORKER
+from simulator import program
 from simulator.fast.cpu_tasks import abandon, new_task
 from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
@@ -16,12 +17,13 @@ from simulator.fast.layout import (
     instance_at,
     queue_at,
     source_at,
+    step_at,
     strand_at,
     task_at,
     user_task_at,
     worker_at,
 )
-from simulator.fast.lists import push_strand, ready_queue, remove_strand
+from simulator.fast.lists import insert_strand, push_strand, ready_queue, remove_strand
 from simulator.fast.processor import ask, withdraw_burst
 from simulator.fast.strands import enter, prepare, wake
 from simulator.fast.totals import arrive, change, depart
@@ -43,10 +45,23 @@ def _begin(sim: Any, t: int, a: int, demand_ns: int) -> None:
 
 @kernel
 def _queue_burst(sim: Any, t: int, a: int, demand_ns: int) -> None:
-    """Let a strand's burst wait until its task is done with those before it."""
+    """Let a strand's burst wait until its task is done with those before it.
+
+    The queue holds what is left of the turn, up to `turn_end`, then what came since, then what timers of the next turn
+    made ready, from `first_timer` on; -1 where there is none.
+    """
     enter(sim, a, WAITING_FOR_WORKER)
     strand_at(sim, a).demand_ns = demand_ns
-    push_strand(sim, ready_queue(sim, t), a)
+    task = task_at(sim, t)
+    step = step_at(sim, strand_at(sim, a).row)
+    if step.code == program.CPU and step.a == 1:
+        push_strand(sim, ready_queue(sim, t), a)
+        if task.first_timer < 0:
+            task.first_timer = a
+    elif task.first_timer >= 0:
+        insert_strand(sim, ready_queue(sim, t), a, task.first_timer)
+    else:
+        push_strand(sim, ready_queue(sim, t), a)
 
 
 @inlined
@@ -63,12 +78,27 @@ def run_burst(sim: Any, t: int, a: int, demand_ns: int, resume: int) -> None:
         _queue_burst(sim, t, a, demand_ns)
 
 
+@inlined
+def _leave_queue(sim: Any, t: int, a: int) -> None:
+    """Take a strand out of its task's queue, wherever it is in it."""
+    task, strand = task_at(sim, t), strand_at(sim, a)
+    if a == task.turn_end:
+        task.turn_end = strand.previous
+    if a == task.first_timer:
+        task.first_timer = strand.next
+    remove_strand(sim, ready_queue(sim, t), a)
+
+
 @kernel
 def _next_burst(sim: Any, t: int) -> None:
     """Go on with the next ready burst."""
     q = ready_queue(sim, t)
     a = queue_at(sim, q).head
-    remove_strand(sim, q, a)
+    task = task_at(sim, t)
+    if task.turn_end < 0:
+        task.turn_end = queue_at(sim, q).tail
+        task.first_timer = -1
+    _leave_queue(sim, t, a)
     enter(sim, a, WAITING_FOR_CORE)
     _begin(sim, t, a, strand_at(sim, a).demand_ns)
 
@@ -101,7 +131,7 @@ def withdraw_from_runner(sim: Any, t: int, a: int) -> None:
         if queue_at(sim, ready_queue(sim, t)).head >= 0:
             _next_burst(sim, t)
     else:
-        remove_strand(sim, ready_queue(sim, t), a)
+        _leave_queue(sim, t, a)
         if task.station >= 0:
             change(sim, task.station, 0, -1)
             depart(sim, task.station, strand_at(sim, a).arrived_ns)

@@ -415,7 +415,7 @@ class FastTables:
         t = self.get("task_top")
         self.set(task_top=t + 1, next_task_serial=t + 1)
         task = self.arrays["tasks"][t : t + 1]
-        for name in ("core", "last_core", "strand", "batcher", "next_task", "visit"):
+        for name in ("core", "last_core", "strand", "batcher", "next_task", "visit", "turn_end", "first_timer"):
             task[name] = -1
         task["serial"], task["group"], task["station"], task["fresh"] = t, instance, station, 1
         ready = self.arrays["queues"][self.queues + 2 * t]

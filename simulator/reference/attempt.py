@@ -214,19 +214,19 @@ class Server:
 
     # --- stages ----------------------------------------------------------------------------------------------
 
-    def _execute(self, strand: Strand, step: Any, demand_ns: int) -> Steps:
+    def _execute(self, strand: Strand, step: Any, demand_ns: int, *, after_timer: bool = False) -> Steps:
         """Execute CPU on the visit's task."""
         if demand_ns == 0:
             return
         visit = strand.visits[step.service]
         runner = visit.runner_for(strand, self.system.new_task)
         strand.prepare(runner, WAITING_FOR_CORE)
-        runner.run(strand, demand_ns)
+        runner.run(strand, demand_ns, after_timer=after_timer)
         yield from strand.wait()
 
     def _cpu(self, strand: Strand, step: Any) -> Steps:
         """Execute the stage's demand."""
-        yield from self._execute(strand, step, self._draw(strand, step))
+        yield from self._execute(strand, step, self._draw(strand, step), after_timer=bool(step.a))
 
     def _delay(self, strand: Strand, step: Any) -> Steps:
         """Wait without using anything."""
