@@ -32,6 +32,11 @@ def to_uint64(value: int) -> int:
     return int(value) & MASK64
 
 
+def bit_length(value: int) -> int:
+    """Return the number of bits of a nonnegative number."""
+    return value.bit_length()
+
+
 _patient = True
 
 
@@ -79,6 +84,7 @@ def _prepared_numba() -> Any:
     """Return Numba, made to know shared functions in other compiled ones."""
     import numba
     import numpy as np
+    from numba.cpython.unsafe import numbers
     from numba.extending import overload, typeof_impl
 
     @typeof_impl.register(Shared)
@@ -86,6 +92,8 @@ def _prepared_numba() -> Any:
         return numba.types.Dispatcher(value.part)
 
     overload(to_uint64)(lambda value: lambda value: np.uint64(value))  # noqa: PLW0108 - Numba compiles the inner one
+    leading_zeros: Any = numbers.leading_zeros
+    overload(bit_length)(lambda value: lambda value: np.int64(64 - leading_zeros(value)))
     return numba
 
 

@@ -15,6 +15,7 @@ import math
 from typing import Any, Final
 
 from models.compiled import MASK64, shared, to_uint64
+from models.logarithm import minus_log
 
 # Kinds of distribution, as the compiled scenario numbers them.
 CONSTANT: Final = 0
@@ -104,11 +105,22 @@ def coordinate(attempt: int, stage: int, index: int) -> int:
     return (attempt << 40) | (stage << 16) | index
 
 
+@shared("uint64(uint64, int64)")
+def _bits(key: Any, position: int) -> Any:
+    """Return 64 random bits at a position below an operation's or owner's key."""
+    return mix((key + (to_uint64(position) + to_uint64(1)) * to_uint64(_WEYL_DRAW)) & to_uint64(MASK64))
+
+
 @shared("float64(uint64, int64)")
 def uniform(key: Any, position: int) -> float:
     """Return a uniform draw in (0, 1) at a position below an operation's or owner's key."""
-    bits = mix((key + (to_uint64(position) + to_uint64(1)) * to_uint64(_WEYL_DRAW)) & to_uint64(MASK64))
-    return (float(bits >> to_uint64(11)) + 0.5) * _TO_UNIT
+    return (float(_bits(key, position) >> to_uint64(11)) + 0.5) * _TO_UNIT
+
+
+@shared("float64(uint64, int64)")
+def exponential(key: Any, position: int) -> float:
+    """Return an exponential draw of mean 1: -log of the uniform one, before that is rounded to 53 bits."""
+    return minus_log((_bits(key, position) >> to_uint64(10)) | to_uint64(1))
 
 
 @shared("float64(float64)")
@@ -227,7 +239,7 @@ def sample(  # noqa: PLR0917 - compiled by position
     if kind == CONSTANT:
         return a
     if kind == EXPONENTIAL:
-        return -a * math.log(uniform(key, position))
+        return a * exponential(key, position)
     if kind == LOGNORMAL:
         return math.exp(a + b * inverse_normal(uniform(key, position)))
     if kind == UNIFORM:
@@ -235,15 +247,15 @@ def sample(  # noqa: PLR0917 - compiled by position
     if kind == ERLANG:
         total = 0.0
         for index in range(int(a)):
-            total -= math.log(uniform(key, position + index))
+            total += exponential(key, position + index)
         return total * b
     if kind == GAMMA:
         return _gamma(key, position, a) * b
     if kind == HYPEREXPONENTIAL:
         mean = b if uniform(key, position + 1) < a else c
-        return -mean * math.log(uniform(key, position))
+        return mean * exponential(key, position)
     if kind == WEIBULL:
-        return b * math.exp(math.log(-math.log(uniform(key, position))) / a)
+        return b * math.exp(math.log(exponential(key, position)) / a)
     if kind == PARETO:
         ratio = math.exp(a * (math.log(b) - math.log(c)))
         rest = 1.0 - uniform(key, position) * (1.0 - ratio)

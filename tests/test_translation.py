@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from models.arithmetic import arrival_after, backoff_ns, power, time_for_work
-from models.compiled import HAVE_NUMBA, to_uint64
-from models.draws import sample_integer, uniform
+from models.compiled import HAVE_NUMBA, bit_length, to_uint64
+from models.draws import exponential, sample_integer, uniform
 from simulator.fast import image, jit, machine_code
 from simulator.fast.jit import entry, inlined, kernel, rare
 from simulator.fast.layout import QUEUE, TASK
@@ -109,15 +109,39 @@ def test_paths_are_those_of_python(a: int, b: int) -> None:
 def shared_functions(state: Any) -> int:
     """Functions that both engines share."""
     cells = state_of(state)
-    cells.f = uniform(cells.u, cells.a) + math.log(power(cells.f, cells.b))
+    cells.f = uniform(cells.u, cells.a) + math.log(power(cells.f, cells.b)) + exponential(cells.u, cells.b)
     return time_for_work(cells.a, cells.b) + backoff_ns(cells.a, 1.7, 1 << 40, cells.b)
 
 
 def test_shared_functions_give_the_same_bits() -> None:
     key = 0xF00DFACE12345678
     found, result = run(shared_functions, a=1234567, b=5, f=1.3, u=key)
-    assert found["f"] == uniform(key, 1234567) + math.log(power(1.3, 5))
+    assert found["f"] == uniform(key, 1234567) + math.log(power(1.3, 5)) + exponential(key, 5)
     assert result == time_for_work(1234567, 5) + backoff_ns(1234567, 1.7, 1 << 40, 5)
+
+
+NUMBERS = np.array([[0.5, 1.5], [2.5, 3.5]])
+WHOLE_NUMBERS = np.array([1, 2])
+
+
+@entry
+def numbers(state: Any) -> int:
+    """A table of constants."""
+    cells = state_of(state)
+    cells.f = NUMBERS[cells.a, cells.b]
+    return bit_length(cells.a + 4)
+
+
+def test_tables_of_constants_are_part_of_the_program() -> None:
+    for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        found, result = run(numbers, a=a, b=b)
+        assert found["f"] == NUMBERS[a, b]
+        assert result == 3
+
+
+@entry
+def whole_numbers(state: Any) -> int:
+    return WHOLE_NUMBERS[state_of(state).a]
 
 
 @entry
@@ -152,6 +176,7 @@ def formatted(state: Any) -> int:
         (mixed, "unsigned and int together"),
         (lossy, "float where int is expected"),
         (foreign, "builtins.str is no function of the kernel"),
+        (whole_numbers, "WHOLE_NUMBERS is no table of floating-point numbers"),
         (formatted, "List is not in the kernel's language"),
     ],
 )
@@ -220,7 +245,7 @@ def test_an_image_finds_its_constants_its_functions_and_those_of_the_system() ->
     row["a"], row["b"], row["f"], row["u"] = 99, 3, 2.5, 1 << 63
     result = machine_code.loaded(made, machine_code.SYMBOL)(row.ctypes.data)
     assert result == time_for_work(99, 3) + backoff_ns(99, 1.7, 1 << 40, 3)
-    assert row["f"][0] == uniform(1 << 63, 99) + math.log(power(2.5, 3))
+    assert row["f"][0] == uniform(1 << 63, 99) + math.log(power(2.5, 3)) + exponential(1 << 63, 3)
 
 
 @on_linux

@@ -35,6 +35,7 @@ _SOURCES = (
     "simulator/histogram.py",
     "models/compiled.py",
     "models/draws.py",
+    "models/logarithm.py",
     "models/arithmetic.py",
     "models/ranks.py",
     "models/records.py",

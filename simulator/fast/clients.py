@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.arithmetic import SPEED_BITS, arrival_after, backoff_ns, pick_by_weight, scaled_ns
+from models.compiled import bit_length
 from models.draws import (
     STAGE_BACKOFF,
     STAGE_FIRST_THINK,
@@ -24,7 +25,6 @@ from simulator.fast.draw import draw
 from simulator.fast.heap import drop_first, replace_first, schedule
 from simulator.fast.jit import (
     add_line,
-    bit_length,
     clear_columns,
     copy_columns,
     inlined,
@@ -404,11 +404,15 @@ def enter_phase(sim: Any, w: int, phase: int) -> None:
 
 @inlined
 def _next_arrival_ns(sim: Any, source_id: int, number: int) -> int:
-    """Return the time of an arrival of a process of an open workload, -1 if it never comes; draws its key too."""
+    """Return the time of an arrival of a process of an open workload, -1 if it never comes; draws its key too.
+
+    The key was made with the arrival before, so that the draw need not wait for it.
+    """
     source = source_at(sim, source_id)
     workload = workload_at(sim, source.workload)
-    key = chain(source.key, number)
+    key = source.following_key
     source.operation_key = key
+    source.following_key = chain(source.key, number + 1)
     gap_ns = draw(sim, workload.interarrival, key, coordinate(0, STAGE_INTERARRIVAL, 0))
     time_ns = sim.now + gap_ns
     if workload.phases:
@@ -419,6 +423,7 @@ def _next_arrival_ns(sim: Any, source_id: int, number: int) -> int:
 @rare
 def _schedule_first_arrival(sim: Any, source_id: int) -> None:
     """Schedule the first arrival of a process of an open workload."""
+    source_at(sim, source_id).following_key = chain(source_at(sim, source_id).key, 0)
     time_ns = _next_arrival_ns(sim, source_id, 0)
     if time_ns >= 0:
         schedule(sim, time_ns, ARRIVAL, source_id - sim.user_count, 0)

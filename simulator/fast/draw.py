@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from models.draws import EXPONENTIAL, sample_integer, uniform
+from models.draws import EXPONENTIAL, exponential, sample_integer, uniform
 from simulator.fast.jit import inlined, kernel
 from simulator.fast.layout import distribution_at, quantiles_of
 
@@ -23,7 +22,7 @@ def draw(sim: Any, distribution: int, key: int, position: int) -> int:
     if row.fixed >= 0:
         return row.fixed
     if row.kind == EXPONENTIAL:  # as `sample_integer` has it, without two calls
-        value = -row.a * math.log(uniform(key, position))
+        value = row.a * exponential(key, position)
         return int(value + 0.5) if value < 4.6e18 else 1 << 62
     return _sample(sim, distribution, key, position)
 

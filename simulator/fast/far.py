@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from models.compiled import bit_length
 from models.ranks import DELAY, THINK
-from simulator.fast.jit import bit_length, inlined, kernel, prefetch, rare
+from simulator.fast.jit import inlined, kernel, prefetch, rare
 from simulator.fast.layout import (
     CHUNK,
     DIGIT_BITS,

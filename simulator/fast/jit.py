@@ -165,12 +165,6 @@ def _intrinsic(function: Function) -> Function:
 
 
 @_intrinsic
-def bit_length(value: int) -> int:
-    """Return the number of bits of a nonnegative number."""
-    return value.bit_length()
-
-
-@_intrinsic
 def prefetch(row: Row, offset: int) -> None:
     """Have the line of the cache fetched in which byte ``offset`` of a row lies."""
 

@@ -104,9 +104,9 @@ STATION: Final = _dtype(
     "bytes busy_ns number_ns waiting_ns"
 )
 SOURCE: Final = _dtype(
-    "workload is_user key operation_key operations position fresh parked process slot",
-    keys="key operation_key",
-    halves="parked fresh process slot",
+    "workload key operation_key following_key operations is_user position fresh parked process slot",
+    keys="key operation_key following_key",
+    halves="is_user position parked fresh process slot",
     lines=True,
 )
 

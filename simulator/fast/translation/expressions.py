@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+import numpy as np
+
 from simulator.fast.jit import SELDOM
 from simulator.fast.translation import operators
 from simulator.fast.translation.kinds import BOOL, Kind, TranslationError, Value, constant
@@ -83,7 +85,10 @@ class Expressions:
     def _name(self, node: ast.Name) -> Value:
         variable = self.variables.get(node.id)
         if variable is None:
-            return constant(self._named(node))
+            named = self._named(node)
+            if isinstance(named, np.ndarray):
+                return self.code.declarations.table(node.id, named)
+            return constant(named)
         return self.code.value(variable.kind, f"load {variable.kind.llvm}, ptr {variable.place}")
 
     def _attribute(self, node: ast.Attribute) -> Value:

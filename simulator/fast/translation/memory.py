@@ -137,12 +137,6 @@ def _line_is_set(code: Code, given: list[Value]) -> Value:
 # --- bits and caches -------------------------------------------------------------------------------------------------
 
 
-def _bit_length(code: Code, given: list[Value]) -> Value:
-    name = code.declarations.function("llvm.ctlz.i64", "i64", "i64, i1")
-    leading = code.value(INT, f"call i64 {name}(i64 {converted(code, given[0], INT).text}, i1 false)")
-    return code.value(INT, f"sub i64 64, {leading.text}")
-
-
 def _prefetch(code: Code, given: list[Value]) -> Value:
     name = code.declarations.function("llvm.prefetch.p0", "void", "ptr, i32, i32, i32")
     address = _beyond(code, given[0].text, given[1].text)
@@ -156,7 +150,6 @@ INTRINSIC: Final[dict[str, Callable[[Code, list[Value]], Value]]] = {
     "add_columns": _adding(CAUSE_COLUMNS),
     "add_line": _adding(CAUSES_OF_A_LINE),
     "line_is_set": _line_is_set,
-    "bit_length": _bit_length,
     "prefetch": _prefetch,
 }
 """Functions of `simulator.fast.jit` that have instructions of their own, by name."""

@@ -195,6 +195,12 @@ def _mathematical(name: str) -> Callable[[Code, list[Value]], Value]:
     return call
 
 
+def _bit_length(code: Code, given: list[Value]) -> Value:
+    name = code.declarations.function("llvm.ctlz.i64", "i64", "i64, i1")
+    leading = code.value(INT, f"call i64 {name}(i64 {converted(code, given[0], INT).text}, i1 false)")
+    return code.value(INT, f"sub i64 64, {leading.text}")
+
+
 NUMERIC: Final[dict[str, Callable[[Code, list[Value]], Value]]] = {
     "builtins.min": _extreme(ast.Lt()),
     "builtins.max": _extreme(ast.Gt()),
@@ -202,6 +208,7 @@ NUMERIC: Final[dict[str, Callable[[Code, list[Value]], Value]]] = {
     "builtins.int": _whole,
     "builtins.float": _real,
     "models.compiled.to_uint64": _unsigned,
+    "models.compiled.bit_length": _bit_length,
     "math.log": _mathematical("log"),
     "math.exp": _mathematical("exp"),
     "math.sqrt": _mathematical("sqrt"),

@@ -7,8 +7,11 @@ paths meet.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from simulator.fast.translation.kinds import Kind, Value
+import numpy as np
+
+from simulator.fast.translation.kinds import Kind, TranslationError, Value, array_kind, constant
 
 ROOT = "!0"  # of the tree of memory that is told apart
 NOTHING_MORE = "!1"  # a node without anything, for marks that need none
@@ -21,11 +24,23 @@ class Declarations:
 
     functions: dict[str, str] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
 
     def function(self, name: str, result: str, arguments: str) -> str:
         """Declare one of LLVM's own functions; return its name."""
         self.functions[name] = f"declare {result} @{name}({arguments})"
         return f"@{name}"
+
+    def table(self, name: str, array: np.ndarray[Any, Any]) -> Value:
+        """Return a table of constants, of one or two dimensions. Raises TranslationError."""
+        if array.dtype != np.float64 or array.ndim not in {1, 2}:
+            raise TranslationError(f"{name} is no table of floating-point numbers")
+        kind = array_kind(name, array.dtype, array.shape[1] if array.ndim == 2 else 0)
+        numbers = ", ".join(f"double {constant(float(number)).text}" for number in array.flat)
+        made = f'@"{name}" = private unnamed_addr constant [{array.size} x double] [{numbers}], align 64'
+        if self.tables.setdefault(name, made) != made:
+            raise TranslationError(f"two tables of the name {name}")
+        return Value(kind, f'@"{name}"')
 
     def mark(self, table: str, name: str) -> str:
         """Return the mark of a field's memory, which is no other's (type-based alias analysis)."""
@@ -39,7 +54,7 @@ class Declarations:
         for name, number in self.marks.items():
             nodes.append(f'!{number} = !{{!"{name}", {ROOT}, i64 0}}')
             nodes.append(f"!{number + 1} = !{{!{number}, !{number}, i64 0}}")
-        return [*self.functions.values(), *nodes]
+        return [*self.functions.values(), *self.tables.values(), *nodes]
 
 
 @dataclass
