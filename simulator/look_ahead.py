@@ -10,7 +10,7 @@ from models.scenario import Scenario
 from models.scenario_capacity import OfferedUtilization
 from simulator import warnings as notes
 from simulator.engines import Engine
-from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, Pilot, drain, explore
+from simulator.pilot import FIRST_OPERATIONS, FIRST_SLICE_NS, LEAST_GROWTH, Pilot, drain, explore
 from simulator.planning import FEWEST_REPLICATIONS, MOST_REPLICATIONS, Plan, plan, sheds
 from simulator.replications import Replicator
 
@@ -45,7 +45,7 @@ def look_ahead(
     given_ns = None if warmup_ns == "auto" else int(warmup_ns)
     users = sum(workload.users for workload in scenario.workloads if workload.kind == "closed")
     engine = _bounded(replicator.engine) if transient else replicator.engine
-    pilot = explore(engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users)
+    pilot = explore(engine, replicator.pilot, _first_slice_ns(scenario), given_ns, users, behind=LEAST_GROWTH)
     found += notes.no_warmup(pilot.warmup_found)
     planned = plan(scenario, pilot, max(1 - pilot.cost, 0.0))
     if transient:

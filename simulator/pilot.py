@@ -71,6 +71,8 @@ def explore(
     first_slice_ns: int,
     warmup_ns: int | None,
     users: int,
+    *,
+    behind: float = 2.0,
 ) -> Pilot:
     """Run the pilot from 0 in growing slices until the warm-up is found or a bound is reached.
 
@@ -84,6 +86,7 @@ def explore(
     first_slice_ns: where to start, expected to show about FIRST_OPERATIONS operations.
     warmup_ns: the scenario's own warm-up, or None to look for it.
     users: of the closed workloads, 0 if there are none.
+    behind: how many times longer the pilot becomes at least where a cut was found, but too little was seen behind it.
     """
     largest = min(LARGEST_SHARE, MOST_OPERATIONS / engine.operations)
     share = min(FIRST_SHARE * largest / LARGEST_SHARE, FIRST_JUDGED / engine.operations)
@@ -105,8 +108,10 @@ def explore(
         if cost >= largest or end_ns >= LONGEST_NS or output.interrupted:
             break
         if cost >= wanted * 0.7:
-            growth = min(max(2.0, covered_ns / end_ns), 1.05 * largest / cost)
-            if (found and end_ns >= covered_ns) or growth < LEAST_GROWTH:
+            if found and end_ns >= covered_ns:
+                break
+            growth = min(max(behind if found else 2.0, covered_ns / end_ns), 1.05 * largest / cost)
+            if growth < LEAST_GROWTH:
                 break
             end_ns = int(end_ns * growth)
             continue

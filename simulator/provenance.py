@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final
 
 DISTRIBUTION: Final = "capacity-simulator"
@@ -29,9 +29,15 @@ def provenance(engine: str, scenario_hash: str, elapsed_s: float) -> dict[str, A
 
 
 @functools.cache
-def _version(distribution: str) -> str | None:
-    """Return an installed version. Looked up once: a fit runs hundreds of short simulations."""
+def _version(name: str) -> str | None:
+    """Return the version of an installed distribution. Looked up once: a fit runs hundreds of short simulations.
+
+    Its metadata are headers of a message, of which the parser for letters would read all, descriptions too, for as
+    long as a tenth of a replication takes.
+    """
     try:
-        return version(distribution)
+        found = distribution(name)
     except PackageNotFoundError:
         return None
+    metadata = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    return next((line[9:].strip() for line in metadata.splitlines() if line.startswith("Version: ")), None)

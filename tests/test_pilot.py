@@ -39,9 +39,9 @@ def noise(starts, generator):
     return generator.normal(45 * MS, 5 * MS, len(starts))
 
 
-def found(response_ns, warmup_ns=None, operations=200_000, users=0):
+def found(response_ns, warmup_ns=None, operations=200_000, users=0, behind=2.0):
     engine, _ = fake_engine.engine(operations)
-    return explore(engine, system(response_ns), 10 * MS, warmup_ns, users)
+    return explore(engine, system(response_ns), 10 * MS, warmup_ns, users, behind=behind)
 
 
 def test_a_stationary_system_is_cut_where_it_has_filled_up():
@@ -84,6 +84,16 @@ def test_users_that_began_together_go_round_once_and_a_half_before_anything_coun
     assert 1.4 * S < pilot.warmup_ns < 1.7 * S
     assert pilot.end_ns >= 2 * pilot.warmup_ns
     assert found(noise, warmup_ns=200 * MS, users=10_000).warmup_ns == 200 * MS
+
+
+def test_a_pilot_that_has_found_its_cut_goes_only_as_far_as_it_must_see():
+    # One in fifty takes 350 ms, which the slices that show the rate are too short for; five times that must be seen.
+    def slow_ones(starts, generator):
+        return np.where(generator.random(len(starts)) < 0.02, 350 * MS, noise(starts, generator))
+
+    near, far = (found(slow_ones, behind=behind) for behind in (LEAST_GROWTH, 2.0))
+    assert near.warmup_found
+    assert near.warmup_ns + 5 * 350 * MS <= near.end_ns < 0.9 * far.end_ns
 
 
 def test_a_cycle_that_the_pilot_cannot_afford_is_cut_as_far_as_it_goes():
