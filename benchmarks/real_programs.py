@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [step for step in steps if step not in STEPS]:
         print(f"--steps: found {unknown[0]}; accepted: {', '.join(STEPS)}", file=sys.stderr)
         return 2
-    how = How(asked.seconds, asked.repeats, Path(asked.work), steps)
+    how = How(asked.seconds, asked.repeats, Path(asked.work), steps, asked.again)
     disturbed = False
     for name in names:
         program = PROGRAMS[name]
@@ -80,12 +80,14 @@ class How:
     """How it is measured.
 
     seconds: of each repeat. work: where measurements and predictions are written. steps: of `STEPS`, those to do now.
+    again: the highest fitted level is measured once more among those that are held out.
     """
 
     seconds: float
     repeats: int
     work: Path
     steps: Sequence[str] = STEPS
+    again: bool = False
 
 
 def validated(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation | None:
@@ -152,7 +154,8 @@ def _calibrated(program: RealProgram, run: Measure, how: How) -> Measurement:
 
 def _measured(program: RealProgram, run: Measure, rates: Sequence[float], how: How) -> Measurement:
     """Measure the levels that were held out: closed ones, then open ones."""
-    held = run(_settings(program, how, program.held, HELD_SEED), _tell)
+    again = [max(program.fitted)] if how.again and program.held_under is None else []
+    held = run(_settings(program, how, [*again, *program.held], HELD_SEED), _tell)
     if not rates:
         return held
     return _with(held, run(_settings(program, how, [OPEN_CONNECTIONS], HELD_SEED, rates), _tell))
@@ -190,6 +193,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the programs")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of each repeat of a level")
     parser.add_argument("--repeats", type=int, default=3, help="repeats of each level, interleaved")
+    parser.add_argument("--again", action="store_true", help="measure the highest fitted level once more, for drift")
     parser.add_argument("--profile", default=DEFAULT_FILE, help="profile of this host")
     parser.add_argument("--work", default="sim-real-programs", help="where measurements and predictions go")
     parser.add_argument("--output", default="docs/accuracy_programs.md", help="the report")

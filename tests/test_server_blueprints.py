@@ -8,6 +8,7 @@ from benchmarks.pgbench_load import transactions
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import figures_of, simulate
+from calibration.fitting.carried import usual_shape
 from calibration.fitting.crowded import crowded_caches, free_numbers
 from calibration.fitting.server_blueprints import (
     a_process_each,
@@ -305,6 +306,27 @@ def test_an_answer_is_written_by_the_loop_that_waited():
     assert after.service == "server"
     work = blueprint.values(position)["demand"] * 1e9
     assert before.demand.mean + after.demand.mean == pytest.approx(work, rel=1e-6)
+
+
+@pytest.mark.parametrize(("elsewhere", "by_timer"), [(0, True), (1, False), (None, False)])
+def test_a_loop_that_talks_to_nobody_waits_for_its_timers(elsewhere, by_timer):
+    loop = measurement([(1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])])
+    details = [one.model_copy(update={"connections_elsewhere": elsewhere}) for one in loop.details]
+    seen = loop.model_copy(update={"details": details})
+    found = {
+        one.label: one.scenario([0.0] * len(one.free), Load(8)).operations[0].stages[3]
+        for one in served_blueprints(seen, seen.workload, lambda: {"cores": 2})
+    }
+    # a thread or a worker that sleeps has no turns: the kernel wakes it when its time has come
+    by_timers = {label for label, stage in found.items() if stage.after_timer}
+    assert by_timers == ({"event loops (1)"} if by_timer else set())
+
+
+def test_percentiles_lie_as_far_from_the_mean_as_in_the_middle_of_the_redraws():
+    value = {"throughput": 100.0, "mean": 2.0, "p50": 2.0, "p95": 5.0}
+    drawn = [{"mean": mean, "p50": 0.9 * mean, "p95": far * mean} for mean, far in ((1.0, 1.2), (3.0, 1.3), (2.0, 1.9))]
+    assert usual_shape(value, drawn) == pytest.approx({"throughput": 100.0, "mean": 2.0, "p50": 1.8, "p95": 2.6})
+    assert usual_shape(value, []) == value
 
 
 def test_answers_that_wait_for_their_loop_leave_a_second_loop_idle():

@@ -13,6 +13,7 @@ So each redraw of the numbers plays the arrivals for a service that is so much f
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -89,6 +90,8 @@ class ServedFit:
             for (one, position), shift in zip(redraws, shifts, strict=True)
         ]
         beside = [self._played(one, one.position, load, rate_per_s, miss[id(one)]) for one in likely[1:] if draws]
+        if load.rate_per_s is None:
+            value = usual_shape(value, drawn)
         own = self._own(load, here, again, best.blueprint.crowding)
         bent = dict.fromkeys(value, 0.0) if load.rate_per_s is not None else self._bent(load, value, here)
         found = {}
@@ -201,6 +204,20 @@ class ServedFit:
             for name in FIGURES
             if name in found
         }
+
+
+def usual_shape(value: Figures, drawn: Sequence[Figures]) -> dict[str, float]:
+    """Return figures whose percentiles lie as far from the mean as they do in the middle of the redraws.
+
+    How requests bunch depends on the numbers more finely than these are known: a loop that comes round just before its
+    timers expire leaves them for another turn.
+    """
+    found = dict(value)
+    for name in PERCENTILES:
+        ratios = [one[name] / one["mean"] for one in drawn if name in one and "mean" in one]
+        if ratios and name in value and "mean" in value:
+            found[name] = value["mean"] * statistics.median(ratios)
+    return found
 
 
 def _compared(target: Target, said: Figures, slower: float | None = None) -> Missed:

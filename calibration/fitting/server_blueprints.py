@@ -63,7 +63,7 @@ class Served:
 
     machine: returns the fields of the cores. processes: that take part in the work. line_s: to fetch a line beyond a
     core's own cache [s]; None: not measured. sleeps: of an operation at the highest level, which has so many
-    connections.
+    connections. timers: nobody else ends the waits of an event loop.
     """
 
     costs: Costs
@@ -73,6 +73,7 @@ class Served:
     line_s: float | None = None
     sleeps: float = 1.0
     connections: int = 1
+    timers: bool = False
 
     def chance(self, name: str) -> float:
         """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
@@ -113,7 +114,7 @@ def served_blueprints(
     sleeps = sleeps_when_busy(measurement)
     costs, processes = costs_of(measurement, workload), busy_processes(measurement)
     most = max((one.copies for one in measurement.details), default=1)
-    known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most)
+    known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most, talks_to_nobody(measurement))
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
@@ -138,6 +139,12 @@ def a_process_each(measurement: Measurement) -> bool:
     counts = {one.copies: len(one.process_cpu_cores) for one in measurement.details}
     least, most = min(counts, default=0), max(counts, default=0)
     return most > least and counts[most] - counts[least] >= EACH * (most - least)
+
+
+def talks_to_nobody(measurement: Measurement) -> bool:
+    """Return whether the service was seen to have no connection but those of its clients."""
+    known = [one.connections_elsewhere for one in measurement.details]
+    return bool(known) and all(one == 0 for one in known)
 
 
 def sleeps_when_busy(measurement: Measurement) -> float:
@@ -172,7 +179,7 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         chances = {name: round(values[name], 6) for name in ("idle_search", "idle_steal")}
         server["linux"] = server.get("linux", {}) | chances
         services: dict[str, Any] = {"server": server}
-        stages = _stages(server, values, wait)
+        stages = _stages(server, values, wait, known.timers and workers.get("worker_kind") == "event_loop")
         if "generator" in values:
             services["generator"] = {"cores_of": "server", "workers": 1, "wakeup": _time(values["generator_wakeup"])}
             own = {"kind": "cpu", "service": "generator", "demand": _time(values["generator"] / 2)}
@@ -234,8 +241,13 @@ def _free(known: Served, wait: str) -> list[Free]:
     return free
 
 
-def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> list[dict[str, Any]]:
-    """Return the work and the wait of an operation, and put what they pass through into the server."""
+def _stages(
+    server: dict[str, Any], values: Mapping[str, float], wait: str, by_timers: bool = False
+) -> list[dict[str, Any]]:
+    """Return the work and the wait of an operation, and put what they pass through into the server.
+
+    by_timers: timers of the loop end its waits, which it looks at behind all else that is ready.
+    """
     total, grouped = values.get("wait", 0.0), values.get("grouped", 0.0)
     pause = {"kind": "delay", "service": "server", "time": _time(total * (1.0 - grouped))}
     pauses = [pause] if total >= LEAST_S else []
@@ -248,7 +260,7 @@ def _stages(server: dict[str, Any], values: Mapping[str, float], wait: str) -> l
         stages.append({"kind": "batch", "service": "server", "batcher": "commit", "bytes": FLUSH_BYTES})
     if after >= LEAST_S:
         # whoever waited must have its turn again: of a loop behind all that came meanwhile, of others on a core
-        stages.append({"kind": "cpu", "service": "server", "demand": _time(after)})
+        stages.append({"kind": "cpu", "service": "server", "demand": _time(after), "after_timer": by_timers})
     return stages
 
 

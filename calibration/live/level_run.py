@@ -16,6 +16,7 @@ from calibration.interference import Interference, Watch
 from calibration.live import names, protocol
 from calibration.live.awake import kept_awake
 from calibration.live.cleanup import stop_if_interrupted
+from calibration.live.connections import connections_elsewhere
 from calibration.live.copies import Copies, Program
 from calibration.live.errors import LiveError, NothingEndedError
 from calibration.live.operations import Operations, done_within, ended_within, together
@@ -72,13 +73,15 @@ class Service:
     """What a service used between the two readings.
 
     base_bytes: its resident memory before the first operation. peak_bytes: at its peak; None: unknown.
-    cpu_ns_of_processes: of each of its processes, the busiest first [ns].
+    cpu_ns_of_processes: of each of its processes, the busiest first [ns]. connections_elsewhere: that its clients did
+    not make; None: unknown.
     """
 
     used: Usage
     base_bytes: int
     peak_bytes: int | None
     cpu_ns_of_processes: tuple[int, ...]
+    connections_elsewhere: int | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ def run_level(
         copies.wait_until_set_up(ready_timeout_s)
         base, own = resident_bytes(copies.pids), own_bytes(copies.pids)
         served_base = resident_bytes(served.pids()) if served else None
+        elsewhere = connections_elsewhere(served.pids()) if served else None
         begin_ns = time.monotonic_ns() + START_DELAY_NS
         window_ns = begin_ns + plan.warmup_ns, begin_ns + plan.warmup_ns + plan.duration_ns
         copies.begin(begin_ns, begin_ns + total_ns)
@@ -192,7 +196,7 @@ def run_level(
         loopback_bytes=_difference(after.loopback_bytes, before.loopback_bytes),
         problem=next((found.problem for found in transcripts if found.problem), None),
         interference=seen.interference,
-        served=_service(seen, served_base),
+        served=_service(seen, served_base, elsewhere),
     )
 
 
@@ -241,7 +245,7 @@ def _observe(
     return _Observed(before, after, watched.interference, peak, peak_bytes(servers) if servers else None)
 
 
-def _service(seen: _Observed, base_bytes: int | None) -> Service | None:
+def _service(seen: _Observed, base_bytes: int | None, elsewhere: int | None) -> Service | None:
     """Return what the service used, if there is one that can be seen."""
     if seen.before.served is None or seen.after.served is None or base_bytes is None:
         return None
@@ -251,6 +255,7 @@ def _service(seen: _Observed, base_bytes: int | None) -> Service | None:
         base_bytes=base_bytes,
         peak_bytes=seen.served_peak_bytes,
         cpu_ns_of_processes=tuple(sorted(cpu_ns, reverse=True)),
+        connections_elsewhere=elsewhere,
     )
 
 

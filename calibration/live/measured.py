@@ -60,6 +60,7 @@ class Detail(_Plain):
     overhead_s: recorder's time within each operation, taken off.
     service_quantiles_s, response_quantiles_s: from the real and from the intended start.
     process_cpu_cores: cores' worth of CPU of each process of a service, the busiest first.
+    connections_elsewhere: of a service, that its clients did not make, as to a database; None: not seen.
     others_share, steal_share: of the machine, that other processes and the hypervisor took meanwhile.
     """
 
@@ -89,6 +90,7 @@ class Detail(_Plain):
     service_quantiles_s: Quantiles
     response_quantiles_s: Quantiles
     process_cpu_cores: list[NotNegative] = []
+    connections_elsewhere: int | None = Field(default=None, ge=0)
     others_share: NotNegative = 0.0
     steal_share: NotNegative = 0.0
 

@@ -118,6 +118,7 @@ def service_detail_of(recording: Recording, run: int) -> Detail:
             "own_bytes": None,
             "peak_bytes": served.peak_bytes,
             "process_cpu_cores": [used_ns / recording.span_ns for used_ns in served.cpu_ns_of_processes],
+            "connections_elsewhere": served.connections_elsewhere,
         }
     )
 
