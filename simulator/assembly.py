@@ -167,7 +167,8 @@ SAMPLED: Final = (
 def samples(totals: Totals) -> dict[str, list[float | None]]:
     """Return the main measures of each replication: comparisons pair them by replication."""
     times = ["mean", *(percentile_name(percent) for percent in totals.percents), "max"]
-    names = [*SAMPLED, *(f"response_time_s.{name}" for name in times)]
+    controls = totals.controls.names if totals.controls else []
+    names = [*SAMPLED, *controls, *(f"response_time_s.{name}" for name in times)]
     return {name: [None if math.isnan(value) else value for value in totals.series(name)] for name in names}
 
 

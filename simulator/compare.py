@@ -122,7 +122,8 @@ def _simulated(
     tasks = []
     for arm in arms:
         scenario = _windowed(arm.prepared.scenario, window, replications)
-        tasks.append(Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns, partial=True))
+        task = Task(scenario, arm.prepared.directory, stagger_ns=window.stagger_ns, partial=True, controls=True)
+        tasks.append(task)
     seeded = replace(workers, seed=arms[0].prepared.scenario.run.seed)
     return dict(sorted(run_all(tasks, seeded, report)))
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from simulator.arms import Arm, switch_names
-from simulator.controls import CONTROLS, controlled, worth_taking_out
+from simulator.controls import CONTROLS, controlled, controls_of, worth_taking_out
 from simulator.factorial import combinations, effect
+from simulator.operation_controls import BEYOND, CYCLES
 from simulator.paired import Difference, Series, over, paired_difference, unpaired_difference
 from simulator.result import SCHEMA_VERSION, Result
 from simulator.statistics import Estimate
 
-HIDDEN: Final = ("started_per_s", *CONTROLS)  # serve others
+HIDDEN: Final = ("started_per_s", CYCLES, *CONTROLS)  # serve others, as do all of BEYOND
 EXTREME: Final = ".max"  # of a sample: its mean over replications is no estimate of anything
 
 
@@ -32,7 +33,7 @@ def sample(data: Mapping[str, Any], name: str) -> Series:
 def controlled_sample(data: Mapping[str, Any], name: str, count: int | None = None) -> Series:
     """Return a measure of each of the first replications without the chance that controls show."""
     values = sample(data, name)[:count]
-    controls = [data["samples"][control][:count] for control in CONTROLS if control in data["samples"]]
+    controls = [control[:count] for control in controls_of(name, data["samples"])]
     return controlled(values, [one for one in controls if len(one) == len(values)])
 
 
@@ -89,7 +90,8 @@ def _differences(first: Result, second: Result, paired: int | None) -> dict[str,
 
 
 def _compared(result: Result) -> list[str]:
-    return [name for name in result.data["samples"] if name not in HIDDEN and not name.endswith(EXTREME)]
+    names = result.data["samples"]
+    return [one for one in names if one not in HIDDEN and not one.endswith(EXTREME) and not one.startswith(BEYOND)]
 
 
 def switch_effects(switches: Sequence[str], arms: Sequence[Arm], results: Sequence[Result]) -> dict[str, Any]:

@@ -11,22 +11,20 @@ Operations Research 30, 1982.)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from models.offered_work import branch_shares
 from models.records import COUNT_COMPLETED, COUNT_FAILED, DELAYED, OFFERED
-from models.scenario import Scenario
-from models.stages import DelayStage, FailureStage, ParallelStage, Stage, nested_stages
-from models.workload import Workload
+from simulator.known_delays import delay_of_completed_ns
+from simulator.operation_controls import BEYOND, CYCLES, means_known
 from simulator.output import EngineOutput, used_bins
-from simulator.planning import sheds
 from simulator.statistics import CONFIDENCE, Estimate, student_t
 
 CONTROLS: Final = ("thinking_excess", "in_flight_excess", "delay_excess")
 FEWEST: Final = 4, 2  # replications, and for each control: slopes from fewer add more chance than they take out
+_TIMES: Final = "response_time_s."
 
 MOST_KEPT: Final = 0.5  # of the variance of a difference: what takes out less may do so by chance
 
@@ -41,8 +39,7 @@ def measure_controls(output: EngineOutput, compiled: Any) -> dict[str, float]:
     Open workloads know none; of users who come and go, and of systems that change meanwhile, means are not known.
     """
     scenario = compiled.scenario
-    known = not scenario.events and all(one.kind == "closed" and not one.phases for one in scenario.workloads)
-    if not known:
+    if not means_known(scenario):
         return dict.fromkeys(CONTROLS, math.nan)
     window_ns = output.end_ns - output.warmup_ns
     users, thinking_ns, more, delayed_ns = 0, 0.0, 0, 0.0
@@ -60,46 +57,24 @@ def measure_controls(output: EngineOutput, compiled: Any) -> dict[str, float]:
     return dict(zip(CONTROLS, (thinking_ns / time_ns, more / users, delayed_ns / time_ns), strict=True))
 
 
-def delay_of_completed_ns(scenario: Scenario, workload: Workload) -> float:
-    """Return the mean time in delays of the operations of a workload that complete [ns]; NaN where it is not known.
+def controls_of(name: str, samples: Mapping[str, Sequence[float | None]]) -> list[Sequence[float | None]]:
+    """Return the controls that a measure goes with, of each replication.
 
-    Known is what a draw of its own decides: which operation it is, the way it goes, and whether it fails there. What
-    queues, clients or time decide may depend on how long an operation was delayed.
+    Few say more than many: the slope of each is estimated from as many replications as there are. So a response time
+    has the cycles that Little's law balances, and the delays, where records of operations were there; whatever else is
+    measured has what a window shows without them.
+
+    name: of the measure. samples: each replication's measures.
     """
-    if workload.timeout is not None or workload.retry is not None or sheds(scenario):
-        return math.nan
-    weights = workload.operations or {scenario.operations[0].name: 1.0}
-    passed, delay_ns = 0.0, 0.0
-    for operation in scenario.operations:
-        weight = weights.get(operation.name, 0.0)
-        passes, mean_ns = _passing(operation.stages) if weight else (0.0, 0.0)
-        passed += weight * passes
-        delay_ns += weight * mean_ns
-    return delay_ns / passed if passed > 0 else math.nan
+    chosen: Sequence[str] = CONTROLS
+    if name.startswith(_TIMES) and _known(CYCLES, samples):
+        beyond = BEYOND + name.removeprefix(_TIMES)
+        chosen = (CYCLES, beyond if _known(beyond, samples) else "delay_excess")
+    return [samples[one] for one in chosen if one in samples]
 
 
-def _passing(stages: Sequence[Stage]) -> tuple[float, float]:
-    """Return the probability that no failure ends the stages, and their mean time in delays where none does, times it.
-
-    The second is NaN where it is not known.
-    """
-    passed, delay_ns = 1.0, 0.0
-    for stage in stages:
-        inside = [_passing(inner) for _, inner in nested_stages(stage)]
-        shares = branch_shares(stage)
-        if isinstance(stage, DelayStage):
-            passes, mean_ns = 1.0, stage.time.mean
-        elif isinstance(stage, FailureStage):
-            passes, mean_ns = 1 - stage.probability, math.nan if stage.conflict else 0.0
-        elif isinstance(stage, ParallelStage):
-            passes, mean_ns = math.prod(way for way, _ in inside), math.nan
-        elif not inside:
-            passes, mean_ns = 1.0, 0.0
-        else:
-            passes = sum(share * way for share, (way, _) in zip(shares, inside, strict=True))
-            mean_ns = sum(share * mean for share, (_, mean) in zip(shares, inside, strict=True))
-        passed, delay_ns = passed * passes, delay_ns * passes + passed * mean_ns
-    return passed, delay_ns
+def _known(name: str, samples: Mapping[str, Sequence[float | None]]) -> bool:
+    return name in samples and None not in samples[name]
 
 
 def controlled(values: Sequence[float | None], controls: Sequence[Sequence[float | None]]) -> list[float | None]:

@@ -27,7 +27,7 @@ class Task:
 
     directory: of its trace files. max_operations: bound of what is simulated; None: the engine's own.
     stagger_ns: how much later the windows of replications begin at most; None: as the run plans it.
-    partial: whether a result that was cut short is wanted too.
+    partial: whether a result that was cut short is wanted too. controls: as `simulator.run` takes it.
     """
 
     scenario: Scenario
@@ -35,6 +35,7 @@ class Task:
     max_operations: int | None = None
     stagger_ns: int | None = None
     partial: bool = False
+    controls: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _simulated(task: Task, workers: Workers, threads: int, go_on: Callable[[], b
             threads=threads,
             base_directory=task.directory,
             stagger_ns=task.stagger_ns,
+            controls=task.controls,
         )
     except KeyboardInterrupt:
         return None

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from simulator.assembly import estimate_of
@@ -130,7 +130,7 @@ class Replicator:
             self.violations.extend(violations(output, self.compiled))
             if totals.replications == 0 and not output.interrupted:
                 self._check_again(output, plan)
-        totals.add(output if self.records else replace(output, records=None))
+        totals.add(output)
 
     def _check_again(self, output: EngineOutput, plan: Plan) -> None:
         """Run a replication again: the same seed must give the same bytes."""

@@ -18,6 +18,7 @@ from simulator.engines import Engine, choose
 from simulator.laws import LAWS
 from simulator.look_ahead import look_ahead
 from simulator.measures import STANDARD_PERCENTS
+from simulator.operation_controls import OperationControls, worth_recording
 from simulator.pilot import Pilot
 from simulator.planning import Plan
 from simulator.provenance import provenance
@@ -35,7 +36,7 @@ class _Request:
     """What was asked for: the arguments of `run` after they were read.
 
     overloaded: the stations to which open workloads offer more than they can do.
-    stagger_ns: instead of the plan's.
+    stagger_ns: instead of the plan's. records: whether they are wanted. controls: see `run`.
     """
 
     scenario: Scenario
@@ -45,6 +46,8 @@ class _Request:
     thresholds: Sequence[Threshold]
     overloaded: Sequence[OfferedUtilization]
     stagger_ns: int | None = None
+    records: bool = False
+    controls: bool = False
 
 
 def run(
@@ -61,6 +64,7 @@ def run(
     threads: int | None = None,
     base_directory: Path | None = None,
     stagger_ns: int | None = None,
+    controls: bool = False,
 ) -> Result:
     """Simulate a scenario and return what it answers; the same seed gives the same result.
 
@@ -77,6 +81,8 @@ def run(
     base_directory: of the trace files, if it is not the scenario file's.
     stagger_ns: how much later than after the warm-up the windows of replications begin at most; default: a tenth to a
         fifth of the window where the warm-up is "auto", else nothing.
+    controls: measure what a comparison takes out as well (`simulator.operation_controls`), where that is worth the
+        records that it takes.
 
     Ctrl-C gives the result of the complete replications, marked; KeyboardInterrupt if there are none.
     Raises ValueError for an unknown engine or percentile, ThresholdError for a threshold that cannot be read.
@@ -94,6 +100,8 @@ def run(
         [parse(text, names) for text in scenario.thresholds],
         [entry for entry in offered_utilization(scenario) if entry.utilization >= 1],
         stagger_ns,
+        records,
+        controls,
     )
     compiled = chosen.compile(scenario, base_directory)
     replicator = Replicator(chosen, compiled, request.seed, progress, records, check, threads)
@@ -122,7 +130,11 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
         planned = replace(planned, stagger_ns=request.stagger_ns)
     percents = sorted({*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)})
     open_workloads = [index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"]
-    totals = Totals(compiled, percents, open_workloads)
+    controls = None
+    if request.controls and worth_recording(scenario, planned):
+        controls = OperationControls(scenario, percents)
+        replicator.records = True
+    totals = Totals(compiled, percents, open_workloads, controls=controls, keeps_records=request.records)
     spent = 0.0 if pilot is None else pilot.cost
     count = replicator.replicate(planned, totals, spent, scenario.run.precision)
     cut_short = replicator.stopped.is_set()

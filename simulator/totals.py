@@ -13,6 +13,7 @@ from models.records import CAUSES, COUNT_COMPLETED, COUNT_FAILED, COUNTS, OFFERE
 from simulator.controls import measure_controls
 from simulator.histogram import BINS
 from simulator.measures import Measures, measure
+from simulator.operation_controls import OperationControls
 from simulator.output import EngineOutput, Integers, used_bins
 
 
@@ -22,11 +23,15 @@ class Totals:
 
     compiled: the compiled scenario. percents: response-time percentiles that are measured.
     open_workloads: positions of the workloads that do not wait for their answers.
+    controls: what is measured from the records of operations besides.
+    keeps_records: whether those are kept, where there are any.
     """
 
     compiled: Any
     percents: Sequence[float]
     open_workloads: Sequence[int]
+    controls: OperationControls | None = field(default=None, kw_only=True)
+    keeps_records: bool = field(default=True, kw_only=True)
     measures: list[Measures] = field(default_factory=list)
     counts: Integers = field(default_factory=lambda: np.zeros((0, COUNTS), dtype=np.int64))
     measured: Integers = field(default_factory=lambda: np.zeros((0, COUNTS), dtype=np.int64))
@@ -52,7 +57,10 @@ class Totals:
             self.counts = np.zeros_like(output.counts)
             self.measured = np.zeros_like(output.window_counts)
         measures = measure(output, self.compiled, self.percents)
-        self.measures.append(measures | measure_controls(output, self.compiled))
+        measures |= measure_controls(output, self.compiled)
+        if self.controls is not None:
+            measures |= self.controls.measure(output)
+        self.measures.append(measures)
         self.counts += output.counts
         self.measured += output.window_counts
         self.histogram += output.histogram.sum(axis=0)
@@ -62,7 +70,7 @@ class Totals:
         window = output.window_counts[list(self.open_workloads)].sum(axis=0)
         self.arrivals.append(float(window[OFFERED]))
         self.growth.append(float(window[OFFERED] - window[COUNT_COMPLETED] - window[COUNT_FAILED]))
-        if output.records is not None:
+        if output.records is not None and self.keeps_records:
             self.records.append(output.records)
 
     def series(self, name: str) -> list[float]:
