@@ -117,15 +117,20 @@ class LiveFit:
         return [*(one.fitted for one in self.structures), *(fitted for fitted, _ in self.redraws)]
 
     def parameters(self) -> list[Parameter]:
-        """Return the numbers of the likeliest structure, with 90 % intervals, and whether the levels identify them."""
+        """Return the numbers of the likeliest structure, with 90 % intervals, and whether the levels identify them.
+
+        A slowdown by memory that is shared outside of this machine is that of the moment, which no level identifies.
+        """
         best = self.best
         spread = np.sqrt(np.diag(best.covariance))
         found = []
         for index, one in enumerate(best.blueprint.free):
-            middle, half = best.position[index], 1.645 * spread[index]
+            outside = best.blueprint.shared_outside / one.width if one.name == "slowdown" else 0.0
+            middle, half = best.position[index], 1.645 * math.hypot(spread[index], outside)
             low, value, high = (one.value(float(where)) for where in (middle - half, middle, middle + half))
             # a number that was measured directly is known however little the levels add to it
-            identified = bool(spread[index] < NOT_IDENTIFIED or one.width * spread[index] < 0.1)
+            known = spread[index] < NOT_IDENTIFIED or one.width * spread[index] < 0.1
+            identified = bool(known and not outside)
             found.append(Parameter(one.name, value, low, high, identified))
         return found
 

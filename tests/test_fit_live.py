@@ -356,6 +356,15 @@ def test_what_cores_of_a_virtual_machine_take_from_each_other_may_be_another_at_
     assert any("shared with other machines" in note for note in slower.notes)
 
 
+def test_a_small_slowdown_of_the_moment_is_named_and_its_interval_wide_as_others_may_come() -> None:
+    fit = fit_live(_slowed(1.1), draws=4)
+    assert fit.best.blueprint.shared_outside == pytest.approx(0.15)
+    (slowdown,) = (one for one in fit.parameters() if one.name == "slowdown")
+    assert not slowdown.identified
+    assert np.log(slowdown.high / slowdown.low) >= 2 * 1.645 * 0.15
+    assert any("mostly assumed" in warning and "slowdown" in warning for warning in fit.warnings())
+
+
 def test_a_lock_for_whoever_runs_is_one_that_is_not_handed_on() -> None:
     base = _computing()
     details = [

@@ -51,6 +51,9 @@ come too late wait anew differs from one kind of lock to another."""
 SHARED_OUTSIDE: Final = 0.5
 """How far the logarithm of a slowdown by shared memory may change on a virtual machine, relative to itself: caches and
 memory are also those of machines that nobody sees there. Between measurements half an hour apart it came to nothing."""
+SHARED_OUTSIDE_LEAST: Final = 0.15
+"""The least of it: what two copies that copy memory took from each other on one virtual machine (0.97, 1.07, 1.15, 1.2,
+1.35 and 1.44 times the CPU of one, in the course of a day) has this deviation, however little it was just before."""
 SLOWED_AT_LEAST: Final = 1.05
 HINDERED: Final = 1.05
 """Response of a copy whose cores are kept awake, relative to its slowest repeat without, from which it is not used."""
@@ -159,7 +162,7 @@ class Known:
         if slowdown is None or not (self.host is None or self.host.host.virtual):
             return 0.0
         excess = slowdown.middle * self.of_host(f"speed.compute.busy_{self.cores}", 1.0)
-        return SHARED_OUTSIDE * math.log(excess) if excess > SLOWED_AT_LEAST else 0.0
+        return max(SHARED_OUTSIDE * math.log(excess), SHARED_OUTSIDE_LEAST) if excess > SLOWED_AT_LEAST else 0.0
 
     def slowdown(self) -> Free | None:
         """Return how much longer the work takes with several busy cores; None where no level shows it."""
