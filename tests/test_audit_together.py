@@ -107,3 +107,60 @@ def test_a_mean_that_is_estimated_may_be_off_by_what_estimates_are() -> None:
     )
     assert "interactive" not in [law for law, _ in accused(header, rows)]
     assert "interactive" in [law for law, _ in accused(header, rows, (4, 2, 1.3))]
+
+
+def test_a_percentile_beside_a_gap_may_move_alone() -> None:
+    """One operation in twenty of this simulated service takes seven times as long: the p95 lies at the gap."""
+    rows: tuple[Row, ...] = (
+        (1, 9.22, 5.36, 4.28, 4.87, 33.7),
+        (3, 27.7, 5.35, 4.28, 5.27, 34.1),
+        (10, 92.2, 5.34, 4.28, 4.68, 34.1),
+        (30, 277, 5.34, 4.28, 4.79, 33.0),
+        (100, 922, 5.34, 4.28, 5.10, 33.8),
+    )
+    assert accused(HEADER, rows) == []
+    assert ("shape", ("p95",)) in accused(HEADER, rows, (1, 4, 1.4))
+    assert ("shape", ("p50",)) in accused(HEADER, rows, (1, 3, 0.8))
+
+
+def test_a_percentile_beside_a_gap_may_stand_out_from_both_loads_beside() -> None:
+    """The p95 lies between operations of 3 and of 16 ms, whose shares vary; a p99 among the latter may not."""
+    header = "procs,concurrency,throughput_per_s,mean_ms,p50_ms,p90_ms,p95_ms,p99_ms"
+    rows: tuple[Row, ...] = (
+        (1, 4, 15.54, 3.624, 2.982, 2.982, 10.10, 15.70),
+        (5, 4, 77.46, 3.612, 2.982, 2.982, 9.307, 15.70),
+        (10, 4, 155.4, 3.654, 2.982, 2.982, 11.60, 15.70),
+        (20, 4, 309.7, 3.626, 2.982, 3.083, 9.732, 15.70),
+        (50, 4, 771.8, 3.676, 2.982, 3.298, 11.24, 15.72),
+    )
+    assert accused(header, rows) == []
+    assert accused(header, rows, (2, 6, 1.3))
+
+
+def test_times_lie_on_no_line_where_a_queue_slows_the_service() -> None:
+    """This simulated service serves less the more wait."""
+    rows: tuple[Row, ...] = (
+        (797.363, 797.5, 5.060, 3.864, 12.43, 19.50),
+        (1594.73, 1595, 6.517, 4.379, 17.72, 35.15),
+        (2392.09, 1900, 2543, 2771, 3548, 3700),
+        (3189.45, 1282, 12450, 15150, 18880, 19420),
+    )
+    header = HEADER.replace("threads", "rate_per_s")
+    assert accused(header, rows) == []
+    assert accused(header, rows, (2, 4, 0.8))
+
+
+def test_means_behind_rare_long_operations_vary_more() -> None:
+    """The mean at 298/s lies 15 % off the course of the others, and the p99 is twelve times the mean."""
+    rows: tuple[Row, ...] = (
+        (42.5695, 42.55, 2.601, 1.229, 9.242, 22.25),
+        (127.708, 127.8, 3.387, 1.472, 12.46, 30.32),
+        (212.847, 212.0, 4.817, 1.967, 18.36, 44.79),
+        (297.986, 297.8, 10.45, 3.245, 44.37, 123.9),
+        (383.125, 384.3, 84.86, 22.89, 384.3, 537.4),
+    )
+    header = HEADER.replace("threads", "rate_per_s")
+    assert "monotonicity" not in [law for law, _ in accused(header, rows)]
+    assert accused(header, rows, (3, 2, 1.5))
+    exponential = tuple((*row[:2], *(2.0 * row[2] * share for share in (1.0, 0.69, 3.0, 4.6))) for row in rows)
+    assert ("monotonicity", ("mean_s",)) in accused(header, exponential)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from calibration.audit.findings import Ledger
 from calibration.audit.per_process import check_per_process
 from calibration.audit.served import growing
-from calibration.audit.statistics_of_levels import common_statistics
+from calibration.audit.shape_model import across_gaps
+from calibration.audit.statistics_of_levels import common_statistics, figures_of
 from calibration.audit.steady_change import off_course
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of, sampling_factor
 from calibration.audit.words import named, shown, slips
@@ -24,6 +26,8 @@ between their times; smaller defects are told by their form."""
 DEEP: Final = 0.4
 """Share of both neighbours below which a response time at the second load is out of line: batches that fill may let it
 fall from the lowest load on, but not so far for one load alone."""
+EXPONENTIAL: Final = math.log(100.0)
+"""The p99 of an exponential distribution over its mean."""
 
 
 def is_steady(level: Level) -> bool:
@@ -86,10 +90,13 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
         if _dips(throughput, place, _allowed(ordered, place, "throughput_per_s")):
             _report(ledger, ordered, place, "throughput_per_s", throughput)
     check_per_process(ordered, ledger)
-    for name in common_statistics(ordered):
+    names = common_statistics(ordered)
+    figures, _ = figures_of(ordered, names)
+    for statistic, name in enumerate(names):
         values = [level.figure(name) or 0.0 for level in ordered]
         for place in range(1, len(ordered) - 1):
-            allowed = _allowed(ordered, place, name)
+            jump = across_gaps(names, figures[place - 1 : place + 2])[statistic]
+            allowed = _allowed(ordered, place, name) + float(jump)
             rising = place >= 2 and values[place - 1] >= values[place - 2] * (1.0 - MEASUREMENT)
             falls = _dips(values, place, allowed if rising else 1.0 - DEEP)
             if falls or _stands_up(values, place, allowed):
@@ -108,7 +115,7 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
         return
     levels = levels[: len(served)]
     inverse = 1.0 / np.array([level.figure(name) or 1.0 for level in levels])
-    allowed = np.array([ODD + rounding_of(level, name) for level in levels])
+    allowed = np.array([ODD * _heavier(level) + rounding_of(level, name) for level in levels])
     last, is_open = len(levels) - 1, levels[0].kind == "open"
     found = off_course(served, inverse, allowed * inverse)
     if found is None or found[0] in (0, last) or not (is_open or inverse[found[0]] < found[1]):
@@ -134,6 +141,15 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
             "another machine or setting",
         ),
     )
+
+
+def _heavier(level: Level) -> float:
+    """Return how much farther the p99 is from the mean than of an exponential distribution, at least 1.
+
+    Rare long operations make everybody behind them wait: so much more does a mean vary from run to run.
+    """
+    tail = level.percentiles_s.get(99.0)
+    return max(1.0, tail / level.mean_s / EXPONENTIAL) if tail and level.mean_s else 1.0
 
 
 def _against_the_bend(served: Numbers, inverse: Numbers, tolerance: Numbers) -> tuple[int, float] | None:

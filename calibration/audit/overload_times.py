@@ -33,12 +33,16 @@ def check_times_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
     """Hold the statistics of overloaded levels against a line over their share of the operations.
 
     While a queue grows by as much in each second, so do response times: those measured are spread evenly between the
-    first and the last, a percentile is a line over its share, and the mean lies where the median does.
+    first and the last, a percentile is a line over its share, and the mean lies where the median does. Where less is
+    served than at another load, the queue itself slows the service, and by ever more as it grows: there is no line.
     """
     usual = max((mean_of(level) or 0.0 for level in levels if is_steady(level)), default=0.0)
+    most = max((level.throughput_per_s for level in levels), default=0.0)
     for level in levels:
         names = common_statistics([level])
         if is_steady(level) or len(names) < FEWEST or not usual or (mean_of(level) or 0.0) <= OVERLOADED * usual:
+            continue
+        if level.throughput_per_s < (1.0 - MEASUREMENT) * most:
             continue
         ledger.check("shape")
         shares = np.array([0.5 if name == "mean_s" else float(name[1:]) / 100.0 for name in names])

@@ -22,7 +22,7 @@ from calibration.audit.highest_load import at_the_highest_load
 from calibration.audit.left_out import LeftOut, agreed
 from calibration.audit.load_curve import along_the_load
 from calibration.audit.served import growing
-from calibration.audit.shape_model import predicted_from_all_others
+from calibration.audit.shape_model import across_gaps, predicted_from_all_others
 from calibration.audit.statistics_of_levels import (
     against_neighbours,
     common_statistics,
@@ -38,18 +38,19 @@ Numbers = NDArray[np.float64]
 
 FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
-BY_FORM: Final = 0.1
+BY_FORM: Final = 0.17
 """A level is accused where one so far from what all others say, of any of the report's, is less likely than this."""
-BY_LOAD: Final = 1e-3
+BY_LOAD: Final = 2e-3
 """The same of a figure that is held against those of its own statistic alone."""
-BY_BOTH: Final = 1.5e-3
+BY_BOTH: Final = 3.5e-3
 """The same of both together."""
 BY_HIGHEST: Final = 1e-4
 """The same of the highest load by what is usual there."""
-BY_FORM_AND_HIGHEST: Final = 1e-3
+BY_FORM_AND_HIGHEST: Final = 2e-3
 """The same of that together with the form."""
-LEAST: Final = 0.085
-"""Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent."""
+LEAST: Final = 0.09
+"""Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent. Beside a
+gap between the times of two kinds of operations it is more."""
 
 
 SEEN_BESIDE: Final = 0.03
@@ -129,13 +130,18 @@ class _Beside:
     """What is seen of a figure beside its neighbours, whatever predicts it."""
 
     def __init__(self, names: Sequence[str], figures: Numbers, rounding: Numbers) -> None:
-        self.told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
+        self._told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
+        self._least = LEAST + across_gaps(names, figures)
         self._apart = against_neighbours(figures, names) if len(names) > 1 else np.zeros(figures.shape)
 
+    def told(self, off: Numbers) -> NDArray[np.bool_]:
+        """Return which figures are so far off that they can be told from those of clean reports."""
+        return np.asarray(self._told & (np.abs(off) >= self._least))
+
     def seen(self, off: Numbers) -> NDArray[np.bool_]:
-        """Return which figures move against those beside them as much as they are said to be off."""
+        """Return which of them move against those beside them as much as they are said to be off."""
         least = np.maximum(SEEN_BESIDE, SEEN_SHARE * np.abs(off))
-        return np.asarray(self.told & (np.sign(off) * self._apart >= least))
+        return np.asarray(self.told(off) & (np.sign(off) * self._apart >= least))
 
 
 class _Held(NamedTuple):
@@ -152,7 +158,7 @@ def _held(by_form: LeftOut | None, by_load: LeftOut | None, highest: LeftOut | N
     held = []
     if by_load is not None:
         alone = _apart_from_its_level(by_load)
-        held.append(_Held(alone, beside.told, BY_LOAD, True))
+        held.append(_Held(alone, beside.told(alone.off), BY_LOAD, True))
     if by_form is not None:
         seen = beside.seen(by_form.off)
         held.append(_Held(by_form, seen, BY_FORM))
@@ -171,7 +177,7 @@ def _least_likely(held: Sequence[_Held]) -> _Odd | None:
     """Return the figure that is out of shape by the most; None if none is."""
     worst: tuple[float, _Odd] | None = None
     for one in held:
-        chance = np.where(one.judged & (np.abs(one.found.off) >= LEAST), one.found.chance, 1.0)
+        chance = np.where(one.judged, one.found.chance, 1.0)
         level, statistic = np.unravel_index(int(chance.argmin()), chance.shape)
         beyond = float(chance.min()) * chance.size / one.limit
         odd = _Odd(int(level), int(statistic), float(one.found.off[level, statistic]), one.by_load)

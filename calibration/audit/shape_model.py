@@ -54,6 +54,10 @@ ALIKE: Final = 1.4
 STEEP: Final = 1.4
 """Power of the steepness of the quantile function beside a percentile by which its form varies more: where operations
 of two kinds leave a gap between their times, a small change of their shares moves a percentile across it."""
+GAP: Final = 1.0
+"""Natural logarithm over the normal score from one percentile to the next, beyond which there is a gap."""
+OF_SCORE: Final = 0.05
+"""Normal score by which the share of a percentile varies across one."""
 FLATTEST, STEEPEST = 0.5, 6.0
 """Bounds of a steepness, relative to the median one."""
 NOISES: Final = ((0.0015, 0.46), (0.003, 0.27), (0.006, 0.15), (0.012, 0.1), (0.03, 0.007), (0.06, 0.003))
@@ -161,6 +165,22 @@ def _scores(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:
     if "mean_s" in names:
         scores[:, list(names).index("mean_s")] = np.clip(MEAN_OF_SPREAD * spreads, 0.05, 1.5)
     return scores, np.asarray(spreads)
+
+
+def across_gaps(names: Sequence[str], figures: Numbers) -> Numbers:
+    """Return how far each percentile may move by chance across a gap beside it; 0 where there is none, or for a mean.
+
+    Where operations of two kinds leave a gap between their times, a small change of their shares moves a percentile as
+    far as the quantile function is steep there. figures: (levels, statistics), natural logarithms, as is what it
+    returns of each statistic.
+    """
+    steepest = np.zeros(len(names))
+    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    if len(percentiles) > 1:
+        gaps = np.diff(figures[:, percentiles], axis=1).max(axis=0)
+        sides = np.concatenate([[0.0], gaps / np.diff([_score(names[place]) for place in percentiles]), [0.0]])
+        steepest[percentiles] = np.maximum(sides[:-1], sides[1:])
+    return np.asarray(OF_SCORE * np.maximum(steepest - GAP, 0.0))
 
 
 def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.findings import Ledger
+from calibration.audit.shape_model import across_gaps
 from calibration.audit.statistics_of_levels import common_statistics, figures_of
 from calibration.audit.tolerances import sampling_factor
 from calibration.audit.words import named, percent, shown, slips
@@ -55,10 +56,11 @@ def _steps(names: Sequence[str], figures: Numbers, rounding: Numbers, place: int
     """Return the statistics that move as no other does from a level to the next."""
     moves = figures[place + 1] - figures[place]
     rounded = rounding[place + 1] + rounding[place]
+    jumps = across_gaps(names, figures[place : place + 2])
     found = []
     for one, name in enumerate(names):
         others = np.delete(moves, one)
-        factor, slack = sampling_factor(name), float(rounded[one])
+        factor, slack = sampling_factor(name), float(rounded[one] + jumps[one])
         alone = np.abs(others).max() <= STAYS and (moves[one] < 0.0 or one < len(names) - 1)
         if alone and abs(moves[one]) > ALONE * factor + slack:
             found.append(_Step(place, one, float(abs(moves[one])) / (ALONE * factor + slack)))
