@@ -63,6 +63,13 @@ def arms_of_switches(
     if doubled:
         raise ScenarioError("--set", [FieldProblem((), f"{shown(doubled[0])} twice", "each switch once")])
     changes = [from_settings([part for part in text.split(SEPARATOR) if part.strip()]) for text in switches]
+    fields = [override.path for change in changes for override in {one.path: one for one in change}.values()]
+    shared = next((path for path in fields if fields.count(path) > 1), None)
+    if shared is not None:
+        found = f"{'.'.join(str(part) for part in shared)} in two switches, which cannot both be thrown"
+        raise ScenarioError(
+            "--set", [FieldProblem((), found, "each field in one of them; values are compared by sim sweep")]
+        )
     names = switch_names(switches)
     arms = []
     for thrown in combinations(len(switches)):

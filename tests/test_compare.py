@@ -265,3 +265,12 @@ def test_on_the_hubs_levers_pairing_saves_four_of_five_replications(lever: str) 
     metrics = answer.data["differences"][0]["metrics"]
     for name in ("throughput_per_s", "response_time_s.mean"):
         assert metrics[name]["replications_unpaired"] >= 5 * answer.data["replications"]
+
+
+def test_a_field_cannot_be_set_by_two_switches(queue: Path) -> None:
+    cores = [f"services.web.cores={count}" for count in (2, 8)]
+    with pytest.raises(ScenarioError, match=r"services\.web\.cores in two switches, which cannot both be thrown"):
+        arms_of_switches(queue, cores)
+    with pytest.raises(ScenarioError, match="in two switches"):
+        arms_of_switches(queue, [f"{DEMAND}; {cores[0]}", cores[1]])
+    assert len(arms_of_switches(queue, [DEMAND, RATE])) == 4

@@ -71,7 +71,7 @@ def _sure(probability: float) -> str:
 
 
 def _cost(cost: float, unit: str) -> str:
-    return f"{cost:,.4g} {unit}"
+    return f"{cost:,.4g} {'core' if cost == 1 and unit == 'cores' else unit}"
 
 
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
