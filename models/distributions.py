@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -188,6 +188,10 @@ def _read_parameter(value: object, dimension: Dimension, or_table: bool = False)
     return float(value)
 
 
+ROUNDING: Final = 1e-9
+"""How far the mean may come out below what was written: a lognormal's of 1 ns is 0.9999999999999999 of it."""
+
+
 def _check_magnitude(distribution: Distribution, value: object) -> None:
     quantity = _QUANTITIES[distribution.dimension]
     maximum = quantity.maximum if quantity else 1e12
@@ -197,7 +201,7 @@ def _check_magnitude(distribution: Distribution, value: object) -> None:
         mean = variance = math.inf
     if not (mean <= maximum and math.isfinite(variance)):
         raise invalid(value, "parameters with a finite mean and variance, and a mean in the accepted range")
-    if quantity is not None and 0 < mean < 1:
+    if quantity is not None and 0 < mean < 1 - ROUNDING:
         raise invalid(value, f"{quantity.name} that is 0, or at least 1{quantity.base} in the mean")
 
 

@@ -186,3 +186,10 @@ def test_a_printed_distribution_reads_back_equal(distribution: Distribution) -> 
     again = read_distribution(print_distribution(distribution), "time")
     assert again == distribution
     assert again.parameters() == distribution.parameters()
+
+
+def test_a_mean_of_the_smallest_time_is_accepted_where_rounding_puts_it_below():
+    written = {"distribution": "lognormal", "mean": "1ns", "cv": 2.0}
+    assert read_distribution(written, "time").mean == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="at least 1ns"):
+        read_distribution(written | {"mean": "0.9ns"}, "time")
