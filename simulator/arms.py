@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from models.errors import FieldProblem, ScenarioError, shown
+from models.errors import FieldProblem, ScenarioError, dotted, shown
 from simulator.factorial import Combination, combinations
 from simulator.overrides import Override, from_settings
 from simulator.scenario_base import Base
@@ -66,7 +66,7 @@ def arms_of_switches(
     fields = [override.path for change in changes for override in {one.path: one for one in change}.values()]
     shared = next((path for path in fields if fields.count(path) > 1), None)
     if shared is not None:
-        found = f"{'.'.join(str(part) for part in shared)} in two switches, which cannot both be thrown"
+        found = f"{dotted(shared)} in two switches, which cannot both be thrown"
         raise ScenarioError(
             "--set", [FieldProblem((), found, "each field in one of them; values are compared by sim sweep")]
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from models.distributions import Distribution
 from models.offered_work import branch_shares
-from models.quantile_table import quantile_of_table
 from models.scenario import Scenario
 from models.stages import DelayStage, FailureStage, ParallelStage, Stage, nested_stages
 from models.workload import Workload
@@ -47,13 +47,9 @@ def delays_of_completed(scenario: Scenario, workload: Workload) -> Ways | None:
     """
     if _chosen_by_delays(scenario, workload):
         return None
-    found: Ways = {}
-    for weight, stages in _operations(scenario, workload):
-        ways = _ways(stages)
-        if ways is None:
-            return None
-        for delay, probability in ways.items():
-            found[delay] = found.get(delay, 0.0) + weight * probability
+    found = _mixed((weight, _ways(stages)) for weight, stages in _operations(scenario, workload))
+    if found is None:
+        return None
     passed = sum(found.values())
     return {delay: probability / passed for delay, probability in found.items()} if passed > 0 else None
 
@@ -118,15 +114,21 @@ def _ways_of(stage: Stage) -> Ways | None:
         return None if stage.conflict else {None: 1 - stage.probability}
     if isinstance(stage, ParallelStage):
         return None
-    found: Ways = {}
     inside = nested_stages(stage)
-    for share, (_, inner) in zip(branch_shares(stage), inside, strict=True):
-        ways = _ways(inner)
+    if not inside:
+        return {None: 1.0}
+    return _mixed((share, _ways(inner)) for share, (_, inner) in zip(branch_shares(stage), inside, strict=True))
+
+
+def _mixed(parts: Iterable[tuple[float, Ways | None]]) -> Ways | None:
+    """Return the ways of which each part's are taken with its weight; None where one is not known."""
+    found: Ways = {}
+    for weight, ways in parts:
         if ways is None:
             return None
         for delay, probability in ways.items():
-            found[delay] = found.get(delay, 0.0) + share * probability
-    return found if inside else {None: 1.0}
+            found[delay] = found.get(delay, 0.0) + weight * probability
+    return found
 
 
 def expected(ways: Mapping[Distribution | None, float], function: Callable[[Floats], Floats]) -> float:
@@ -148,13 +150,17 @@ def _levels() -> Floats:
     return (np.arange(_POINTS) + 0.5) / _POINTS
 
 
+@functools.lru_cache(maxsize=8)
 def _quantiles(delay: Distribution) -> Floats:
-    """Return values of a distribution at evenly spaced probabilities; each kind as `models.draws` draws it."""
+    """Return values of a distribution at evenly spaced probabilities; each kind as `models.draws` draws it.
+
+    Kept for the next percentile and the next arm of a comparison.
+    """
     from scipy.special import gammaincinv, ndtri  # not for those who compare nothing
 
     levels, parameters = _levels(), delay.parameters()
     if delay.kind == "empirical":
-        return np.array([quantile_of_table(delay.quantiles, float(level)) for level in levels])
+        return np.array([delay.quantile(float(level)) for level in levels])
     if delay.kind == "constant":
         return np.full(1, parameters[0])
     first, second = (*parameters, 0.0)[:2]

@@ -113,7 +113,9 @@ class OperationControls:
         workloads = completed["workload"]
         if not self._chances:
             ways = [one or {} for one in self._ways]
-            self._chances = {one: _Chance.of(responses_ns, delays_ns, one, ways) for one in self.percents}
+            rest_ns = np.quantile(responses_ns - delays_ns, (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+            exceeded_ns = {one: percentile(responses_ns, one) for one in self.percents}
+            self._chances = {one: _Chance.of(time_ns, rest_ns, ways) for one, time_ns in exceeded_ns.items()}
         found = {}
         for percent, chance in self._chances.items():
             excess = chance.at(delays_ns) - chance.means[workloads]
@@ -133,12 +135,10 @@ class _Chance:
     means: Floats
 
     @classmethod
-    def of(cls, responses_ns: Floats, delays_ns: Floats, percent: float, ways: Sequence[Ways]) -> _Chance:
-        """Learn it from the operations of a window."""
-        levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        rest_ns = np.quantile(responses_ns - delays_ns, levels)
-        plain = cls(percentile(responses_ns, percent), rest_ns, np.zeros(0))
-        return cls(plain.exceeded_ns, rest_ns, np.array([expected(one, plain.at) for one in ways]))
+    def of(cls, exceeded_ns: float, rest_ns: Floats, ways: Sequence[Ways]) -> _Chance:
+        """Return it with its means where each workload's operations go these ways."""
+        plain = cls(exceeded_ns, rest_ns, np.zeros(0))
+        return cls(exceeded_ns, rest_ns, np.array([expected(one, plain.at) for one in ways]))
 
     def at(self, delays_ns: Floats) -> Floats:
         """Return the chance for each delay."""

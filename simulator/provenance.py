@@ -40,4 +40,5 @@ def _version(name: str) -> str | None:
     except PackageNotFoundError:
         return None
     metadata = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-    return next((line[9:].strip() for line in metadata.splitlines() if line.startswith("Version: ")), None)
+    headers = (line.partition(":") for line in metadata.splitlines())
+    return next((value.strip() for name, _, value in headers if name == "Version"), None)

@@ -10,7 +10,7 @@ reports, by the likelihood of each figure given all others (Sundararajan and Kee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations, product
 from statistics import NormalDist
@@ -156,7 +156,7 @@ def _scores(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:
     hardly changes it. A mean behaves as at half the spread.
     """
     scores = np.tile([_score(name) for name in names], (len(figures), 1))
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = _percentiles(names)
     slopes = [
         (figures[:, high] - figures[:, low]) / (scores[:, high] - scores[:, low])
         for low, high in combinations(percentiles, 2)
@@ -175,29 +175,45 @@ def across_gaps(names: Sequence[str], figures: Numbers) -> Numbers:
     returns of each statistic.
     """
     steepest = np.zeros(len(names))
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = _percentiles(names)
     if len(percentiles) > 1:
-        gaps = np.diff(figures[:, percentiles], axis=1).max(axis=0)
-        sides = np.concatenate([[0.0], gaps / np.diff([_score(names[place]) for place in percentiles]), [0.0]])
-        steepest[percentiles] = np.maximum(sides[:-1], sides[1:])
+        steepest[percentiles] = _steeper_side(_slopes(names, figures, np.max))
     return np.asarray(OF_SCORE * np.maximum(steepest - GAP, 0.0))
 
 
 def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:
     """Return how steep the quantile function is beside each percentile at most levels, over the median; 1 for a mean.
 
-    It is the gap to the next percentile, in logarithms, over that of their normal scores: constant for a log-normal.
+    The slope is constant for a log-normal.
     """
     steep = np.ones(len(names))
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = _percentiles(names)
     if len(percentiles) < 2:
         return steep
-    gaps = np.median(np.diff(figures[:, percentiles], axis=1), axis=0)
-    gaps /= np.diff([_score(names[place]) for place in percentiles])
-    sides = np.concatenate([[0.0], gaps, [0.0]])
-    usual = max(float(np.median(gaps)), 0.05)
-    steep[percentiles] = np.clip(np.maximum(sides[:-1], sides[1:]) / usual, FLATTEST, STEEPEST)
+    slopes = _slopes(names, figures, np.median)
+    usual = max(float(np.median(slopes)), 0.05)
+    steep[percentiles] = np.clip(_steeper_side(slopes) / usual, FLATTEST, STEEPEST)
     return steep
+
+
+def _percentiles(names: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if name != "mean_s"]
+
+
+def _slopes(names: Sequence[str], figures: Numbers, of_levels: Callable[..., Numbers]) -> Numbers:
+    """Return the gap from each percentile to the next, in logarithms, over that of their normal scores.
+
+    of_levels: which gap of those at all levels it is.
+    """
+    percentiles = _percentiles(names)
+    gaps = of_levels(np.diff(figures[:, percentiles], axis=1), axis=0)
+    return np.asarray(gaps / np.diff([_score(names[place]) for place in percentiles]))
+
+
+def _steeper_side(slopes: Numbers) -> Numbers:
+    """Return the larger slope of those on both sides of each percentile."""
+    sides = np.concatenate([[0.0], slopes, [0.0]])
+    return np.asarray(np.maximum(sides[:-1], sides[1:]))
 
 
 def _matern(apart: Numbers) -> Numbers:
