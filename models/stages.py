@@ -30,7 +30,7 @@ class CpuStage(StageBase):
 
     kind: Literal["cpu"]
     demand: TimeDistribution
-    after_timer: bool = False
+    after_timer: bool = Field(default=False, strict=True)
 
 
 class DelayStage(StageBase):

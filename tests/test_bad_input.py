@@ -571,6 +571,12 @@ CASES: list[tuple[str, dict[tuple[Any, ...], Any], str, str]] = [
     ),
     ("timeout of zero", {(*USERS, "timeout"): "0s"}, "workloads[0].timeout", "above 0"),
     (
+        "a timer that is neither there nor not",
+        {(*STAGES, 1, "after_timer"): "often"},
+        "operations[0].stages[1].after_timer",
+        "true or false",
+    ),
+    (
         "cap below the backoff",
         {(*USERS, "retry", "cap"): "1ms"},
         "workloads[0].retry.cap",
