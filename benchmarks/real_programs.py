@@ -114,7 +114,8 @@ def validated(name: str, program: RealProgram, host: Profile | None, how: How) -
                 held.write_text(_measured(program, held_run, rates, how).to_json())
     if "compare" not in how.steps:
         return None
-    return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held))
+    fitted = Measurement.load(low) if program.held_under is None else None
+    return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held), fitted)
 
 
 @contextlib.contextmanager

@@ -29,11 +29,15 @@ class _Plain(BaseModel):
 
 
 class Compared(_Plain):
-    """One figure of one level. measured: median of the repeats. repeatability: their relative standard deviation."""
+    """One figure of one level. measured: median of the repeats. repeatability: their relative standard deviation.
+
+    drift: relative change of the figure since the fit by how much faster or slower the machine is; None: unknown.
+    """
 
     measured: float
     repeatability: float | None
     expected: Expected
+    drift: float | None = None
 
     @property
     def error(self) -> float:
@@ -50,9 +54,18 @@ class Compared(_Plain):
         """Half of the interval, relative to the prediction."""
         return (self.expected.high - self.expected.low) / 2.0 / self.expected.value
 
+    @property
+    def by_drift(self) -> float:
+        """The error of a prediction that was exact when it was fitted; 0 where the drift is not known."""
+        return 1.0 / (1.0 + self.drift) - 1.0 if self.drift is not None else 0.0
+
     def within(self, bound: float) -> bool:
-        """Return whether the error is within a bound, or within what the measurement itself repeats to."""
-        return abs(self.error) <= max(bound, self.repeatability or 0.0)
+        """Return whether the error is within a bound, or within what the measurement itself repeats to.
+
+        A drift of the machine excuses an error up to its own size, in its own direction.
+        """
+        limit = max(bound, self.repeatability or 0.0)
+        return min(-limit, self.by_drift) <= self.error <= max(limit, self.by_drift)
 
 
 class ComparedLevel(_Plain):
@@ -62,6 +75,21 @@ class ComparedLevel(_Plain):
     repeats: int
     figures: dict[str, Compared]
     rival_errors: dict[str, float]
+
+
+class Again(_Plain):
+    """A fitted level that was measured once more. changes: of its figures since it was fitted, relative."""
+
+    name: str
+    changes: dict[str, float]
+
+    def drift(self, figure: str) -> float | None:
+        """Return the relative change of a figure that the machine's speed alone makes.
+
+        The throughput tells the speed; a tail of few operations changes by chance.
+        """
+        faster = self.changes.get("throughput")
+        return faster if faster is None or figure == "throughput" else 1.0 / (1.0 + faster) - 1.0
 
 
 class Summary(_Plain):
@@ -78,7 +106,8 @@ class Validation(_Plain):
     """All levels with their prediction.
 
     never_quiet: levels that other load disturbed each time; they are not compared. left_out: repeats that it disturbed,
-    of the others. not_measured: repeats that could not be measured. interrupted: not all were measured.
+    of the others. not_measured: repeats that could not be measured. interrupted: not all were measured. again: a fitted
+    level that was measured once more beside them, and the relative change of each of its figures; None: none was.
     """
 
     schema_version: Literal[1] = 1
@@ -90,6 +119,7 @@ class Validation(_Plain):
     not_measured: list[str] = []
     interrupted: bool
     notes: list[str]
+    again: Again | None = None
 
     def pairs(self, figure: str, zone: Zone | None = None) -> list[Compared]:
         """Return a figure at all levels, or at those of one zone."""
@@ -148,9 +178,21 @@ class Validation(_Plain):
         return next((letter for limit, letter in GRADES if worst <= limit), "E")
 
 
-def compare(prediction: Prediction, measured: Measurement) -> Validation:
-    """Set what was measured beside its prediction; levels that were not measured, or never quietly, are left out."""
+def anchor_of(fitted: Measurement) -> int | None:
+    """Return the clients of the highest closed level of a measurement, to measure it again; None: it has none."""
+    counts = [round(one.procs) for one in fitted.table.levels if one.kind != "open" and one.procs]
+    return max(counts, default=None)
+
+
+def compare(prediction: Prediction, measured: Measurement, fitted: Measurement | None = None) -> Validation:
+    """Set what was measured beside its prediction; levels that were not measured, or never quietly, are left out.
+
+    fitted: what the prediction comes from. Where its highest closed level was measured again, its change since is what
+    the machine did meanwhile, which no prediction can know. Times at a rate do not follow from the speed, so that
+    errors of open levels are not excused by it.
+    """
     found = _by_load(measured)
+    again = _again(prediction, found, measured, fitted)
     levels, notes, disturbed = [], [], []
     for level in prediction.levels:
         repeats = found.get((level.procs, level.rate_per_s), [])
@@ -159,7 +201,7 @@ def compare(prediction: Prediction, measured: Measurement) -> Validation:
         if not {*measured.never_quiet}.isdisjoint(_plan_names(level)):
             disturbed.append(level.name)
             continue
-        levels.append(_compared(level, repeats))
+        levels.append(_compared(level, repeats, again if level.rate_per_s is None else None))
         reached = statistics.median(one.throughput_per_s for one in repeats)
         if level.rate_per_s is not None and reached < KEEPS_RATE * level.rate_per_s:
             notes.append(
@@ -180,7 +222,31 @@ def compare(prediction: Prediction, measured: Measurement) -> Validation:
         not_measured=measured.not_measured,
         interrupted=measured.interrupted,
         notes=notes,
+        again=again,
     )
+
+
+def _again(
+    prediction: Prediction,
+    found: Mapping[tuple[int, float | None], Sequence[Level]],
+    measured: Measurement,
+    fitted: Measurement | None,
+) -> Again | None:
+    """Return the fitted level that was measured again, and how much each of its figures has changed since."""
+    anchor = anchor_of(fitted) if fitted is not None else None
+    predicted = {level.procs for level in prediction.levels if level.rate_per_s is None}
+    if fitted is None or anchor is None or anchor in predicted:
+        return None
+    before, after = _by_load(fitted).get((anchor, None), []), found.get((anchor, None), [])
+    level = PredictedLevel(procs=anchor, zone="below", figures={})
+    if not before or not after or not {*measured.never_quiet}.isdisjoint(_plan_names(level)):
+        return None
+    changes = {}
+    for name in FIGURES:
+        then, now = ([value for one in levels if (value := _figure(one, name))] for levels in (before, after))
+        if then and now:
+            changes[name] = statistics.median(now) / statistics.median(then) - 1.0
+    return Again(name=level.name, changes=changes)
 
 
 def _by_load(measured: Measurement) -> dict[tuple[int, float | None], list[Level]]:
@@ -198,14 +264,15 @@ def _plan_names(level: PredictedLevel) -> list[str]:
     return [plan_text(plan), plan_text(plan, served=True)]
 
 
-def _compared(level: PredictedLevel, repeats: Sequence[Level]) -> ComparedLevel:
+def _compared(level: PredictedLevel, repeats: Sequence[Level], again: Again | None) -> ComparedLevel:
     figures = {}
     for name, expected in level.figures.items():
         values = [value for one in repeats if (value := _figure(one, name))]
         if values:
             middle = statistics.median(values)
             spread = statistics.stdev(values) / middle if len(values) > 1 else None
-            figures[name] = Compared(measured=middle, repeatability=spread, expected=expected)
+            drift = again.drift(name) if again is not None else None
+            figures[name] = Compared(measured=middle, repeatability=spread, expected=expected, drift=drift)
     rate = statistics.median(one.throughput_per_s for one in repeats)
     rivals = {name: said.value / rate - 1.0 for name, said in level.rivals.items()}
     return ComparedLevel(level=level, repeats=len(repeats), figures=figures, rival_errors=rivals)

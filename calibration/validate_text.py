@@ -99,6 +99,10 @@ def _errors(validation: Validation) -> Iterator[str]:
         f"{f'±{one.repeatability:.1%}' if one and one.repeatability is not None else '-':>15}" for one in found
     )
     yield f"  {'repeatability':>20} {cells}"
+    if validation.again is not None:
+        changes = (validation.again.changes.get(name) for name in names)
+        cells = " ".join(f"{'-' if one is None else f'{one:+.1%}':>15}" for one in changes)
+        yield f"  {f'{validation.again.name} again, changed':>20} {cells}"
 
 
 def _laws(validation: Validation) -> Iterator[str]:

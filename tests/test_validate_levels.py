@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import real_programs_report
+from benchmarks.real_programs_list import RealProgram
 from calibration.levels import Level, LevelTable
 from calibration.live import level_run, program_measurement
 from calibration.live.measured import Measurement, Paced
@@ -91,6 +93,85 @@ def test_errors_are_relative_to_the_median_of_the_repeats_and_kept_apart_by_zone
     assert "not identified" in text
     assert validation_json(found)["errors"]["all"]["throughput"]["count"] == 2
     assert len(validation_csv(found).splitlines()) == 3
+
+
+def test_a_fitted_level_that_is_measured_again_tells_what_the_machine_did():
+    said = prediction(predicted(8, 1200.0, "past"), predicted(16, 1210.0, "past"))
+    fitted = measurement([level(1, 500.0), level(2, 900.0, repeat=1), level(2, 1000.0, repeat=2)])
+    again = [level(2, 760.0), level(8, 1000.0), level(16, 900.0)]
+    alone, found = compare(said, measurement(again)), compare(said, measurement(again), fitted)
+    assert alone.again is None
+    assert not alone.pairs("throughput")[0].within(0.08)
+    # the machine is a fifth slower than it was for the fit: a quarter too much is its own, a third is not
+    assert found.again.name == "2"
+    assert found.again.changes["throughput"] == pytest.approx(-0.2)
+    assert [pair.by_drift for pair in found.pairs("throughput")] == [pytest.approx(0.25)] * 2
+    assert [pair.within(0.08) for pair in found.pairs("throughput")] == [True, False]
+    assert "2 again, changed" in validation_text(found)
+    assert "-20.0%" in validation_text(found)
+    assert "again" not in validation_text(alone)
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected", "within"),
+    [("throughput", 1210.0, True), ("throughput", 890.0, False), ("mean", 0.0088, True), ("mean", 0.0120, False)],
+)
+def test_a_drift_excuses_errors_in_its_own_direction_alone(figure, expected, within):
+    # a fifth slower now: 1000/s and 10 ms were 1250/s and 8 ms
+    one = Expected(value=expected, low=0.0, high=1e6)
+    said = prediction(PredictedLevel(procs=10, zone="past", figures={figure: one}))
+    found = compare(
+        said, measurement([level(2, 800.0), level(10, 1000.0)]), measurement([level(1, 500.0), level(2, 1000.0)])
+    )
+    assert found.pairs(figure)[0].within(0.08) is within
+
+
+def test_the_machine_s_speed_excuses_no_tail_that_changed_by_more():
+    slow = level(2, 1000.0).model_copy(update={"percentiles_s": {99.0: 0.020}})
+    fast = level(2, 1000.0).model_copy(update={"percentiles_s": {99.0: 0.010}})
+    held = level(8, 1000.0).model_copy(update={"percentiles_s": {99.0: 0.010}})
+    said = prediction(PredictedLevel(procs=8, zone="past", figures={"p99": Expected(value=0.014, low=0.0, high=1.0)}))
+    found = compare(said, measurement([slow, held]), measurement([fast]))
+    assert found.again.changes["p99"] == pytest.approx(1.0)
+    assert not found.pairs("p99")[0].within(0.25)
+
+
+@pytest.mark.parametrize("changes", [{"never_quiet": ["2 copies"]}, {"held": 2}])
+def test_a_level_that_was_disturbed_or_predicted_tells_no_drift(changes):
+    said = prediction(predicted(changes.get("held", 8), 1200.0, "past"))
+    quiet = {name: one for name, one in changes.items() if name == "never_quiet"}
+    measured = measurement([level(2, 760.0), level(8, 1000.0)], **quiet)
+    assert compare(said, measured, measurement([level(1, 500.0), level(2, 950.0)])).again is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        ([1000.0, 1010.0, 990.0], "met"),
+        ([1100.0, 1110.0, 1090.0], "missed: throughput (9.1%, repeats to 0.9%), mean (10.0%, repeats to 0.9%)"),
+        ([1100.0, 1400.0, 900.0], "met"),
+        ([1250.0, 1370.0, 1130.0], "missed: throughput (20.0%, repeats to 9.6%), mean (25.0%, repeats to 9.7%)"),
+    ],
+)
+def test_a_row_is_met_within_its_repeatability_and_missed_beyond(measured, verdict):
+    figures = {"throughput": Expected(value=1000.0, low=1, high=2), "mean": Expected(value=0.008, low=1, high=2)}
+    said = prediction(PredictedLevel(procs=8, zone="past", figures=figures))
+    found = compare(said, measurement([level(8, rate) for rate in measured]))
+    program = RealProgram("made up", None, rate_bound=0.05, time_bound=0.08)
+    assert real_programs_report.verdict(program, found) == verdict
+
+
+def test_a_new_row_takes_the_place_of_the_old_one_beside_rows_of_an_older_form(tmp_path):
+    page = tmp_path / "page.md"
+    old = "| [one](#one) | 1% | C |\n| [two](#two) | 2% | A |\n"
+    table = f"| program | throughput | grade |\n| --- | --- | --- |\n{old}"
+    page.write_text(f"# Title\n\nWords.\n\n{table}\n## one\n\nold\n")
+    real_programs_report.put(page, "one", "| [one](#one) | 3% | B | met |", "## one\n\nnew\n")
+    text = page.read_text()
+    assert text.startswith("# Title\n\nWords.\n\n| program | throughput (asked)")
+    assert text.count("| program |") == 1
+    assert "| [two](#two) | 2% | A |\n| [one](#one) | 3% | B | met |" in text
+    assert text.endswith("## one\n\nnew\n")
 
 
 def test_a_level_that_was_never_quiet_is_named_and_not_compared():

@@ -13,7 +13,7 @@ from calibration.interference import EXIT_UNSTABLE
 from calibration.live.errors import LiveError
 from calibration.live.measured import Measurement
 from calibration.live.settings import Settings
-from calibration.validate import Validation, compare
+from calibration.validate import Validation, anchor_of, compare
 from calibration.validate_live import measure_again, pacing_of
 from calibration.validate_plot import validation_picture
 from calibration.validate_prediction import Asked, Prediction, predict_levels
@@ -65,7 +65,7 @@ def validate_levels(options: Options) -> int:
             outputs.write("--prediction", prediction.to_json())
             tell(prediction_text(prediction, options.prediction))
             measured = measure_again(measurement, _settings(measurement, prediction, options), tell, options.server_pid)
-            validation = compare(prediction, measured)
+            validation = compare(prediction, measured, measurement)
             _write(outputs, options, validation)
     except LiveError as error:
         print(f"sim: {error}", file=sys.stderr)
@@ -96,6 +96,9 @@ def _settings(measurement: Measurement, prediction: Prediction, options: Options
     closed = [level.procs for level in prediction.levels if level.rate_per_s is None]
     if rates and closed:
         raise LiveError("--rate", "--procs beside it", "one of the two")
+    anchor = anchor_of(measurement)
+    if closed and anchor is not None:
+        closed = sorted({*closed, anchor})  # once more, to tell the machine's drift from the prediction's error
     return Settings(
         copies=closed or [options.copies],
         pacing=pacing_of(measurement),
