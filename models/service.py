@@ -56,6 +56,8 @@ class LinuxScheduler(Table):
     idle_search: chance that a search for an idle core finds it.
     idle_steal: chance that a core that becomes idle takes a waiting task from another.
     balance_interval: period of the balancing between queues [ns].
+    protected_until: how long a running task is protected from those that wake: until the deadline that it had when
+        picked, or only until parity, that is until it has run for longer than the average task of its queue.
     """
 
     base_slice: AutoPositiveTimeNs = "auto"
@@ -63,6 +65,7 @@ class LinuxScheduler(Table):
     idle_search: Probability = 1.0
     idle_steal: Probability = 1.0
     balance_interval: PositiveTimeNs = 32 * _MS
+    protected_until: Literal["deadline", "parity"] = "deadline"
 
     def base_slice_ns(self, cores: int) -> int:
         """Return the slice on that many cores [ns].
@@ -172,7 +175,8 @@ class Lock(Table):
     """count locks of one kind, chosen by a Zipf law of exponent skew (0: evenly).
 
     barging: 0: a lock that is given back is handed to the first that waits. Else it is free for whoever asks next, and
-    the first that waits is woken to try again, which takes it so much CPU [ns]; if it comes too late it waits anew.
+    the first that waits behind the holder is woken to try again, which takes it so much CPU [ns]; if it comes too late
+    it waits anew.
     """
 
     count: Count = 1

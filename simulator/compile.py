@@ -305,6 +305,7 @@ class _Compiler:
             linux.idle_search,
             linux.idle_steal,
             linux.balance_interval,
+            int(linux.protected_until == "parity"),
             service.context_switch,
             service.idle_exit,
             first_speed,

@@ -325,6 +325,7 @@ class Generator:
                 "idle_search": self.pick((0.0, 0.35, 1.0, 1.0)),
                 "idle_steal": self.pick((0.0, 0.2, 1.0, 1.0)),
                 "balance_interval": self.units(5, 40),
+                "protected_until": self.pick(("deadline", "parity")),
             }
         if discipline == "round_robin":
             table["round_robin"] = {"time_slice": self.units(1, 5)}

@@ -109,6 +109,39 @@ def test_a_running_task_is_protected_until_its_deadline_from_tasks_that_wake():
     assert kit.running() == ["a"]
 
 
+@pytest.mark.parametrize(("until_parity", "running"), [(False, "a"), (True, "b")])
+def test_a_woken_task_that_is_picked_replaces_one_past_the_average_unless_that_is_protected_until_its_deadline(
+    until_parity, running
+):
+    kit = linux(until_parity=until_parity)
+    kit.ask(0, "a", 100)
+    behind = kit.task("b")
+    behind.fresh, behind.lag, behind.last_core = False, 2, kit.cores.cores[0]
+    kit.ask(3, "b", 100)  # a: v 3, deadline 5; b: v 3 - 2 * 2 / 1 = -1, deadline 9; V = 1: a is not eligible
+    kit.run(4)
+    assert kit.running() == [running]
+    assert keeps_its_books(kit)
+
+
+def test_a_running_task_is_protected_until_parity_though_the_woken_one_has_the_earlier_deadline():
+    kit = linux(until_parity=True, tick_ns=6)
+    kit.ask(0, "a", 100)  # at the tick at 6: v 6, deadline 16
+    kit.ask(7, "b", 100)  # both have v 7, the average; b has deadline 12
+    kit.run(8)
+    assert kit.running() == ["a"]
+    assert keeps_its_books(kit)
+
+
+def test_another_waiting_task_does_not_replace_one_past_the_average_because_a_task_woke():
+    kit = linux(until_parity=True)
+    kit.ask(0, "a", 100)  # half a slice: deadline 5
+    kit.ask(1, "b", 100)  # v 1, deadline 6
+    kit.ask(3, "c", 100)  # a: v 3; V = 2: c gets 2 and 7; a is past the average, but the pick is b
+    kit.run(4)
+    assert kit.running() == ["a"]
+    assert keeps_its_books(kit)
+
+
 def test_a_wake_up_after_the_deadline_replaces_it_if_the_pick_says_so():
     kit = linux()
     kit.ask(0, "a", 100)

@@ -127,8 +127,22 @@ def test_a_lock_that_is_given_back_goes_to_whoever_asks_before_the_woken_one_has
     for at, name in ((0, "a"), (1, "b"), (2, "c"), (11, "d"), (30, "e")):
         kit.strand(at, name, barging(kit, lock, 10, 3))
     kit.run(100)
-    # b is woken at 10, is too late at 13 as d came at 11, and waits behind c, which is woken at 21 and takes it at 24
-    assert kit.log == [(10, "a"), (21, "d"), (34, "c"), (47, "b"), (60, "e")]
+    # b is woken at 10 and is too late at 13, as d came at 11: it wakes c and waits behind d, as c does from 16 on; b is
+    # woken at 21 and takes it at 24, with c still behind it and then e
+    assert kit.log == [(10, "a"), (21, "d"), (34, "b"), (47, "c"), (60, "e")]
+    assert (lock.free, lock.totals.present, lock.totals.waiting, lock.totals.busy) == (1, 0, 0, 0)
+
+
+def test_giving_a_lock_back_wakes_who_waits_behind_that_holder_though_another_woken_one_has_not_tried():
+    kit = Kit()
+    (lock,) = locks(kit.clock, 1, barging_ns=3)
+    kit.strand(0, "a", barging(kit, lock, 10, 3))
+    kit.strand(1, "b", barging(kit, lock, 10, 30))  # woken at 10, tries at 40
+    kit.strand(2, "c", barging(kit, lock, 10, 3))  # stays behind b
+    kit.strand(11, "d", barging(kit, lock, 10, 3))
+    kit.strand(12, "e", barging(kit, lock, 10, 3))  # waits behind d: woken at 21, takes it at 24
+    kit.run(100)
+    assert kit.log == [(10, "a"), (21, "d"), (34, "e"), (50, "b"), (63, "c")]
     assert (lock.free, lock.totals.present, lock.totals.waiting, lock.totals.busy) == (1, 0, 0, 0)
 
 

@@ -23,7 +23,7 @@ from calibration.host.placement import _weigh, balance_interval_s
 from calibration.host.probe import Probe, probes
 from calibration.host.probes import lines
 from calibration.host.probes.messages import coefficients
-from calibration.host.probes.scheduler import handovers_ns, tick_of, turns_of
+from calibration.host.probes.scheduler import handovers_ns, share_at_once, tick_of, turns_of
 from calibration.host.processes import Unavailable, WorkerFailed, cpu_list, levels_up_to, run_together
 from calibration.host.quantities import description_of
 from calibration.host.runner import FreshProcess, Plan, RunFailed, RunResult, Session
@@ -213,6 +213,10 @@ def test_turns_end_where_the_other_spinner_runs() -> None:
     written = [[0, 4, 5, 8, 20, 24], [9, 12, 13, 19, 25, 30]]
     assert turns_of(written) == [(9, 19, 1), (20, 24, 0)]
     assert handovers_ns([(0, 8, 0), (9, 19, 1), (20, 24, 0)]) == [1, 1]
+
+
+def test_wake_ups_within_half_a_millisecond_ran_at_once() -> None:
+    assert share_at_once([4_000, 60_000, 499_999, 500_000, 3_600_000]) == pytest.approx(0.6)
 
 
 def test_the_tick_is_the_longest_grid_that_most_switches_lie_on() -> None:

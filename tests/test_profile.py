@@ -138,6 +138,14 @@ def test_a_profile_becomes_fields_that_a_scenario_takes() -> None:
     assert service_fields(a_profile(), cores=2, draw=0)["wakeup"] == "10us"
 
 
+@pytest.mark.parametrize(
+    ("share", "protected"), [(0.0, "deadline"), (0.1, "deadline"), (0.75, "parity"), (0.93, "parity")]
+)
+def test_running_tasks_are_protected_until_parity_where_most_wake_ups_preempt(share: float, protected: str) -> None:
+    profile = a_profile(quantities=[a_quantity("scheduler.preempting_wakeups", share, unit="share")], samples={})
+    assert service_fields(profile, cores=2)["linux"]["protected_until"] == protected
+
+
 def test_the_base_slice_is_of_the_measured_count_of_cores_only() -> None:
     assert "base_slice" not in service_fields(a_profile(), cores=8)["linux"]
 

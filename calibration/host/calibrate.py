@@ -15,6 +15,7 @@ from calibration.host.estimates import DRAWS, Estimate, quantities_of, quantity,
 from calibration.host.facts import read_host
 from calibration.host.placement import Machine, balance_interval_s, fit_placement, identified
 from calibration.host.runner import Outcome, Session
+from calibration.host.service_fields import protected_until
 from calibration.interference import drift
 from calibration.profile import Host, LeftOut, Profile, Quantity, profile_versions
 from models.measured import Seen
@@ -126,6 +127,7 @@ def _placement(
         values.get("scheduler.base_slice", 700e-6 * min(host.usable, 8).bit_length()),
         next((one.value for one in found), _SUPPOSED["placement.balance_interval"]),
         statistics.median(run["placement.idle_exit"][0] for run in runs),
+        protected_until(values),
     )
     placed = fit_placement(runs, machine, DRAWS, keep_going=fit)
     if placed is None:

@@ -41,13 +41,17 @@ _WARMUP_NS: Final = 100_000_000
 
 @dataclass(frozen=True)
 class Machine:
-    """What of the machine is known before: cores, tick and slice [s], balance interval and idle exit [s]."""
+    """What of the machine is known before: cores, tick and slice [s], balance interval and idle exit [s].
+
+    protected_until: how long running tasks are protected from those that wake, as of a service.
+    """
 
     cores: int
     tick_s: float
     slice_s: float
     balance_s: float
     idle_exit_s: float
+    protected_until: str = "deadline"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def sleepers_scenario(machine: Machine, utilization: float, demand_s: float, sea
                         "balance_interval": _ns(machine.balance_s),
                         "idle_search": search,
                         "idle_steal": steal,
+                        "protected_until": machine.protected_until,
                     },
                 }
             },

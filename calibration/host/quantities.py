@@ -54,6 +54,12 @@ DESCRIPTIONS: Final = (
         "from one spinner's last reading to the other's first, less a reading",
         "context_switch",
     ),
+    Description(
+        "scheduler.preempting_wakeups",
+        "share",
+        "wake-ups beside a spinner, 0.1 ms after 0.3 ms of work, that run at once: most, unless until the deadline",
+        "linux.protected_until",
+    ),
     Description("scheduler.tick_cost", "s", "gap that the timer interrupt leaves in a lone spinner, median"),
     Description("scheduler.interrupted_share", "share", "all such gaps over the time"),
     Description(

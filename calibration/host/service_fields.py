@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from calibration.profile import Profile
@@ -21,6 +22,8 @@ _SCHEDULER_CHANCES: Final = (
     ("placement.idle_search", "idle_search"),
     ("placement.idle_steal", "idle_steal"),
 )
+PREEMPTING: Final = 0.4
+"""Share of wake-ups that preempt from which on tasks are protected until parity: 0.9 by the rules, else none."""
 KINDS: Final = ("compute", "cache", "memory")
 
 
@@ -47,6 +50,8 @@ def service_fields(profile: Profile, *, cores: int, kind: str = "compute", draw:
     for name, field in _SCHEDULER_CHANCES:
         if name in values:
             linux[field] = min(1.0, max(0.0, values[name]))
+    if "scheduler.preempting_wakeups" in values:
+        linux["protected_until"] = protected_until(values)
     if "scheduler.base_slice" in values and cores == profile.host.usable:
         linux["base_slice"] = _time(max(values["scheduler.base_slice"], 1e-9))
     if linux and profile.host.system == "Linux":
@@ -57,6 +62,11 @@ def service_fields(profile: Profile, *, cores: int, kind: str = "compute", draw:
         if "core.smt_gain" in values:
             fields["smt_speedup"] = min(2.0, max(0.1, values["core.smt_gain"]))
     return fields
+
+
+def protected_until(values: Mapping[str, float]) -> str:
+    """Return how long running tasks are protected from those that wake: until the deadline where not measured."""
+    return "parity" if values.get("scheduler.preempting_wakeups", 0.0) >= PREEMPTING else "deadline"
 
 
 def speed_by_busy(values: dict[str, float], kind: str, cores: int) -> list[float]:

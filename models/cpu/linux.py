@@ -27,7 +27,7 @@ class RunQueue:
         self.sum_v = 0
         self.count = 0  # the running (or held) one included
         self.last_average = 0
-        self.repick = False  # a wake-up found the held task's slice used up
+        self.repick = False  # a wake-up found the held task's slice used up, or preempts it
 
     def average(self) -> int:
         """Return V."""
@@ -50,8 +50,9 @@ class LinuxCores(Cores):
 
     ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances
     that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another;
-    ``balance_ns``: period of the balancing. ``search_draw`` and ``steal_draw`` return the next draw; ``identifier``
-    is the host's among simultaneous events.
+    ``balance_ns``: period of the balancing. ``until_parity``: whether the running task is protected from a task that
+    wakes only while it is eligible, as in Linux (RUN_TO_PARITY), else until its deadline. ``search_draw`` and
+    ``steal_draw`` return the next draw; ``identifier`` is the host's among simultaneous events.
     """
 
     idle_cores_look = False
@@ -64,6 +65,7 @@ class LinuxCores(Cores):
         idle_search: float = 1.0,
         idle_steal: float = 1.0,
         balance_ns: int = 32_000_000,
+        until_parity: bool = False,
         search_draw: Callable[[], float] = lambda: 0.0,
         steal_draw: Callable[[], float] = lambda: 0.0,
         identifier: int = 0,
@@ -75,6 +77,7 @@ class LinuxCores(Cores):
         self.idle_search = idle_search
         self.idle_steal = idle_steal
         self.balance_ns = balance_ns
+        self.until_parity = until_parity
         self.search_draw = search_draw
         self.steal_draw = steal_draw
         self.identifier = identifier
@@ -186,7 +189,7 @@ class LinuxCores(Cores):
                 self.idle_beside_waiting += 1
             self._enqueue(core, task)
         task.waits(self.blocked(core, task.group))
-        self._after_wake(core)
+        self._after_wake(core, task)
 
     def _wake_in_place(self, core: Core, task: Task) -> None:
         """Go on with the old v and the old deadline, unless the average has passed meanwhile."""
@@ -223,14 +226,22 @@ class LinuxCores(Cores):
         if core.task is not None and self._update(core):
             self.queues[core.position].repick = True
 
-    def _after_wake(self, core: Core) -> None:
-        """Start an idle core, or replace a running task whose slice is used up if the pick says so."""
+    def _after_wake(self, core: Core, woken: Task) -> None:
+        """Start an idle core, or replace a running task that is not protected any more if the pick says so."""
         queue = self.queues[core.position]
         if core.task is None:
             self.take_next(core, from_idle=True)
-        elif queue.repick and not core.held:
+            return
+        queue.repick = queue.repick or self._preempts(core, core.task, woken)
+        if queue.repick and not core.held:
             queue.repick = False
             self._repick(core)
+
+    def _preempts(self, core: Core, running: Task, woken: Task) -> bool:
+        """Return whether a woken task is picked in place of a running one that has passed the average."""
+        queue = self.queues[core.position]
+        past = self.until_parity and queue.count * running.v > queue.sum_v
+        return past and self._choose(core) is woken
 
     def _find_core(self, task: Task) -> Core:
         """Return the core for a task that wakes up: the previous one if idle, else perhaps another idle one."""

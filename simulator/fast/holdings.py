@@ -224,10 +224,13 @@ def take_token(sim: Any, k: int, a: int, resume: int) -> bool:
     arrive(sim, token.station)
     if token.free > 0:
         token.free -= 1
+        token.groups += 1
+        token.group = token.groups
         change(sim, token.station, 1, -1)
         _new_holding(sim, a, TOKEN_HELD, k)
         return True
     strand_at(sim, a).arrived_ns = sim.now
+    strand_at(sim, a).behind = token.group
     prepare(sim, a, AT_TOKEN, k, token.cause, resume)
     push_strand(sim, token.queue, a)
     return False
@@ -237,14 +240,17 @@ def take_token(sim: Any, k: int, a: int, resume: int) -> bool:
 def try_token_again(sim: Any, k: int, a: int, resume: int) -> bool:
     """As `take_token`, of a strand that was called: its last holding says so."""
     token = token_at(sim, k)
-    token.called = 0
-    v = strand_at(sim, a).last_holding
+    strand = strand_at(sim, a)
+    v = strand.last_holding
     if token.free > 0:
         token.free -= 1
+        token.group = strand.behind
         change(sim, token.station, 1, 0)
         holding_at(sim, v).type = TOKEN_HELD
         return True
-    strand_at(sim, a).arrived_ns = holding_at(sim, v).arrived_ns
+    _call_to_token(sim, k, strand.behind)
+    strand.behind = token.group
+    strand.arrived_ns = holding_at(sim, v).arrived_ns
     unlink_holding(sim, v)
     free_holding(sim, v)
     change(sim, token.station, 0, 1)
@@ -264,17 +270,19 @@ def _return_token(sim: Any, k: int, arrived_ns: int) -> None:
         return
     change(sim, token.station, -1, 0)
     token.free += 1
-    _call_to_token(sim, k)
+    if token.barging_ns:
+        _call_to_token(sim, k, token.group)
 
 
 @kernel
-def _call_to_token(sim: Any, k: int) -> None:
-    """Wake the first in the queue for a token that is free, unless another was woken and has not tried yet."""
-    token = token_at(sim, k)
-    a = queue_at(sim, token.queue).head
-    if a >= 0 and token.free > 0 and token.called == 0:
-        token.called = 1
-        _wake_at_token(sim, k, a, TOKEN_TRIED)
+def _call_to_token(sim: Any, k: int, group: int) -> None:
+    """Wake the first of a group to try for a token."""
+    a = queue_at(sim, token_at(sim, k).queue).head
+    while a >= 0:
+        if strand_at(sim, a).behind == group:
+            _wake_at_token(sim, k, a, TOKEN_TRIED)
+            return
+        a = strand_at(sim, a).next
 
 
 @kernel
@@ -289,12 +297,10 @@ def _wake_at_token(sim: Any, k: int, a: int, kind: int) -> None:
 
 
 @kernel
-def _stop_trying(sim: Any, k: int, arrived_ns: int) -> None:
-    """Leave a token without having tried, after being called for it: the next in the queue is called."""
-    token = token_at(sim, k)
-    token.called = 0
-    depart(sim, token.station, arrived_ns)
-    _call_to_token(sim, k)
+def _stop_trying(sim: Any, k: int, a: int, arrived_ns: int) -> None:
+    """Leave a token without having tried, after being called for it: the next of the group is called."""
+    depart(sim, token_at(sim, k).station, arrived_ns)
+    _call_to_token(sim, k, strand_at(sim, a).behind)
 
 
 @kernel
@@ -315,7 +321,7 @@ def _return_other(sim: Any, v: int) -> None:
     if holding.type == ALLOCATION:
         _return_memory(sim, v)
     elif holding.type == TOKEN_TRIED:
-        _stop_trying(sim, holding.what, holding.arrived_ns)
+        _stop_trying(sim, holding.what, holding.strand, holding.arrived_ns)
     else:
         _return_token(sim, holding.what, holding.arrived_ns)
 

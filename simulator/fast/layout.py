@@ -88,7 +88,7 @@ INSTANCE: Final = _dtype(
 SERVICE: Final = _dtype("key draws next_index queue current due_ns", base=compiled.SERVICE, keys="key")
 BATCHER: Final = _dtype("open closed_head closed_tail sending executing task", base=compiled.BATCHER)
 LOCK: Final = _dtype("", base=compiled.LOCK)
-TOKEN: Final = _dtype("free cause queue station barging_ns called")  # a lock or a pool; locks first
+TOKEN: Final = _dtype("free cause queue station barging_ns group groups")  # a lock or a pool; locks first
 LINK: Final = _dtype("queue", base=compiled.LINK)
 CHANNEL: Final = _dtype("cargo due_ns link")
 WORKLOAD: Final = _dtype(
@@ -120,7 +120,7 @@ OPERATION: Final = _dtype(
 STRAND: Final = _dtype(
     "serial due_ns row end_outcome parent operation next key "
     "place resume settled attempt pending visit first_holding last_holding root source "
-    "previous place_id demand_ns size_bytes arrived_ns batch cause since_ns "
+    "previous place_id demand_ns size_bytes arrived_ns batch behind cause since_ns "
     "first_child next_child previous_child join_outcome first_task",
     keys="key",
     halves="place resume settled attempt pending",

@@ -19,6 +19,7 @@ from simulator.fast.cpu_cores import (
 )
 from simulator.fast.cpu_linux import (
     average,
+    choose,
     join_queue,
     leave_while_waiting,
     put_to_sleep,
@@ -184,9 +185,20 @@ def _place_linux(sim: Any, h: int, t: int) -> None:
     core = core_at(sim, c)
     if core.task < 0:
         take_next(sim, c, 1)
-    elif core.repick and core.held == 0:
+        return
+    if core.repick == 0 and _preempts(sim, c, t):
+        core.repick = 1
+    if core.repick and core.held == 0:
         core.repick = 0
         repick(sim, c)
+
+
+@inlined
+def _preempts(sim: Any, c: int, t: int) -> bool:
+    """Return whether a woken task is picked in place of the running one, which has passed the average."""
+    core = core_at(sim, c)
+    past = host_at(sim, core.host).until_parity != 0 and task_at(sim, core.task).v > average(sim, c)
+    return past and choose(sim, c) == t
 
 
 @inlined

@@ -145,6 +145,7 @@ class System:
             idle_search=row.idle_search,
             idle_steal=row.idle_steal,
             balance_ns=row.balance_ns,
+            until_parity=bool(row.until_parity),
             search_draw=self.decisions(DECISION_SEARCH, index),
             steal_draw=self.decisions(DECISION_STEAL, index),
             identifier=index,

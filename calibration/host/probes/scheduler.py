@@ -3,6 +3,9 @@
 A spinner reads the clock without end and writes down the interval between two gaps. Where the running task's turn
 ends depends on when the kernel accounts it: at the tick, so that turns are whole ticks, or when the task reads its CPU
 clock, so that turns are as long as the slice. Two runs, one of each, tell tick and slice apart.
+
+Beside a spinner a task that often sleeps for a moment is behind the average of the core's tasks. Whether it runs at
+once when it wakes, or after the spinner's turn, tells how long running tasks are protected from those that wake.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import time
 from itertools import pairwise
 
 from calibration.host.probes.core import clock_cost_ns
-from calibration.host.processes import Slab, Unavailable, run_together, usable_cpus
+from calibration.host.processes import Slab, Unavailable, run_together, set_timer_slack, usable_cpus
 
 GAP_NS = 2_000
 """A longer gap between two readings is an interruption."""
@@ -24,6 +27,10 @@ _GRID_NS = 60_000
 HZ = (100, 250, 300, 1000)
 _SCHED_GETATTR = {"x86_64": 315, "aarch64": 275}
 _READINGS_PER_CPU_CLOCK = 20
+_WORK_NS = 300_000
+_SLEEP_NS = 100_000
+_AT_ONCE_NS = 500_000
+"""After the end of a sleep: a timer's overshoot, and much less than a turn."""
 
 
 def spin(end_ns: int, slab: Slab, read_cpu_clock: bool) -> int:
@@ -44,6 +51,29 @@ def spin(end_ns: int, slab: Slab, read_cpu_clock: bool) -> int:
         last = now
     slab[used], slab[used + 1] = begin, last
     return used + 2
+
+
+def doze(end_ns: int, slab: Slab) -> int:
+    """Work and sleep for a moment in turns until the end; write how late each sleep ended."""
+    clock = time.monotonic_ns
+    set_timer_slack(1)
+    used, limit = 0, len(slab)
+    now = clock()
+    while now < end_ns and used < limit:
+        until = now + _WORK_NS
+        while now < until:
+            now = clock()
+        time.sleep(_SLEEP_NS / 1e9)
+        due = now + _SLEEP_NS
+        now = clock()
+        slab[used] = now - due
+        used += 1
+    return used
+
+
+def share_at_once(late_ns: list[int]) -> float:
+    """Return the share of wake-ups that ran at once."""
+    return sum(late < _AT_ONCE_NS for late in late_ns) / len(late_ns)
 
 
 def turns_of(written: list[list[int]]) -> list[tuple[int, int, int]]:
@@ -104,9 +134,13 @@ def measure(window_s: float) -> tuple[dict[str, list[float]], float | None]:
     def accounted(index: int, begin_ns: int, end_ns: int, slab: Slab) -> int:
         return spin(end_ns, slab, read_cpu_clock=True)
 
+    def beside_dozing(index: int, begin_ns: int, end_ns: int, slab: Slab) -> int:
+        return spin(end_ns, slab, read_cpu_clock=False) if index == 0 else doze(end_ns, slab)
+
     alone, wait_share = run_together(1, plain, window_s=window_s / 3, capacity=capacity, cpus=[cpu])
     pair, _ = run_together(2, plain, window_s=window_s, capacity=capacity, cpus=[cpu])
     slices, _ = run_together(2, accounted, window_s=window_s, capacity=capacity, cpus=[cpu])
+    (_, late_ns), _ = run_together(2, beside_dozing, window_s=window_s / 3, capacity=capacity, cpus=[cpu])
     found: dict[str, list[float]] = {}
     turns = turns_of(pair)
     if len(turns) < 10:
@@ -122,6 +156,8 @@ def measure(window_s: float) -> tuple[dict[str, list[float]], float | None]:
         found["scheduler.base_slice"] = [lengths[int(0.75 * len(lengths))] / 1e9]
         cost_ns = statistics.median(handovers_ns(accounted_turns)) - clock_cost_ns()
         found["scheduler.context_switch"] = [max(0.0, cost_ns) / 1e9]
+    if len(late_ns) >= 10:
+        found["scheduler.preempting_wakeups"] = [share_at_once(late_ns)]
     told_s = kernel_slice_s()
     if told_s is not None:
         found["scheduler.base_slice_told"] = [told_s]
