@@ -11,7 +11,6 @@ import numpy as np
 from models.units import NS_PER_S
 from simulator.pilot import Pilot, round_up
 from simulator.statistics import (
-    BATCHES,
     Floats,
     observations_needed,
     percentile,
@@ -24,7 +23,9 @@ PLANNED_REPLICATIONS: Final = 10  # measured coverage of the 95 % interval with 
 MOST_REPLICATIONS: Final = 40  # beyond that, longer windows serve better: each replication pays its warm-up
 TAIL_OBSERVATIONS: Final = 100  # operations beyond p99 in all, or the tail is a few accidents
 FEWEST_OPERATIONS: Final = 200  # in a window, whatever the budget
-RESPONSES_PER_WINDOW: Final = 5  # times p99: a window shorter than its operations shows pieces of them
+RESPONSES_PER_WINDOW: Final = 3  # times p99: a window shorter than its operations shows pieces of them
+STRETCHES: Final = (10, 20)  # numbers of stretches in which ends are counted
+STRETCH: Final = 0.5  # times p99: how long a stretch is at least, unless there are as few as may be
 LEAST_OPERATIONS: Final = 30_000  # in all windows, whatever a calm pilot promises; less where the engine is slow
 LEAST_SHARE: Final = 0.1  # of the budget, where that is less
 STAGGERED: Final = (0.1, 0.2)  # of the window, least and most: how much later windows begin; one p99 between these
@@ -120,9 +121,9 @@ def _counts(pilot: Pilot) -> tuple[float, float]:
     what leaves together, such as a batch, would seem to make the throughput vary.
     """
     found = (0.0, 0.0)
-    most = 2 * RESPONSES_PER_WINDOW * (pilot.end_ns - pilot.warmup_ns) / max(_responses_ns(pilot), 1.0)
-    for stretches in BATCHES:
-        if stretches > max(most, BATCHES[0]):
+    most = (pilot.end_ns - pilot.warmup_ns) / max(STRETCH * _p99_ns(pilot), 1.0)
+    for stretches in STRETCHES:
+        if stretches > max(most, STRETCHES[0]):
             continue
         edges = np.linspace(pilot.warmup_ns, pilot.end_ns, stretches + 1)
         counts: Floats = np.histogram(pilot.all_ends_ns, bins=edges)[0].astype(np.float64)
@@ -141,7 +142,7 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     wanted = scenario.run.replications
     affordable_ns = allowed / pilot.cost_per_ns if pilot.cost_per_ns > 0 else math.inf
     count = PLANNED_REPLICATIONS if wanted == "auto" else wanted
-    if wanted == "auto" and affordable_ns / count < 2 * pilot.warmup_ns + _responses_ns(pilot):
+    if wanted == "auto" and affordable_ns / count < 2 * pilot.warmup_ns + RESPONSES_PER_WINDOW * _p99_ns(pilot):
         # Warm-ups and edges of windows would tell too much: fewer and longer replications.
         count = FEWEST_REPLICATIONS
     if scenario.run.duration != "auto":
@@ -156,7 +157,7 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     # Whatever the budget: a window much shorter than its warm-up would still show how the run began.
     floor_ns = max(FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), pilot.warmup_ns / 2)
     needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
-    needed_ns = max(needed_ns, _responses_ns(pilot))
+    needed_ns = max(needed_ns, RESPONSES_PER_WINDOW * _p99_ns(pilot))
     if pilot.cost_per_ns > 0 and rate_per_ns > 0:
         least_ns = min(LEAST_SHARE / pilot.cost_per_ns, LEAST_OPERATIONS / rate_per_ns)
         needed_ns = max(needed_ns, least_ns / count)
@@ -173,14 +174,12 @@ def _stagger_ns(scenario: Any, pilot: Pilot, duration_ns: float) -> int:
     if scenario.run.warmup != "auto":
         return 0
     least, most = (share * duration_ns for share in STAGGERED)
-    return int(min(max(_responses_ns(pilot) / RESPONSES_PER_WINDOW, least), most))
+    return int(min(max(_p99_ns(pilot), least), most))
 
 
-def _responses_ns(pilot: Pilot) -> float:
-    """Return the length of a window that is long against the response times [ns]."""
-    if len(pilot.responses_ns) == 0:
-        return 0.0
-    return RESPONSES_PER_WINDOW * percentile(pilot.responses_ns, 99.0)
+def _p99_ns(pilot: Pilot) -> float:
+    """Return the pilot's p99 of the response time [ns], 0 without responses."""
+    return percentile(pilot.responses_ns, 99.0) if len(pilot.responses_ns) else 0.0
 
 
 def _most(wanted: int | str, first: int) -> int:

@@ -16,7 +16,8 @@ from simulator.histogram import rank_of
 CONFIDENCE: Final = 0.95
 MSER_BATCH: Final = 5
 MSER_TAIL: Final = 10  # the last tenth is no candidate for the cut: few batches look calm by chance
-BATCHES: Final = (10, 20)  # batch counts tried for the variance of a correlated series; more would be too short
+BATCHES: Final = 10  # for the variance of a correlated series; more would be too short
+SLOPE_OBSERVATIONS: Final = 50  # between two percentiles whose distance tells a density
 
 Floats = NDArray[np.float64]
 
@@ -146,18 +147,14 @@ def mser(observations: Floats, batch: int) -> Truncation:
 def variance_constant(series: Floats) -> float:
     """Return lim n Var(mean of n observations) of a stationary, correlated series, by batch means.
 
-    The larger of two batch counts is taken: too small a value would plan too short a run, and few batches may look
-    alike by chance. No shorter batches: they miss long correlation, and where operations leave together, as from a
-    batching queue, they show what evens out in a window. (Batch means: Law and Carson, 1979.)
+    Few batches: shorter ones miss long correlation, and where operations leave together, as from a batching queue,
+    they show what evens out in a window. (Batch means: Law and Carson, 1979.) 0 for a series shorter than BATCHES.
     """
-    constant = 0.0
-    for batches in BATCHES:
-        size = len(series) // batches
-        if size == 0:
-            continue
-        means = series[: batches * size].reshape(batches, size).mean(axis=1)
-        constant = max(constant, size * float(np.var(means, ddof=1)))
-    return constant
+    size = len(series) // BATCHES
+    if size == 0:
+        return 0.0
+    means = series[: BATCHES * size].reshape(BATCHES, size).mean(axis=1)
+    return size * float(np.var(means, ddof=1))
 
 
 def percentile(series: Floats, percent: float) -> float:
@@ -169,8 +166,10 @@ def percentile(series: Floats, percent: float) -> float:
 def percentile_variance_constant(series: Floats, percent: float) -> tuple[float, float]:
     """Return a percentile of a correlated series and lim n Var(its estimate from n observations).
 
-    The variance of the share beyond the percentile, divided by the squared density there (Bahadur, 1966);
-    the density is that between the percentiles half way to 100 % and equally far below.
+    The variance of the share beyond the percentile, divided by the squared density there (Bahadur, 1966); the density
+    is that between two percentiles around it, a quarter of the way to 100 % on either side (where a tail falls as an
+    exponential does, half of the way makes the variance of p99 a fifth too large), or half of the way where only that
+    holds SLOPE_OBSERVATIONS.
     """
     ordered = np.sort(series)
 
@@ -178,7 +177,9 @@ def percentile_variance_constant(series: Floats, percent: float) -> tuple[float,
         return float(ordered[min(int(rank_of(at, len(ordered))), len(ordered)) - 1])
 
     value = quantile(percent)
-    reach = (100 - percent) / 2
+    reach = (100 - percent) / 4
+    if 2 * reach / 100 * len(ordered) < SLOPE_OBSERVATIONS:
+        reach *= 2
     slope = (quantile(percent + reach) - quantile(percent - reach)) / (2 * reach / 100)
     return value, variance_constant((series > value).astype(np.float64)) * slope * slope
 

@@ -119,20 +119,22 @@ def test_mser5_refuses_a_series_that_drifts_or_is_too_short():
 
 
 def test_the_variance_constant_of_an_autoregressive_series_is_the_known_one():
-    # lim n Var(mean) = (1 + phi) / (1 - phi) = 9 for phi = .8; the largest of three estimates lies above.
-    found = [variance_constant(autoregressive(np.random.default_rng(seed), 20_000)) for seed in range(20)]
-    assert 8 < np.mean(found) < 15
+    # lim n Var(mean) = (1 + phi) / (1 - phi) = 9 for phi = .8.
+    found = [variance_constant(autoregressive(np.random.default_rng(seed), 20_000)) for seed in range(100)]
+    assert 8 < np.mean(found) < 10
 
 
-def test_the_variance_constant_of_a_percentile_of_independent_values_is_the_known_one():
-    # lim n Var(q) = p (1 - p) / f(q)^2 = .99 * .01 / .01^2 = 99 for the p99 of an exponential.
+@pytest.mark.parametrize(("count", "most"), [(50_000, 115), (4_000, 140)])
+def test_the_variance_constant_of_a_percentile_of_independent_values_is_the_known_one(count, most):
+    # lim n Var(q) = p (1 - p) / f(q)^2 = .99 * .01 / .01^2 = 99 for the p99 of an exponential; few values tell the
+    # density from a wider stretch of the tail, in which it falls (1.2 times as much).
     found = []
-    for seed in range(20):
-        series = np.random.default_rng(seed).exponential(1.0, 50_000)
+    for seed in range(100):
+        series = np.random.default_rng(seed).exponential(1.0, count)
         value, constant = percentile_variance_constant(series, 99.0)
-        assert value == pytest.approx(math.log(100), rel=0.05)
+        assert value == pytest.approx(math.log(100), rel=0.15)
         found.append(constant)
-    assert 80 < np.mean(found) < 190
+    assert 90 < np.mean(found) < most
 
 
 def test_planned_observations_reach_the_precision_about_half_of_the_time_or_better():
