@@ -59,6 +59,7 @@ DECISION_SEARCH: Final = 1  # owner: host
 DECISION_STEAL: Final = 2  # owner: host
 DECISION_POLICY: Final = 3  # owner: service
 DECISION_PAUSE: Final = 4  # owner: pause
+DECISION_STRAY: Final = 5  # owner: host
 
 _WEYL_OPERATION: Final = 0x9E3779B97F4A7C15
 _WEYL_DRAW: Final = 0xD1342543DE82EF95

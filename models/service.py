@@ -56,6 +56,8 @@ class LinuxScheduler(Table):
     idle_search: chance that a search for an idle core finds it.
     idle_steal: chance that a core that becomes idle takes a waiting task from another.
     balance_interval: period of the balancing between queues [ns].
+    balance_from: how many times as long as the shortest queue the longest one must more than be to be shortened.
+    stray_moves: chance that balancing, where it finds nothing to even out, moves a task though.
     protected_until: how long a running task is protected from those that wake: until the deadline that it had when
         picked, or only until parity, that is until it has run for longer than the average task of its queue.
     """
@@ -65,6 +67,8 @@ class LinuxScheduler(Table):
     idle_search: Probability = 1.0
     idle_steal: Probability = 1.0
     balance_interval: PositiveTimeNs = 32 * _MS
+    balance_from: Annotated[float, *number(1, 16)] = 1.0
+    stray_moves: Probability = 0.0
     protected_until: Literal["deadline", "parity"] = "deadline"
 
     def base_slice_ns(self, cores: int) -> int:

@@ -305,6 +305,8 @@ class _Compiler:
             linux.idle_search,
             linux.idle_steal,
             linux.balance_interval,
+            round(1000 * linux.balance_from),
+            linux.stray_moves,
             int(linux.protected_until == "parity"),
             service.context_switch,
             service.idle_exit,

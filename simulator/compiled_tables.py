@@ -58,8 +58,8 @@ def _table(fields: str, floats: str = "") -> np.dtype[Any]:
 DISTRIBUTION: Final = _table("kind a b c first count", "a b c")
 HOST: Final = _table(
     "instance first_core cores threads_per_core discipline time_slice_ns base_slice_ns tick_ns idle_search idle_steal "
-    "balance_ns until_parity switch_ns exit_ns first_speed uniform first_pause pauses",
-    "idle_search idle_steal",
+    "balance_ns balance_permille stray_moves until_parity switch_ns exit_ns first_speed uniform first_pause pauses",
+    "idle_search idle_steal stray_moves",
 )
 INSTANCE: Final = _table(
     "service position host memory_bytes memory_base_bytes pool_bytes hit_ns miss_ns worker_kind workers queue_limit "

@@ -325,6 +325,8 @@ class Generator:
                 "idle_search": self.pick((0.0, 0.35, 1.0, 1.0)),
                 "idle_steal": self.pick((0.0, 0.2, 1.0, 1.0)),
                 "balance_interval": self.units(5, 40),
+                "balance_from": self.pick((1.0, 1.17, 2.0)),
+                "stray_moves": self.pick((0.0, 0.3, 1.0)),
                 "protected_until": self.pick(("deadline", "parity")),
             }
         if discipline == "round_robin":

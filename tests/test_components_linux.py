@@ -450,6 +450,51 @@ def test_balancing_moves_nothing_for_a_difference_of_one():
     assert [kit.cores._runnable(core) for core in kit.cores.cores] == [2, 1]
 
 
+@pytest.mark.parametrize(("permille", "lengths"), [(1000, [5, 5]), (1490, [5, 5]), (1500, [6, 4])])
+def test_balancing_leaves_queues_whose_lengths_have_no_more_than_a_given_ratio(permille, lengths):
+    kit = linux(2, balance_ns=50, balance_permille=permille)
+    kit.ask(0, "a", 1000)
+    kit.ask(0, "b", 1000)
+    kit.at(1, lambda: queued(kit, 0, **{f"c{k}": (0, 10) for k in range(5)}))
+    kit.at(1, lambda: queued(kit, 1, **{f"d{k}": (0, 10) for k in range(3)}))
+    kit.run(51)
+    assert [kit.cores._runnable(core) for core in kit.cores.cores] == lengths
+
+
+@pytest.mark.parametrize(
+    ("draw", "lengths"), [(0.0, [1, 3]), (0.19, [1, 3]), (0.2, [3, 1]), (0.39, [3, 1]), (0.4, [2, 2]), (0.9, [2, 2])]
+)
+def test_balancing_of_even_queues_moves_a_task_by_chance_to_either_side(draw, lengths):
+    kit = linux(2, balance_ns=50, stray_moves=0.4, stray_draw=lambda: draw)
+    kit.ask(0, "a", 1000)
+    kit.ask(0, "b", 1000)
+    kit.at(1, lambda: queued(kit, 0, c=(0, 10)))
+    kit.at(1, lambda: queued(kit, 1, d=(0, 10)))
+    kit.run(51)
+    assert [kit.cores._runnable(core) for core in kit.cores.cores] == lengths
+    assert keeps_its_books(kit)
+    kit.run(101)
+    assert [kit.cores._runnable(core) for core in kit.cores.cores] == [2, 2]  # evened out, or moved by no draw
+
+
+def test_one_core_has_no_stray_moves():
+    kit = linux(1, balance_ns=50, stray_moves=1.0)
+    kit.ask(0, "a", 1000)
+    kit.at(1, lambda: queued(kit, 0, b=(7, 10), c=(0, 10)))
+    kit.run(51)
+    assert [task.v for task in kit.cores.queues[0].order] == [7, 0]
+
+
+def test_a_stray_move_does_not_lengthen_the_longer_queue():
+    kit = linux(2, balance_ns=50, stray_moves=1.0, stray_draw=lambda: 0.6)  # from the second core to the first
+    kit.ask(0, "a", 1000)
+    kit.ask(0, "b", 1000)
+    kit.at(1, lambda: queued(kit, 0, c=(0, 10), d=(0, 10)))
+    kit.at(1, lambda: queued(kit, 1, e=(0, 10)))
+    kit.run(51)
+    assert [kit.cores._runnable(core) for core in kit.cores.cores] == [3, 2]
+
+
 @pytest.mark.parametrize(("cores", "slice_us"), [(1, 700), (2, 1400), (3, 1400), (4, 2100), (8, 2800), (64, 2800)])
 def test_the_base_slice_of_a_machine(cores, slice_us):
     assert LinuxScheduler().base_slice_ns(cores) == slice_us * 1000

@@ -238,6 +238,8 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "LinuxScheduler.idle_search": ((*S, "linux", "idle_search"), 0.0),
     "LinuxScheduler.idle_steal": ((*S, "linux", "idle_steal"), 0.0),
     "LinuxScheduler.balance_interval": ((*S, "linux", "balance_interval"), "1ms"),
+    "LinuxScheduler.balance_from": ((*S, "linux", "balance_from"), 16.0),
+    "LinuxScheduler.stray_moves": ((*S, "linux", "stray_moves"), 1.0),
     "LinuxScheduler.protected_until": ((*S, "linux", "protected_until"), "parity"),
     "RoundRobin.time_slice": ((*R, "round_robin", "time_slice"), "200us"),
     "MemoryPool.enabled": ((*S, "memory_pool", "enabled"), False),

@@ -50,9 +50,11 @@ class LinuxCores(Cores):
 
     ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances
     that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another;
-    ``balance_ns``: period of the balancing. ``until_parity``: whether the running task is protected from a task that
-    wakes only while it is eligible, as in Linux (RUN_TO_PARITY), else until its deadline. ``search_draw`` and
-    ``steal_draw`` return the next draw; ``identifier`` is the host's among simultaneous events.
+    ``balance_ns``: period of the balancing. ``balance_permille``: thousandths of the shortest queue that the longest
+    must be beyond to be shortened; ``stray_moves``: chance of a move where none is. ``until_parity``: whether the
+    running task is protected from a task that wakes only while it is eligible, as in Linux (RUN_TO_PARITY), else until
+    its deadline. ``search_draw``, ``steal_draw`` and ``stray_draw`` return the next draw; ``identifier`` is the host's
+    among simultaneous events.
     """
 
     idle_cores_look = False
@@ -65,9 +67,12 @@ class LinuxCores(Cores):
         idle_search: float = 1.0,
         idle_steal: float = 1.0,
         balance_ns: int = 32_000_000,
+        balance_permille: int = 1000,
+        stray_moves: float = 0.0,
         until_parity: bool = False,
         search_draw: Callable[[], float] = lambda: 0.0,
         steal_draw: Callable[[], float] = lambda: 0.0,
+        stray_draw: Callable[[], float] = lambda: 0.0,
         identifier: int = 0,
         **options: Any,
     ) -> None:
@@ -77,9 +82,12 @@ class LinuxCores(Cores):
         self.idle_search = idle_search
         self.idle_steal = idle_steal
         self.balance_ns = balance_ns
+        self.balance_permille = balance_permille
+        self.stray_moves = stray_moves
         self.until_parity = until_parity
         self.search_draw = search_draw
         self.steal_draw = steal_draw
+        self.stray_draw = stray_draw
         self.identifier = identifier
         self.queues = [RunQueue() for _ in self.cores]
         self.utilization_q20 = 0
@@ -320,7 +328,7 @@ class LinuxCores(Cores):
         task.executed_ns = 0
 
     def _balance(self) -> None:
-        """Average the utilization and move half the difference between the longest and the shortest queue."""
+        """Average the utilization, and move half the difference between the longest and the shortest queue."""
         now = self.clock.now
         self.clock.at(now + self.balance_ns, BALANCE, self.identifier, self._balance)
         busy_core_ns = self.busy_core_ns + self.busy_cores * (now - self.busy_since_ns)
@@ -329,12 +337,29 @@ class LinuxCores(Cores):
         self.utilization_q20 = averaged_utilization(self.utilization_q20, busy_q20, self.balance_ns)
         longest = max(self.cores, key=self._runnable)
         shortest = min(self.cores, key=self._runnable)
-        excess = (self._runnable(longest) - self._runnable(shortest)) // 2
-        moving = self._movable(longest, shortest)[:excess]
+        most, least = self._runnable(longest), self._runnable(shortest)
+        excess = (most - least) // 2
+        if excess and 1000 * most > self.balance_permille * least:
+            self._even_out(longest, shortest, excess)
+        elif self.stray_moves and len(self.cores) > 1:
+            self._stray()
+
+    def _even_out(self, source: Core, target: Core, excess: int) -> None:
+        """Move waiting tasks, at most so many."""
+        moving = self._movable(source, target)[:excess]
         for task in moving:
-            self._migrate(task, shortest)
-        if moving and shortest.task is None:
-            self.take_next(shortest, from_idle=True)
+            self._migrate(task, target)
+        if moving and target.task is None:
+            self.take_next(target, from_idle=True)
+
+    def _stray(self) -> None:
+        """Move a task by chance from one core, any of them, to the next one, unless that has more of them already."""
+        draw = self.stray_draw()
+        if draw < self.stray_moves:
+            position = min(int(draw / self.stray_moves * len(self.cores)), len(self.cores) - 1)
+            source, target = self.cores[position], self.cores[(position + 1) % len(self.cores)]
+            if self._runnable(source) >= self._runnable(target):
+                self._even_out(source, target, 1)
 
     # --- ticks, queue membership -----------------------------------------------------------------------------
 

@@ -67,10 +67,10 @@ STEP: Final = _dtype("", base=PROGRAM)
 DISTRIBUTION: Final = _dtype("fixed", base=compiled.DISTRIBUTION)  # fixed: every draw of a constant, else -1
 HOST: Final = _dtype(
     "queue busy_cores busy_core_ns busy_since_ns pausing speeds_vary speed has_quota first_member utilization_q20 "
-    "balanced_core_ns search_key search_count steal_key steal_count "
+    "balanced_core_ns search_key search_count steal_key steal_count stray_key stray_count "
     "sharing_head sharing_tail sharing_count active_count since_ns dirty held_head throttled_groups",
     base=compiled.HOST,
-    keys="search_key steal_key",
+    keys="search_key steal_key stray_key",
 )
 CORE: Final = _dtype(
     "host task held busy speed exit_left_ns switch_left_ns slice_left_ns since_ns last_serial throttled releasing "

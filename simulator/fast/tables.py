@@ -14,6 +14,7 @@ from models.draws import (
     DECISION_POLICY,
     DECISION_SEARCH,
     DECISION_STEAL,
+    DECISION_STRAY,
     decision_key,
     run_key,
     sample_integer,
@@ -199,6 +200,7 @@ class FastTables:
             cores["host"][host["first_core"] : host["first_core"] + host["cores"]] = index
             host["search_key"] = decision_key(self.key, DECISION_SEARCH, index)
             host["steal_key"] = decision_key(self.key, DECISION_STEAL, index)
+            host["stray_key"] = decision_key(self.key, DECISION_STRAY, index)
             alone = compiled.speeds[host["first_speed"] + 1 : host["first_speed"] + host["cores"] + 1]
             host["speed"] = compiled.speeds[host["first_speed"] + 1]  # of every core, if they do not vary
             host["speeds_vary"] = host["threads_per_core"] > 1 or len(set(alone.tolist())) > 1
