@@ -155,7 +155,10 @@ def test_the_random_scenarios_reach_every_outcome_cause_and_state_and_many_ties(
     outcomes: Counter[int] = Counter()
     causes_ns, states_ns = np.zeros(len(CAUSE_NAMES)), np.zeros(CORE_STATES)
     operations = tied = 0
-    for seed in range(150):
+    wanted = set(OUTCOME_NAMES.values()) - {"cancelled"}  # that is the server's side alone
+    for seed in range(600):  # memory is exhausted in one scenario of forty
+        if seed >= 150 and wanted <= {OUTCOME_NAMES[code] for code in outcomes}:
+            break
         output = simulated(random_scenario(seed), check=False)
         records = output.records
         outcomes.update(records["outcome"].tolist())
@@ -164,8 +167,7 @@ def test_the_random_scenarios_reach_every_outcome_cause_and_state_and_many_ties(
         operations += len(records)
         ends = Counter(records["end_ns"][records["end_ns"] >= 0].tolist())
         tied += sum(count for count in ends.values() if count > 1)
-    server_side_only = {"cancelled"}
-    assert {OUTCOME_NAMES[code] for code in outcomes} == set(OUTCOME_NAMES.values()) - server_side_only
+    assert {OUTCOME_NAMES[code] for code in outcomes} == wanted
     assert causes_ns.min() > 0
     assert states_ns.min() > 0
     assert operations > 5000
