@@ -365,6 +365,24 @@ def test_a_small_slowdown_of_the_moment_is_named_and_its_interval_wide_as_others
     assert any("mostly assumed" in warning and "slowdown" in warning for warning in fit.warnings())
 
 
+def test_queues_of_several_cores_are_uneven_by_an_assumption_that_no_level_identifies() -> None:
+    services, _ = _built(_computing())
+    assert services["host"]["linux"]["balance_from"] == 1.17
+    assert 0.05 < services["host"]["linux"]["stray_moves"] < 0.2
+    alone = _computing().model_copy(update={"cores": 1})
+    assert "stray_moves" not in {one.name for one in live_blueprints(alone, None)[0].free}
+
+
+def test_running_tasks_are_protected_until_parity_where_the_host_does_not_say_otherwise() -> None:
+    services, _ = _built(_computing())
+    assert services["host"]["linux"]["protected_until"] == "parity"
+
+
+def test_what_a_device_does_with_more_writers_is_open() -> None:
+    assert _writing().shared_outside >= 0.16
+    assert live_blueprints(_measurement((1, 2)), None)[0].shared_outside == 0.0
+
+
 def test_a_lock_for_whoever_runs_is_one_that_is_not_handed_on() -> None:
     base = _computing()
     details = [

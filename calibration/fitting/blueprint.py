@@ -86,7 +86,7 @@ class Blueprint:
     structure leaves more open there than the profile's discrepancy has.
     tails: the same of p95 and p99, upwards alone, where something that makes them longer is not modelled.
     shared_outside: relative standard deviation of all figures, from one measurement to the next, by what others take of
-    the hardware whom nobody sees on this machine.
+    the hardware whom nobody sees on this machine, and by what hardware does that the levels do not show.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
     crowded: caches that a process for each connection costs the others, as `under` has it; None: there are none.

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Parts
-from calibration.fitting.device import TAILS, VARIES, device_free, device_stages, waits_for_writes, writes_of
+from calibration.fitting.device import (
+    DEVICE_OUTSIDE,
+    TAILS,
+    VARIES,
+    device_free,
+    device_stages,
+    waits_for_writes,
+    writes_of,
+)
 from calibration.fitting.server_blueprints import served_blueprints
 from calibration.host.service_fields import service_fields
 from calibration.live.describe import SLEEPS_AT_LEAST
@@ -32,6 +40,12 @@ TICK_S: Final = 0.004
 WOKEN_PAST_THE_CORES: Final = 2.0
 """Interruptions of each core where processes share it, relative to one process on each: balancing, the grace periods of
 the kernel's memory and the queues that these leave unequal come on top of what was woken there anyway."""
+STRAY_MOVES: Final = 0.11
+"""Tasks that balancing moves without need, for each of its periods: traced with four copies that never sleep on two
+cores, three of them shared one for a tenth of the time. How uncertain that is, is assumed."""
+STRAY_MOVES_WIDTH: Final = 0.7
+BALANCE_FROM: Final = 1.17
+"""Linux evens out queues from this ratio on (`imbalance_pct`)."""
 OTHERS: Final = 0.01
 """Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
@@ -90,10 +104,14 @@ class Known:
         return None if hindered or waits_for_writes(self.workload) else found
 
     def service(self) -> dict[str, Any]:
-        """Return the cores as the host's calibration knows them, without what this program shows itself."""
-        if self.host is None:
-            return {"cores": self.cores}
-        fields = service_fields(self.host, cores=self.cores)
+        """Return the cores as the host's calibration knows them, without what this program shows itself.
+
+        Where that did not tell, tasks are protected from those that wake as by Linux's defaults, until parity.
+        """
+        fields: dict[str, Any] = {"cores": self.cores}
+        if self.host is not None:
+            fields = service_fields(self.host, cores=self.cores)
+        fields["linux"] = {"protected_until": "parity"} | fields.get("linux", {})
         return {name: value for name, value in fields.items() if name not in ("speed_by_busy", "wakeup", "idle_exit")}
 
     def of_host(self, name: str, otherwise: float) -> float:
@@ -242,6 +260,9 @@ def _program(
 
     def build(values: Mapping[str, float]) -> Parts:
         service = known.service() | {"speed_by_busy": known.speeds(values.get("slowdown", 1.0))} | _times(values)
+        if "stray_moves" in values:
+            balancing = {"balance_from": BALANCE_FROM, "stray_moves": round(values["stray_moves"], 6)}
+            service["linux"] |= balancing
         service["background_cores"] = round(min(values["background"], 0.5 * known.cores), 6)
         service["interruptions"] = known.interruptions(values["interruptions"])
         stages: list[dict[str, Any]] = []
@@ -259,6 +280,8 @@ def _program(
     outside = known.shared_outside()
     if outside:
         notes = [*notes, "what slows the cores down together is shared with other machines, and may change"]
+    if waits_for_writes(workload):
+        outside = math.hypot(outside, DEVICE_OUTSIDE)
     return Blueprint(
         label,
         free,
@@ -289,6 +312,9 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
     free += [_background(known), _interruptions(known)]
+    if known.cores > 1:
+        how = "assumed: as traced with tasks that never sleep"
+        free.append(Free("stray_moves", STRAY_MOVES, STRAY_MOVES_WIDTH, how, "logit", "share"))
     return free
 
 
