@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from calibration.audit import across_levels, single_level
 from calibration.audit.claims import check_claims
 from calibration.audit.curves import check_monotonicity, check_offered, is_steady
-from calibration.audit.findings import AuditReport, Finding, Ledger, laws_of, untied_of
+from calibration.audit.findings import AuditReport, Finding, Ledger, Severity, laws_of, untied_of
 from calibration.audit.memory import check_memory
 from calibration.audit.notes import add_notes
 from calibration.audit.outcomes import check_outcomes
@@ -77,8 +77,8 @@ def _check_series(levels: Sequence[Level], ledger: Ledger) -> None:
 
 
 def _unreadable(table: LevelTable, ledger: Ledger) -> None:
-    """What the reader left out because no system can have it is a finding too."""
+    """What the reader left out because no system can have it is a finding too; whatever else it did is a note."""
     ledger.check("figures", len(table.levels))
     for remark in table.remarks:
-        if remark.code == "not_positive":
-            ledger.find("figures", "impossible", None, remark.message, place=remark.place)
+        severity: Severity = "impossible" if remark.code == "not_positive" else "note"
+        ledger.find("figures", severity, None, remark.message, place=remark.place)

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.audit.findings import Ledger
+from calibration.audit.findings import Ledger, Severity
+from calibration.audit.mean_of_percentiles import predicted_by_means
 from calibration.audit.per_process import check_per_process
 from calibration.audit.served import growing
 from calibration.audit.shape_model import across_gaps
@@ -26,6 +27,8 @@ between their times; smaller defects are told by their form."""
 DEEP: Final = 0.4
 """Share of both neighbours below which a response time at the second load is out of line: batches that fill may let it
 fall from the lowest load on, but not so far for one load alone."""
+GOES_WITH_IT: Final = 0.5
+"""Share of what a response time stands out by, by which another of its level goes with it."""
 EXPONENTIAL: Final = math.log(100.0)
 """The p99 of an exponential distribution over its mean."""
 
@@ -100,7 +103,9 @@ def check_monotonicity(levels: Sequence[Level], ledger: Ledger) -> None:
             rising = place >= 2 and values[place - 1] >= values[place - 2] * (1.0 - MEASUREMENT)
             falls = _dips(values, place, allowed if rising else 1.0 - DEEP)
             if falls or _stands_up(values, place, allowed):
-                _report(ledger, ordered, place, name, values)
+                out = _stands_out(figures, place, falls)
+                alone = (np.delete(out, statistic) < GOES_WITH_IT * out[statistic]).all()
+                _report(ledger, ordered, place, name, values, alone=bool(alone))
 
 
 def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
@@ -124,7 +129,7 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
         return
     level, expected = levels[found[0]], 1.0 / found[1]
     stated = level.figure(name) or 0.0
-    if abs(stated / expected - 1.0) < ODD:
+    if abs(stated / expected - 1.0) < ODD or _borne_out(levels, found[0], math.log(stated / expected)):
         return
     ledger.find(
         "monotonicity",
@@ -141,6 +146,17 @@ def _hyperbola(ledger: Ledger, levels: Sequence[Level]) -> None:
             "another machine or setting",
         ),
     )
+
+
+def _borne_out(levels: Sequence[Level], place: int, off: float) -> bool:
+    """Return whether the percentiles of a level are off their course as its mean is: then that figure is not wrong.
+
+    off: natural logarithm of the mean over the expected one.
+    """
+    names = common_statistics(levels)
+    figures, rounding = figures_of(levels, names)
+    found = predicted_by_means(names, figures, rounding, np.arange(len(levels)))
+    return found is not None and abs(float(found.off[place, names.index("mean_s")])) < GOES_WITH_IT * abs(off)
 
 
 def _heavier(level: Level) -> float:
@@ -184,19 +200,32 @@ def _stands_up(values: Sequence[float], place: int, allowed: float) -> bool:
     return value > after * (1.0 + allowed) and after >= before * (1.0 - MEASUREMENT)
 
 
-def _report(ledger: Ledger, levels: Sequence[Level], place: int, name: str, values: Sequence[float]) -> None:
+def _stands_out(figures: Numbers, place: int, falls: bool) -> Numbers:
+    """Return by how much each statistic falls below the level before, or else is above the level behind it."""
+    return np.asarray(figures[place - 1] - figures[place] if falls else figures[place] - figures[place + 1])
+
+
+def _report(
+    ledger: Ledger, levels: Sequence[Level], place: int, name: str, values: Sequence[float], *, alone: bool = True
+) -> None:
+    """Accuse a figure that stands out alone; where others of its level go with it, the level did, and that is a note."""
     level = levels[place]
     before, value, after = values[place - 1 : place + 2]
     others = (before + after) / 2.0
     told = any(ledger.found_at(law, level) for law in ("interactive", "little", "monotonicity"))
     if told or any(ledger.found_at("monotonicity", levels[beside]) for beside in (place - 1, place + 1)):
         return  # beside a level that stands out, another seems to
+    severity: Severity = "implausible" if alone else "note"
+    around = {one.place for one in levels[place - 1 : place + 2]}
+    if not alone and any(one.law == "monotonicity" and one.place in around for one in ledger.findings):
+        return  # once for a level and those beside it
     ledger.find(
         "monotonicity",
-        "implausible",
+        severity,
         level,
         f"the {named(name)} is {shown(name, value)}, {'below' if value < others else 'above'} "
-        f"{shown(name, before)} at {levels[place - 1].name} and {shown(name, after)} at {levels[place + 1].name}",
+        f"{shown(name, before)} at {levels[place - 1].name} and {shown(name, after)} at {levels[place + 1].name}"
+        + ("" if alone else ", as other response times of that level are"),
         figures=(name,),
         stated=value,
         expected=others,

@@ -2,10 +2,11 @@
 
 As the load grows, a system's response times change their scale and how widely they spread, and the form of their
 distribution changes little and smoothly with the scale: each figure is predicted from all others, by logarithms
-(`calibration.audit.shape_model`) and by the gaps between them (`calibration.audit.gaps_model`). Each statistic keeps a
-course of its own over what is served (`calibration.audit.load_curve`). And at the highest load of an open system, where
-a form does not go on as it went before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is
-far beyond one of these predictions, or beyond two of them together.
+(`calibration.audit.shape_model`) and by the gaps between them (`calibration.audit.gaps_model`). A mean is that of a
+distribution through its percentiles, nearly (`calibration.audit.mean_of_percentiles`). Each statistic keeps a course of
+its own over what is served (`calibration.audit.load_curve`). And at the highest load of an open system, where a form
+does not go on as it went before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is far
+beyond one of these predictions, or beyond two of them together.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from calibration.audit.gaps_model import predicted_from_gaps
 from calibration.audit.highest_load import at_the_highest_load
 from calibration.audit.left_out import LeftOut, agreed
 from calibration.audit.load_curve import along_the_load
+from calibration.audit.mean_of_percentiles import predicted_by_means
 from calibration.audit.served import growing
 from calibration.audit.shape_model import across_gaps, predicted_from_all_others
 from calibration.audit.statistics_of_levels import (
@@ -38,21 +40,49 @@ Numbers = NDArray[np.float64]
 
 FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
-BY_FORM: Final = 0.17
-"""A level is accused where one so far from what all others say, of any of the report's, is less likely than this."""
-BY_LOAD: Final = 2e-3
-"""The same of a figure that is held against those of its own statistic alone."""
-BY_BOTH: Final = 3.5e-3
-"""The same of both together."""
-BY_HIGHEST: Final = 1e-4
-"""The same of the highest load by what is usual there."""
-BY_FORM_AND_HIGHEST: Final = 2e-3
-"""The same of that together with the form."""
+
+
+class _Limit(NamedTuple):
+    """Chances below which a figure is accused: between other loads, at the lowest and at the highest one.
+
+    They are of one so far off, of any of the report's. Past an end a prediction is an extrapolation, and clean figures
+    are farther off than it says.
+    """
+
+    between: float
+    lowest: float
+    highest: float
+
+    def of(self, levels: int) -> Numbers:
+        """Return that of each level, by increasing load: (levels, 1)."""
+        limits = np.full((levels, 1), self.between)
+        limits[0], limits[-1] = self.lowest, self.highest
+        return limits
+
+
+BY_FORM: Final = _Limit(0.3, 0.08, 0.14)
+"""By what all others say of it, where as much is seen beside its neighbours."""
+BY_FORM_UNSEEN: Final = _Limit(0.01, 0.01, 0.01)
+"""The same where less is seen beside them, as next to a knee."""
+BY_FORM_AT_ATOMS: Final = _Limit(0.005, 0.005, 0.005)
+"""The same where it may jump, as many operations take just one time."""
+BY_MEAN: Final = _Limit(0.02, 0.02, 0.02)
+"""By the mean of a distribution through the percentiles of its level."""
+BY_LOAD: Final = _Limit(2e-3, 6e-3, 2e-3)
+"""By those of its own statistic alone."""
+BY_LOAD_OF_ONE: Final = _Limit(3.5e-3, 3.5e-3, 3.5e-3)
+"""The same where the report has no other statistic."""
+BY_BOTH: Final = _Limit(3.5e-3, 3.5e-3, 3.5e-3)
+"""By the form and by those of its own statistic together."""
+BY_HIGHEST: Final = _Limit(0.0, 0.0, 4e-4)
+"""By what is usual at the highest load."""
+BY_FORM_AND_HIGHEST: Final = _Limit(0.0, 0.0, 5e-3)
+"""By that together with the form."""
 LEAST: Final = 0.09
 """Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent. Beside a
 gap between the times of two kinds of operations it is more."""
-
-
+LEAST_OF_MEAN: Final = 0.06
+"""The same of a mean beside its percentiles, which vary with it."""
 SEEN_BESIDE: Final = 0.03
 """Natural logarithm by which a figure moves against those beside it, where it is accused of its form: what only an
 extrapolation says is no more than a knee."""
@@ -62,13 +92,17 @@ ALONE: Final = 2.0
 """How many times farther than the others of its level a figure must leave its course: together they are a knee."""
 
 
+NEVER: Final = 1e-300
+"""A limit of chance that is never reached."""
+
+
 class _Odd(NamedTuple):
-    """A figure that is out of shape: where, how far off (natural logarithm), and whether its course alone says so."""
+    """A figure that is out of shape: where, how far off (natural logarithm), and what says so."""
 
     level: int
     statistic: int
     off: float
-    by_load: bool
+    by: str
 
 
 def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
@@ -81,7 +115,8 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
     figures, rounding = figures_of(ordered, names)
     by_form = _by_form(ordered, names, figures, rounding)
     by_load = _by_load(ordered, names, figures, rounding)
-    if by_form is None and by_load is None:
+    by_mean = _by_mean(ordered, names, figures, rounding)
+    if by_form is None and by_load is None and by_mean is None:
         ledger.skip(
             "shape",
             "percentiles are equal, so that times have steps, across which a percentile jumps"
@@ -91,7 +126,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     ledger.check("shape", len(ordered))
     highest = _at_the_highest(ordered, names, figures, rounding)
-    odd = _least_likely(_held(by_form, by_load, highest, _Beside(names, figures, rounding)))
+    odd = _least_likely(_held(by_form, by_load, by_mean, highest, _Beside(names, figures, rounding)))
     if odd is not None and not ledger.found_at("shape", ordered[odd.level]):
         _report(ledger, ordered, names, odd)
 
@@ -99,10 +134,20 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
 def _by_form(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
     if len(names) < FEWEST_STATISTICS or has_steps(figures, names):
         return None
+    order = _order(levels, figures)
+    of_logarithms = predicted_from_all_others(names, figures, rounding, order)
+    return agreed(of_logarithms, predicted_from_gaps(names, figures, rounding, order))
+
+
+def _by_mean(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    found = predicted_by_means(names, figures, rounding, _order(levels, figures))
+    return None if found is None else agreed(found, None)
+
+
+def _order(levels: Sequence[Level], figures: Numbers) -> Numbers:
+    """Return by what levels are near each other: their load, or else their response times."""
     loads = np.array([level.load or 0.0 for level in levels])
-    ordered_by = loads if loads.all() else figures.mean(axis=1)
-    of_logarithms = predicted_from_all_others(names, figures, rounding, ordered_by)
-    return agreed(of_logarithms, predicted_from_gaps(names, figures, rounding, ordered_by))
+    return loads if loads.all() else np.asarray(figures.mean(axis=1))
 
 
 def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
@@ -130,45 +175,63 @@ class _Beside:
     """What is seen of a figure beside its neighbours, whatever predicts it."""
 
     def __init__(self, names: Sequence[str], figures: Numbers, rounding: Numbers) -> None:
-        self._told = np.tile(~next_to_atoms(figures, rounding, names), (len(figures), 1))
+        self.jumps = np.tile(next_to_atoms(figures, rounding, names), (len(figures), 1))
         self._least = LEAST + across_gaps(names, figures)
         self._apart = against_neighbours(figures, names) if len(names) > 1 else np.zeros(figures.shape)
+        self._is_mean = np.tile([name == "mean_s" for name in names], (len(figures), 1))
 
     def told(self, off: Numbers) -> NDArray[np.bool_]:
         """Return which figures are so far off that they can be told from those of clean reports."""
-        return np.asarray(self._told & (np.abs(off) >= self._least))
+        return np.asarray(~self.jumps & self.far(off))
+
+    def far(self, off: Numbers) -> NDArray[np.bool_]:
+        """Return the same where any may jump."""
+        return np.asarray(np.abs(off) >= self._least)
 
     def seen(self, off: Numbers) -> NDArray[np.bool_]:
         """Return which of them move against those beside them as much as they are said to be off."""
         least = np.maximum(SEEN_BESIDE, SEEN_SHARE * np.abs(off))
-        return np.asarray(self.told(off) & (np.sign(off) * self._apart >= least))
+        return np.asarray(self.far(off) & (np.sign(off) * self._apart >= least))
+
+    def means(self, off: Numbers) -> NDArray[np.bool_]:
+        """Return which figures are means that are so far off their percentiles."""
+        return np.asarray(self._is_mean & (np.abs(off) >= LEAST_OF_MEAN))
 
 
 class _Held(NamedTuple):
-    """Figures against a prediction: which of them it may accuse, below which chance, and whether it is their course."""
+    """Figures against a prediction: which of them it may accuse, below which chance, and what says so."""
 
     found: LeftOut
     judged: NDArray[np.bool_]
-    limit: float
-    by_load: bool = False
+    limit: _Limit
+    by: str = "form"
 
 
-def _held(by_form: LeftOut | None, by_load: LeftOut | None, highest: LeftOut | None, beside: _Beside) -> list[_Held]:
+def _held(
+    by_form: LeftOut | None, by_load: LeftOut | None, by_mean: LeftOut | None, highest: LeftOut | None, beside: _Beside
+) -> list[_Held]:
     """Return each prediction that there is, and those that count together."""
     held = []
+    if by_mean is not None:
+        held.append(_Held(by_mean, beside.means(by_mean.off), BY_MEAN, "mean"))
     if by_load is not None:
         alone = _apart_from_its_level(by_load)
-        held.append(_Held(alone, beside.told(alone.off), BY_LOAD, True))
+        limit = BY_LOAD if alone.off.shape[1] > 1 else BY_LOAD_OF_ONE
+        held.append(_Held(alone, beside.told(alone.off), limit, "load"))
     if by_form is not None:
-        seen = beside.seen(by_form.off)
-        held.append(_Held(by_form, seen, BY_FORM))
+        seen = beside.seen(by_form.off) & ~beside.jumps
+        held += [
+            _Held(by_form, seen, BY_FORM),
+            _Held(by_form, beside.told(by_form.off), BY_FORM_UNSEEN),
+            _Held(by_form, beside.seen(by_form.off) & beside.jumps, BY_FORM_AT_ATOMS),
+        ]
         if by_load is not None:
             held.append(_Held(_together(by_form, alone), seen, BY_BOTH))
     if by_form is not None and highest is not None:
-        seen = beside.seen(highest.off)
+        seen_there = beside.seen(highest.off) & ~beside.jumps
         held += [
-            _Held(highest, seen, BY_HIGHEST),
-            _Held(_together(by_form, highest), seen & beside.seen(by_form.off), BY_FORM_AND_HIGHEST),
+            _Held(highest, seen_there, BY_HIGHEST),
+            _Held(_together(by_form, highest), seen_there & seen, BY_FORM_AND_HIGHEST),
         ]
     return held
 
@@ -177,12 +240,14 @@ def _least_likely(held: Sequence[_Held]) -> _Odd | None:
     """Return the figure that is out of shape by the most; None if none is."""
     worst: tuple[float, _Odd] | None = None
     for one in held:
-        chance = np.where(one.judged, one.found.chance, 1.0)
-        level, statistic = np.unravel_index(int(chance.argmin()), chance.shape)
-        beyond = float(chance.min()) * chance.size / one.limit
-        odd = _Odd(int(level), int(statistic), float(one.found.off[level, statistic]), one.by_load)
-        if beyond < 1.0 and (worst is None or beyond < worst[0]):
-            worst = beyond, odd
+        levels, count = one.judged.shape
+        figures = levels if one.by == "mean" else levels * count
+        limit = np.maximum(one.limit.of(levels), NEVER)
+        beyond = np.where(one.judged, one.found.chance, 1.0) * figures / limit
+        level, statistic = np.unravel_index(int(beyond.argmin()), beyond.shape)
+        odd = _Odd(int(level), int(statistic), float(one.found.off[level, statistic]), one.by)
+        if beyond.min() < 1.0 and (worst is None or beyond.min() < worst[0]):
+            worst = float(beyond.min()), odd
     return None if worst is None else worst[1]
 
 
@@ -207,14 +272,16 @@ def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], odd: 
     level, name = levels[odd.level], names[odd.statistic]
     stated = level.figure(name) or 0.0
     expected = stated * float(np.exp(-odd.off))
-    listed = ", ".join(f"{named(one)} {shown(one, level.figure(one) or 0.0)}" for one in names)
-    said = (
-        f"the {named(name)} is {shown(name, stated)}; on the course that it takes over what is served at the other "
-        f"levels it would be about {shown(name, expected)}"
-        if odd.by_load
-        else f"{listed} do not go together as at the other levels; by the others the {named(name)} would be about "
-        f"{shown(name, expected)}"
-    )
+    told = [one for one in names if odd.by != "mean" or one != name]
+    listed = ", ".join(f"{named(one)} {shown(one, level.figure(one) or 0.0)}" for one in told)
+    is_ = f"the {named(name)} is {shown(name, stated)}"
+    said = {
+        "form": f"{listed} do not go together as at the other levels; by the others the {named(name)} would be about "
+        f"{shown(name, expected)}",
+        "load": f"{is_}; on the course that it takes over what is served at the other levels it would be about "
+        f"{shown(name, expected)}",
+        "mean": f"{is_}; a distribution with {listed}, as at the other levels, has one of about {shown(name, expected)}",
+    }[odd.by]
     ledger.find(
         "shape",
         "implausible",

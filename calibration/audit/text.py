@@ -15,7 +15,7 @@ _STATES: Final = {"held": "✓", "broken": "✗", "skipped": "-"}
 
 def audit_text(report: AuditReport) -> str:
     """Print an audit for a person."""
-    blocks = [f"{_sources(report.sources)}: {report.levels} levels\n{_verdict(report)}"]
+    blocks = [f"{_sources(report.sources)}: {report.levels} level{'s' * (report.levels != 1)}\n{_verdict(report)}"]
     accusing = [_finding(entry, len(report.sources) > 1) for entry in report.findings if entry.accuses]
     notes = [_finding(entry, len(report.sources) > 1) for entry in report.findings if not entry.accuses]
     blocks += ["\n".join(accusing)] if accusing else []

@@ -129,14 +129,17 @@ class _Table:
                 self._collected.remark(
                     "without_unit", "", f"column {meaning.name} has no unit: taken as seconds"
                 )
+        read = {entry.place for entry in self._meanings}
         for place, name in enumerate(self._header):
-            if column(name) is not None and not any(entry.name == name for entry in self._meanings):
+            if column(name) is not None and place not in read:
                 self._collected.remark("unreadable", "", self._unreadable(place, name))
         if not any(entry.column.figure in PER_LEVEL for entry in self._meanings):
             self._collected.remark("without_load", "", "no column says how much was offered")
 
     def _unreadable(self, place: int, name: str) -> str:
         """Say why a column whose name is understood is not used."""
+        if name in self._header[:place]:
+            return f"column {name} stands twice; the first is used"
         cells = [row[place] for _, row in self._rows if place < len(row)]
         wrong = next((one for one in cells if one.lower() not in EMPTY and read_printed(one) is None), None)
         if wrong is None:
