@@ -109,7 +109,9 @@ def closed_report(wrong: dict[str, float]) -> str:
     lines = ["threads," + ",".join(names)]
     for threads, row in rows.items():
         factors = [wrong.get(name, 1.0) if threads == 12 else 1.0 for name in names]
-        lines.append(f"{threads}," + ",".join(f"{value * factor:.4g}" for value, factor in zip(row, factors, strict=True)))
+        lines.append(
+            f"{threads}," + ",".join(f"{value * factor:.4g}" for value, factor in zip(row, factors, strict=True))
+        )
     return "\n".join(lines) + "\n"
 
 

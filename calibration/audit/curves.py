@@ -155,7 +155,7 @@ def _borne_out(levels: Sequence[Level], place: int, off: float) -> bool:
     """
     names = common_statistics(levels)
     figures, rounding = figures_of(levels, names)
-    found = predicted_by_means(names, figures, rounding, np.arange(len(levels)))
+    found = predicted_by_means(names, figures, rounding, np.arange(len(levels), dtype=np.float64))
     return found is not None and abs(float(found.off[place, names.index("mean_s")])) < GOES_WITH_IT * abs(off)
 
 
@@ -208,7 +208,7 @@ def _stands_out(figures: Numbers, place: int, falls: bool) -> Numbers:
 def _report(
     ledger: Ledger, levels: Sequence[Level], place: int, name: str, values: Sequence[float], *, alone: bool = True
 ) -> None:
-    """Accuse a figure that stands out alone; where others of its level go with it, the level did, and that is a note."""
+    """Accuse a figure that stands out alone; where others of its level go with it, that is a note."""
     level = levels[place]
     before, value, after = values[place - 1 : place + 2]
     others = (before + after) / 2.0

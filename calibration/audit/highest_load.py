@@ -29,7 +29,21 @@ NOISE: Final = 0.004
 FREE: Final = 10.0
 """Standard deviation of the scale of a report, natural logarithm: it is free."""
 USUAL: Final = (
-    -0.671, -0.863, -0.085, 0.119, 0.488, -0.554, -0.748, 0.036, 0.242, 0.614, -0.203, -0.418, 0.416, 0.630, 0.998,
+    -0.671,
+    -0.863,
+    -0.085,
+    0.119,
+    0.488,
+    -0.554,
+    -0.748,
+    0.036,
+    0.242,
+    0.614,
+    -0.203,
+    -0.418,
+    0.416,
+    0.630,
+    0.998,
 )
 """Natural logarithms of STATISTICS at the highest LOADS in turn, but for the scale of the report."""
 TOGETHER: Final = (

@@ -280,7 +280,8 @@ def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], odd: 
         f"{shown(name, expected)}",
         "load": f"{is_}; on the course that it takes over what is served at the other levels it would be about "
         f"{shown(name, expected)}",
-        "mean": f"{is_}; a distribution with {listed}, as at the other levels, has one of about {shown(name, expected)}",
+        "mean": f"{is_}; a distribution with {listed} has, as at the other levels, one of about "
+        f"{shown(name, expected)}",
     }[odd.by]
     ledger.find(
         "shape",
