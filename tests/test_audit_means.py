@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from calibration.audit import AuditReport, audit
 from calibration.audit.left_out import LeftOut
 from calibration.audit.mean_of_percentiles import mean_of_percentiles, predicted_by_means
+from calibration.audit.text import audit_text
 from calibration.tables import read_content
 from calibration.tables.content import Content
 from simulator.theory.multi_server import mmc_response_time_mean, mmc_response_time_percentile
@@ -121,3 +122,16 @@ def test_a_level_at_which_all_response_times_stand_out_is_a_note_and_one_that_st
     assert [one.level for one in together.findings if one.law == "monotonicity"] == ["12 processes"]
     alone = audited(closed_report({"p50_us": 1.5}))
     assert ("p50",) in [one.figures for one in alone.accusations]
+
+
+def test_what_could_not_be_read_is_a_note() -> None:
+    text = "procs,throughput_per_s,throughput_per_s,mean_ms\n1,100,7,5\n2,195,8,5.1,9,9\n4,,9,5.2\n8,700,9,6\n"
+    report = audited(text)
+    assert report.accusations == ()
+    assert [(one.severity, one.place, one.message) for one in report.findings] == [
+        ("note", "", "column throughput_per_s stands twice; the first is used"),
+        ("note", "line 3", "has 6 cells, the header 4; it is left out"),
+        ("note", "line 4", "has no throughput; the level is left out"),
+    ]
+    assert audit_text(report).startswith("report.csv: 2 levels\n")
+    assert audit_text(audited("procs,throughput_per_s\n1,100\n")).startswith("report.csv: 1 level\n")
