@@ -30,15 +30,13 @@ from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
 from calibration.profile import Profile, Quantity, profile_versions
 from calibration.scenario_samples import scenario_samples
-from models.measured import Discrepancy, Seen
+from models.measured import TAILS, Discrepancy, Seen
 from models.scenario import Scenario
 
 Array = NDArray[np.float64]
 DRAWS: Final = 40
 LEAST_WEIGHT: Final = 0.02
 """A structure that is less likely than this is not played."""
-TAILS: Final = {"p95": 1.5, "p99": 2.0}
-"""How much further the model is off in a tail than in the mean."""
 CONFOUNDED: Final = 0.9
 PROGRAM_DOUBLING: Final = 0.01
 """Relative standard deviation that each doubling of the copies of a program adds beyond the fitted ones.

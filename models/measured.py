@@ -11,6 +11,8 @@ from models.errors import FieldProblem
 from models.table import Table
 
 Deviation = Annotated[float, Field(ge=0, le=2)]
+TAILS: Final = {"p95": 1.5, "p99": 2.0, "p999": 2.0}
+"""How much further a model is off in a tail of the response times than in their mean: an assumption."""
 LINE_BYTES: Final = 64
 ROOM: Final = 0.6
 """Share of a core's cache that is left for what each process has alone, beside the code and the data of all."""
@@ -55,8 +57,9 @@ class Missed(Table):
     structure: which of the fit's, 0 being that of the profile's scenario. concurrency: operations in flight.
     rate_per_s: of arrivals; None: clients that wait. slower: logarithm of how much slower the whole service is than
     simulated. figures: logarithms of measured over simulated of "mean", "p50", "p95", "p99" and "cpu" (of an
-    operation), of times beside that. size: absolute, of all of it. tails: logarithms of p95 and p99 over the mean, as
-    measured.
+    operation), of times beside that. size: absolute, of all of it. tails: logarithms of percentiles over the mean, as
+    measured. kept: share of their distance from the simulated ones that goes on beyond the fitted levels. stops_s: by
+    how much p99 exceeds p95 where that is as long under any load; None: it grows with the others.
     """
 
     structure: Annotated[int, Field(ge=0)] = 0
@@ -66,6 +69,8 @@ class Missed(Table):
     figures: dict[str, float] = Field(default_factory=dict)
     size: dict[str, float] = Field(default_factory=dict)
     tails: dict[str, float] = Field(default_factory=dict)
+    kept: Annotated[float, Field(gt=0, le=1)] = 0.5
+    stops_s: Annotated[float, Field(ge=0)] | None = None
 
 
 class CrowdedCaches(Table):

@@ -82,23 +82,32 @@ def _nearest(name: str) -> str:
     return "p99" if name in ("p999", "max") else "p95" if name == "p90" else name
 
 
-def bends(tails: Mapping[str, float], times: Mapping[str, float]) -> dict[str, float]:
-    """Return by how much tails are moved halfway to where they are if they keep their distance from the mean.
+def bends(miss: Missed, times: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much percentiles are moved towards where they are if they keep their distance from the mean.
 
-    tails: logarithms of percentiles over the mean, as measured. times: the same percentiles and the mean [s], as
-        predicted so far. Returns logarithms.
+    miss: at the highest fitted level. times: percentiles and mean [s], as predicted so far. Returns logarithms.
     """
-    return {name: (far - math.log(times[name] / times["mean"])) / 2.0 for name, far in tails.items() if name in times}
+    found = {
+        name: (far - math.log(times[name] / times["mean"])) * miss.kept
+        for name, far in miss.tails.items()
+        if name in times
+    }
+    if miss.stops_s is not None and {"p95", "p99"} <= found.keys():
+        # what is missed of the tail at the fitted level are these stops, so the tail without it is compared to them
+        own = [times[name] * math.exp(-miss.figures.get(name, 0.0)) for name in ("p95", "p99")]
+        beyond = max(own[1] - own[0], miss.stops_s)
+        found["p99"] = math.log((times["p95"] * math.exp(found["p95"]) + beyond) / times["p99"])
+    return found
 
 
 def _bent(data: Mapping[str, Any], scenario: Scenario, calibration: Calibration, miss: Missed) -> dict[str, float]:
-    """Return the misses of tails, bent beyond the fitted concurrency alone: few clients do not show it."""
+    """Return the misses of percentiles, bent beyond the fitted concurrency alone: few clients do not show it."""
     flight, seen = asked_of(scenario).get("concurrency"), calibration.seen.concurrency
     simulated = {name: data["response_time_s"][name]["value"] for name in ("mean", *miss.tails)}
     if not flight or seen is None or flight <= seen[1] or not simulated["mean"]:
         return {}
     carried = {name: value * math.exp(miss.figures.get(name, 0.0)) for name, value in simulated.items()}
-    return {name: miss.figures.get(name, 0.0) + bend for name, bend in bends(miss.tails, carried).items()}
+    return {name: miss.figures.get(name, 0.0) + bend for name, bend in bends(miss, carried).items()}
 
 
 def _of_time(name: str, figures: Mapping[str, float]) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from models.measured import Discrepancy
+from models.measured import TAILS, Discrepancy
 from models.scenario import Scenario
 from models.units import NS_PER_S
 from simulator import warnings as notes
@@ -37,8 +37,6 @@ METHOD: Final = (
 )
 OUTCOMES: Final = ("success_rate", "error_rate")
 UNBOUNDED: Final = ("timeout_rate", "retry_rate")  # per operation: there may be several
-TAILS: Final = {"p95": 1.5, "p99": 2.0, "p999": 2.0}
-"""How much further a model is off in a tail of the response times than in their mean: an assumption."""
 TIMES: Final = ("response_time", "residence", "queue", "mean_number")
 
 

@@ -41,7 +41,39 @@ def test_what_all_times_share_is_told_from_what_one_figure_has_alone() -> None:
     assert found.figures["mean"] == pytest.approx(0.0, abs=1e-6)
     assert found.figures["p99"] == pytest.approx(math.log(2.0))
     assert found.figures["cpu"] == pytest.approx(math.log(1 / 1.1))
-    assert found.tails["p99"] == pytest.approx(math.log(30 / 8))
+
+
+def _with_percentiles(made_up, **ratios):
+    """Return a measurement whose levels have percentiles at such ratios of the mean."""
+    levels = [
+        one.model_copy(update={"percentiles_s": {float(name[1:]): far * one.mean_s for name, far in ratios.items()}})
+        for one in made_up.table.levels
+    ]
+    return made_up.model_copy(update={"table": made_up.table.model_copy(update={"levels": levels})})
+
+
+def test_percentiles_of_processes_keep_their_distance_from_the_mean_those_of_a_loop_half_of_it() -> None:
+    for made_up, share in ((FORKS, 1.0), (LOOP, 0.5)):
+        seen = _with_percentiles(made_up, p50=0.8, p95=2.0, p99=3.0)
+        fit = fit_live(seen, draws=4)
+        served = ServedFit(seen, [(fit.best, 1.0)], fit.redraws)
+        here = served._missed(fit.best, Load(64))
+        found = served.predict(Load(64), 1e5, 4)
+        plain = served._played(fit.best, fit.best.position, Load(64), 1e5, here)
+        for name, far in (("p95", 2.0), ("p99", 3.0)):
+            kept = plain[name] ** (1.0 - share) * (far * plain["mean"]) ** share
+            assert found[name][0] == pytest.approx(kept, rel=1e-6), name
+            assert found[name][1] < plain[name] * 1.25
+            assert found[name][2] > far * plain["mean"]
+
+
+def test_a_disk_stops_operations_as_long_under_any_load() -> None:
+    writes = FORKS.model_copy(update={"workload": FORKS.workload.model_copy(update={"disk_written_bytes": 8192.0})})
+    seen = _with_percentiles(writes, p50=0.9, p95=1.5, p99=30.0)
+    fit = fit_live(seen, draws=4)
+    found = ServedFit(seen, [(fit.best, 1.0)], fit.redraws).predict(Load(64), 1e5, 4)
+    top = seen.table.levels[-1]
+    assert found["p99"][0] - found["p95"][0] == pytest.approx(28.5 * top.mean_s, rel=1e-6)
 
 
 def test_what_a_structure_misses_is_carried_to_more_connections_and_widens() -> None:
@@ -57,20 +89,25 @@ def test_what_a_structure_misses_is_carried_to_more_connections_and_widens() -> 
     assert _width(more["throughput"]) > 1.5 * _width(other["throughput"])
 
 
-def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path) -> None:
-    fit = fit_live(_scaled(LOOP, 1.6), draws=8)  # the middle of four redraws' percentiles would be chance
+@pytest.mark.parametrize(
+    ("made_up", "counts"), [(LOOP, (1, 8, 32)), (_with_percentiles(FORKS, p50=0.8, p95=2.0, p99=3.0), (8, 32))]
+)
+def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path, made_up, counts) -> None:
+    fit = fit_live(_scaled(made_up, 1.6), draws=4)
     path = tmp_path / "profile.toml"
     path.write_text(fit.profile().to_toml())
     base = base_of(Profile.load(path), path)
-    for count in (1, 8, 32):
-        settings = ["run.duration=300ms", "run.warmup=50ms", "run.replications=2", f"workloads[0].procs={count}"]
+    for count in counts:
+        settings = ["run.duration=500ms", "run.warmup=50ms", "run.replications=4", f"workloads[0].procs={count}"]
         prepared = prepare(base, from_settings(settings))
         data = run(prepared.scenario).data
         predict(data, prepared, None, Budget(operations=50_000))
-        said = fit.predict(Load(count), draws=8)
+        said = fit.predict(Load(count), draws=4)
         assert data["throughput_per_s"]["value"] == pytest.approx(said["throughput"][0], rel=0.03)
         for name in ("mean", "p50", "p95", "p99"):
-            assert data["response_time_s"][name]["value"] == pytest.approx(said[name][0], rel=0.06), name
+            found = data["response_time_s"][name]
+            # both are simulated, so they differ by the simulation's own error
+            assert abs(found["value"] - said[name][0]) < 0.03 * said[name][0] + found["half_width"], (count, name)
 
 
 def test_a_run_with_the_profile_pays_for_crowded_caches_too(tmp_path) -> None:

@@ -8,7 +8,6 @@ from benchmarks.pgbench_load import transactions
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import figures_of, simulate
-from calibration.fitting.carried import usual_shape
 from calibration.fitting.crowded import crowded_caches, free_numbers
 from calibration.fitting.server_blueprints import (
     a_process_each,
@@ -22,7 +21,7 @@ from calibration.host.caches import core_cache_bytes
 from calibration.interference import Interference
 from calibration.levels import Level, LevelTable
 from calibration.live.level_run import Plan
-from calibration.live.measured import Detail, Figure, Measurement, Paced, Spread, Workload
+from calibration.live.measured import Detail, Figure, Measurement, Paced, Request, Spread, Workload
 from calibration.live.pacing import Pacing
 from calibration.live.settings import judged
 from calibration.validate_prediction import Asked, predict_levels
@@ -195,7 +194,7 @@ def test_at_a_rate_the_intended_start_is_that_of_the_schedule():
 def test_at_a_rate_operations_take_more_cpu():
     blueprint = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
     position = [0.0] * len(blueprint.free)
-    closed = blueprint.scenario(position, Load(8)).operations[0].stages[1]
+    closed = blueprint.scenario(position, Load(8)).operations[0].stages[0]
     pool = blueprint.scenario(position, Load(8, rate_per_s=1000.0)).operations[0].stages[1]
     assert pool.stages[1].demand.mean == pytest.approx(1.1 * closed.demand.mean, rel=1e-3)
 
@@ -253,7 +252,7 @@ def test_what_processes_cost_each_other_leaves_the_busiest_level_as_it_was_measu
     names = [one.name for one in each.free]
     widest = [3.0 if name in ("own_lines", "line_miss") else 0.0 for name in names]
     demands = {
-        (count, wide): each.scenario(position, Load(count)).operations[0].stages[1].demand.mean
+        (count, wide): each.scenario(position, Load(count)).operations[0].stages[0].demand.mean
         for count in (1, 8, 64)
         for wide, position in ((False, [0.0] * len(names)), (True, widest))
     }
@@ -288,7 +287,7 @@ def test_a_process_each_costs_more_with_connections_than_a_loop():
     loop = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2}))
     demands = [
         [
-            one.scenario([0.0] * len(one.free), Load(count)).model_dump(mode="json")["operations"][0]["stages"][1]
+            one.scenario([0.0] * len(one.free), Load(count)).model_dump(mode="json")["operations"][0]["stages"][0]
             for count in (1, 1000)
         ]
         for one in (each, loop)
@@ -301,7 +300,7 @@ def test_an_answer_is_written_by_the_loop_that_waited():
     loop = measurement([(1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])])
     blueprint = next(served_blueprints(loop, loop.workload, lambda: {"cores": 2}))
     position = [0.0] * len(blueprint.free)
-    before, wait, after = blueprint.scenario(position, Load(8)).operations[0].stages[1:4]
+    before, wait, after = blueprint.scenario(position, Load(8)).operations[0].stages[:3]
     assert [one.kind for one in (before, wait, after)] == ["cpu", "delay", "cpu"]
     assert after.service == "server"
     work = blueprint.values(position)["demand"] * 1e9
@@ -314,7 +313,7 @@ def test_a_loop_that_talks_to_nobody_waits_for_its_timers(elsewhere, by_timer):
     details = [one.model_copy(update={"connections_elsewhere": elsewhere}) for one in loop.details]
     seen = loop.model_copy(update={"details": details})
     found = {
-        one.label: one.scenario([0.0] * len(one.free), Load(8)).operations[0].stages[3]
+        one.label: one.scenario([0.0] * len(one.free), Load(8)).operations[0].stages[2]
         for one in served_blueprints(seen, seen.workload, lambda: {"cores": 2})
     }
     # a thread or a worker that sleeps has no turns: the kernel wakes it when its time has come
@@ -322,11 +321,24 @@ def test_a_loop_that_talks_to_nobody_waits_for_its_timers(elsewhere, by_timer):
     assert by_timers == ({"event loops (1)"} if by_timer else set())
 
 
-def test_percentiles_lie_as_far_from_the_mean_as_in_the_middle_of_the_redraws():
-    value = {"throughput": 100.0, "mean": 2.0, "p50": 2.0, "p95": 5.0}
-    drawn = [{"mean": mean, "p50": 0.9 * mean, "p95": far * mean} for mean, far in ((1.0, 1.2), (3.0, 1.3), (2.0, 1.9))]
-    assert usual_shape(value, drawn) == pytest.approx({"throughput": 100.0, "mean": 2.0, "p50": 1.8, "p95": 2.6})
-    assert usual_shape(value, []) == value
+def test_a_generator_sends_the_next_request_in_the_turn_that_takes_the_answer():
+    blueprint = next(served_blueprints(FORKS, FORKS.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    values = blueprint.values(position)
+    closed = blueprint.scenario(position, Load(8)).operations[0].stages
+    assert [one.service for one in closed] == ["server", "generator"]
+    assert closed[1].demand.mean == pytest.approx(values["generator"] * 1e9, rel=1e-3)
+    # at a rate nobody's answer is at hand when a request is due: its timer sends it
+    due = blueprint.scenario(position, Load(8, rate_per_s=1000.0)).operations[0].stages[1].stages
+    assert [one.service for one in due] == ["generator", "server", "generator"]
+    assert due[0].demand.mean + due[2].demand.mean == pytest.approx(1.1 * values["generator"] * 1e9, rel=1e-3)
+
+
+def test_an_asyncio_generator_sends_the_next_request_in_a_turn_of_its_own():
+    request = Request(url="http://127.0.0.1/", timeout_s=10.0)
+    made = next(served_blueprints(FORKS.model_copy(update={"request": request}), FORKS.workload, lambda: {"cores": 2}))
+    stages = made.scenario([0.0] * len(made.free), Load(8)).operations[0].stages
+    assert [one.service for one in stages] == ["generator", "server", "generator"]
 
 
 def test_answers_that_wait_for_their_loop_leave_a_second_loop_idle():
@@ -339,7 +351,7 @@ def test_answers_that_wait_for_their_loop_leave_a_second_loop_idle():
     made["services"]["server"]["workers"] = 2
     straight = copy.deepcopy(made)
     stages = straight["operations"][0]["stages"]
-    straight["operations"][0]["stages"] = [*stages[:3], stages[4]]
+    straight["operations"][0]["stages"] = [*stages[:2], stages[3]]
     found, without = (run(Scenario.from_dict(one)).data["cpu_utilization"]["value"] for one in (made, straight))
     assert found < without - 0.03
 

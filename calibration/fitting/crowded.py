@@ -15,7 +15,7 @@ from models.measured import CrowdedCaches
 
 LINES: Final = 768
 """That an operation touches of what only its process has: stack, plans and catalogue of a session, the kernel's."""
-LINES_WIDTH: Final = 0.5
+LINES_WIDTH: Final = 0.4
 MISS_S: Final = 80e-9
 """To fetch a line that has left the core's own cache, where the host was not calibrated: a shared cache answers in 20
 ns, memory in 100, and on virtual machines the way to its address is twice as long."""
