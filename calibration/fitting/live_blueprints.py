@@ -137,9 +137,14 @@ class Known:
         alone = [one.mean_s for one in self.measurement.table.levels if one.procs == 1 and one.mean_s]
         return statistics.stdev(map(math.log, alone)) if len(alone) > 1 else VARIES
 
+    @property
+    def never_sleeps(self) -> bool:
+        """Return whether copies neither pause between their operations nor wait in them."""
+        return self.measurement.pacing.kind == "closed" and self.workload.wait is None
+
     def crowded(self) -> list[Detail]:
         """Return the repeats in which each core had one copy that never sleeps; empty for copies that do."""
-        if self.measurement.pacing.kind != "closed" or self.workload.wait is not None:
+        if not self.never_sleeps:
             return []
         return [one for one in self.measurement.details if one.copies == self.cores]
 
@@ -312,7 +317,7 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
     if (slowdown := known.slowdown()) is not None:
         free.append(slowdown)
     free += [_background(known), _interruptions(known)]
-    if known.cores > 1:
+    if known.cores > 1 and serial is None and known.never_sleeps:
         how = "assumed: as traced with tasks that never sleep"
         free.append(Free("stray_moves", STRAY_MOVES, STRAY_MOVES_WIDTH, how, "logit", "share"))
     return free
