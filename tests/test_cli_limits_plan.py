@@ -80,6 +80,7 @@ def test_an_infeasible_plan_is_exit_code_3(sim: Sim) -> None:
         (["limits", "counter.toml", "--threshold", "throughput > 9/s"], "sim plan"),
         (["limits", "counter.toml", "--between", "9..1"], "--between"),
         (["limits", "counter.toml", "--between", "many"], "--between"),
+        (["limits", "--between", "100/s..900/s"], "in processes"),
         (["limits", "counter.toml", "--lost", "disk"], "--lost"),
         (["limits", "counter.toml", "--interval", "soon"], "--interval"),
         (["limits", "counter.toml", "--spike-duration", "0s"], "--spike-duration"),

@@ -146,7 +146,7 @@ def limits(
     _check_lost(lost, list(prepared.scenario.services))
     asked = Asked(
         given=Given(everywhere, by_level, defaults),
-        between=None if between is None else _bounds(between),
+        between=None if between is None else _bounds(between, prepared.scenario.workloads[0].kind),
         precision=precision,
         without_one=n_minus_1,
         lost=lost,
@@ -201,9 +201,12 @@ def _time_ns(origin: str, text: str) -> int:
     return time_ns
 
 
-def _bounds(text: str) -> tuple[float, float]:
-    """Read A..B, in processes or as rates."""
+def _bounds(text: str, kind: str) -> tuple[float, float]:
+    """Read A..B, in processes, or as rates where the workload is open. kind: of the workload."""
     loads = [load for load in map(_load, text.split("..")) if load is not None]
+    if kind == "closed" and "/" in text:
+        accepted = "A..B in processes, such as 1..500: users who wait for their answers offer no rate"
+        raise ScenarioError("--between", [FieldProblem((), f'"{text}"', accepted)])
     if len(loads) == 2 and text.count("..") == 1 and loads[0] <= loads[1]:
         return loads[0], loads[1]
     raise ScenarioError("--between", [FieldProblem((), f'"{text}"', "A..B, such as 1..500 or 100/s..9000/s")])
