@@ -28,6 +28,7 @@ from calibration.host.processes import Unavailable, WorkerFailed, cpu_list, leve
 from calibration.host.quantities import description_of
 from calibration.host.runner import FreshProcess, Plan, RunFailed, RunResult, Session
 from calibration.interference import Limits, Reading, Watch
+from simulator.cli.calibrate_host import after_compiling
 from simulator.cli.main import main
 
 PROBE = Probe("core", "core", 1.0, 0.5, Limits(), "core.work_rate")
@@ -435,6 +436,13 @@ def test_the_comparison_gets_what_measuring_has_left() -> None:
     assert time_to_compare(quick=True, used_s=11.0) == 1.0
     assert time_to_compare(quick=False, used_s=47.0) == 8.0
     assert time_to_compare(quick=False, used_s=60.0) < 0.0
+
+
+def test_compiling_the_fast_engine_takes_from_the_time_to_measure() -> None:
+    times = iter((100.0, 107.5))
+    asked: list[str] = []
+    plan = after_compiling(Plan(budget_s=47.0), asked.append, lambda: next(times))
+    assert (plan.budget_s, asked) == (39.5, ["fast"])
 
 
 def test_a_first_run_that_the_budget_does_not_hold_is_not_begun() -> None:
