@@ -1,11 +1,13 @@
 """What a fit of a service misses at its levels, carried to other loads; and the intervals around it."""
 
 import math
+from functools import partial
 
 import pytest
 
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
+from calibration.fitting.by_simulation import simulate
 from calibration.fitting.carried import NORMAL, ServedFit, _beyond, _compared, _ends, _evenly, _ordered
 from calibration.fitting.targets import Target, served_repeatability
 from calibration.levels import Level
@@ -92,19 +94,20 @@ def test_what_a_structure_misses_is_carried_to_more_connections_and_widens() -> 
 @pytest.mark.parametrize(
     ("made_up", "counts"), [(LOOP, (1, 8, 32)), (_with_percentiles(FORKS, p50=0.8, p95=2.0, p99=3.0), (8, 32))]
 )
-def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path, made_up, counts) -> None:
+def test_a_run_with_the_profile_predicts_what_the_fit_predicts(tmp_path, monkeypatch, made_up, counts) -> None:
+    # Both are simulated: long enough that they differ by what they say, not by chance.
+    monkeypatch.setattr("calibration.fitting.carried.simulate", partial(simulate, operations=160_000))
     fit = fit_live(_scaled(made_up, 1.6), draws=4)
     path = tmp_path / "profile.toml"
     path.write_text(fit.profile().to_toml())
     base = base_of(Profile.load(path), path)
     for count in counts:
-        settings = ["run.duration=500ms", "run.warmup=50ms", "run.replications=4", f"workloads[0].procs={count}"]
+        settings = ["run.duration=5s", "run.warmup=500ms", "run.replications=4", f"workloads[0].procs={count}"]
         prepared = prepare(base, from_settings(settings))
         data = run(prepared.scenario).data
         predict(data, prepared, None, Budget(operations=50_000))
         said = fit.predict(Load(count), draws=4)
         for name, found in (("throughput", data["throughput_per_s"]), *data["response_time_s"].items()):
-            # both are simulated, so they differ by the simulation's own error
             if name in said:
                 assert abs(found["value"] - said[name][0]) < 0.03 * said[name][0] + found["half_width"], (count, name)
 
