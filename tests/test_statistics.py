@@ -124,15 +124,15 @@ def test_the_variance_constant_of_an_autoregressive_series_is_the_known_one():
     assert 8 < np.mean(found) < 10
 
 
-@pytest.mark.parametrize(("count", "most"), [(50_000, 115), (4_000, 140)])
-def test_the_variance_constant_of_a_percentile_of_independent_values_is_the_known_one(count, most):
+@pytest.mark.parametrize(("count", "off", "most"), [(50_000, 0.05, 115), (4_000, 0.15, 140)])
+def test_the_variance_constant_of_a_percentile_of_independent_values_is_the_known_one(count, off, most):
     # lim n Var(q) = p (1 - p) / f(q)^2 = .99 * .01 / .01^2 = 99 for the p99 of an exponential; few values tell the
     # density from a wider stretch of the tail, in which it falls (1.2 times as much).
     found = []
     for seed in range(100):
         series = np.random.default_rng(seed).exponential(1.0, count)
         value, constant = percentile_variance_constant(series, 99.0)
-        assert value == pytest.approx(math.log(100), rel=0.15)
+        assert value == pytest.approx(math.log(100), rel=off)
         found.append(constant)
     assert 90 < np.mean(found) < most
 
