@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -50,6 +51,11 @@ class Pilot:
     cost_per_ns: float
     warmup_ns: int
     warmup_found: bool
+
+    @cached_property
+    def p99_ns(self) -> float:
+        """p99 of the response time [ns], 0 without responses."""
+        return percentile(self.responses_ns, 99.0) if len(self.responses_ns) else 0.0
 
 
 def round_up(time_ns: float) -> int:

@@ -13,7 +13,6 @@ from simulator.pilot import Pilot, round_up
 from simulator.statistics import (
     Floats,
     observations_needed,
-    percentile,
     percentile_variance_constant,
     variance_constant,
 )
@@ -121,7 +120,7 @@ def _counts(pilot: Pilot) -> tuple[float, float]:
     what leaves together, such as a batch, would seem to make the throughput vary.
     """
     found = (0.0, 0.0)
-    most = (pilot.end_ns - pilot.warmup_ns) / max(STRETCH * _p99_ns(pilot), 1.0)
+    most = (pilot.end_ns - pilot.warmup_ns) / max(STRETCH * pilot.p99_ns, 1.0)
     for stretches in STRETCHES:
         if stretches > max(most, STRETCHES[0]):
             continue
@@ -142,7 +141,7 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     wanted = scenario.run.replications
     affordable_ns = allowed / pilot.cost_per_ns if pilot.cost_per_ns > 0 else math.inf
     count = PLANNED_REPLICATIONS if wanted == "auto" else wanted
-    if wanted == "auto" and affordable_ns / count < 2 * pilot.warmup_ns + RESPONSES_PER_WINDOW * _p99_ns(pilot):
+    if wanted == "auto" and affordable_ns / count < 2 * pilot.warmup_ns + RESPONSES_PER_WINDOW * pilot.p99_ns:
         # Warm-ups and edges of windows would tell too much: fewer and longer replications.
         count = FEWEST_REPLICATIONS
     if scenario.run.duration != "auto":
@@ -157,7 +156,7 @@ def plan(scenario: Any, pilot: Pilot, allowed: float) -> Plan:
     # Whatever the budget: a window much shorter than its warm-up would still show how the run began.
     floor_ns = max(FEWEST_OPERATIONS / rate_per_ns if rate_per_ns > 0 else float(NS_PER_S), pilot.warmup_ns / 2)
     needed_ns = operations / rate_per_ns if rate_per_ns > 0 else floor_ns
-    needed_ns = max(needed_ns, RESPONSES_PER_WINDOW * _p99_ns(pilot))
+    needed_ns = max(needed_ns, RESPONSES_PER_WINDOW * pilot.p99_ns)
     if pilot.cost_per_ns > 0 and rate_per_ns > 0:
         least_ns = min(LEAST_SHARE / pilot.cost_per_ns, LEAST_OPERATIONS / rate_per_ns)
         needed_ns = max(needed_ns, least_ns / count)
@@ -174,12 +173,7 @@ def _stagger_ns(scenario: Any, pilot: Pilot, duration_ns: float) -> int:
     if scenario.run.warmup != "auto":
         return 0
     least, most = (share * duration_ns for share in STAGGERED)
-    return int(min(max(_p99_ns(pilot), least), most))
-
-
-def _p99_ns(pilot: Pilot) -> float:
-    """Return the pilot's p99 of the response time [ns], 0 without responses."""
-    return percentile(pilot.responses_ns, 99.0) if len(pilot.responses_ns) else 0.0
+    return int(min(max(pilot.p99_ns, least), most))
 
 
 def _most(wanted: int | str, first: int) -> int:
