@@ -33,6 +33,11 @@ def percentile_name(percent: float) -> str:
     return "p999" if percent == 99.9 else f"p{percent:g}"
 
 
+def percent_of(name: str) -> float:
+    """Return the percent of a field's name, as `percentile_name` gives it."""
+    return 99.9 if name == "p999" else float(name[1:])
+
+
 def is_maximum(name: str) -> bool:
     """Return whether a measure is an extreme: over replications the largest counts, not the mean."""
     return name.endswith((".max", ".peak"))

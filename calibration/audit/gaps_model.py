@@ -19,7 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.left_out import LeftOut, in_parts, left_out, without_their_part
+from calibration.audit.matern import rough, smooth
+from calibration.audit.statistics_of_levels import percentiles_of
 from calibration.audit.tolerances import sampling_factor
+from simulator.measures import percent_of
 
 Numbers = NDArray[np.float64]
 
@@ -62,7 +65,7 @@ def predicted_from_gaps(names: Sequence[str], figures: Numbers, rounding: Number
         names: "mean_s" or percentiles such as "p95".
         figures: (levels, statistics), natural logarithms. rounding: relative, of each. loads: of the levels.
     """
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = percentiles_of(names)
     if len(names) < FEWEST_STATISTICS or len(percentiles) < 2:
         return None
     if (_scales(names, np.exp(figures)) <= NARROWEST * np.exp(figures).mean(axis=1)).any():
@@ -107,8 +110,7 @@ def _covariances(names: Sequence[str], figures: Numbers, scales: Numbers) -> tup
     form = np.exp(-_apart(np.log(scores)) / ALIKE) * np.outer(wider, wider)
     of_level = FREE**2 * (np.ones((count, count)) + np.outer(scores, scores))
     given = np.kron(np.eye(levels), of_level) + PROPORTION**2 * np.kron(np.ones((levels, levels)), np.diag(wider**2))
-    smoothly, bend = np.sqrt(5.0) * apart / FORM_SCALE, np.sqrt(3.0) * apart / BEND_SCALE
-    alike = (1.0 + smoothly + smoothly**2 / 3.0) * np.exp(-smoothly) + BEND_OVER_FORM**2 * (1.0 + bend) * np.exp(-bend)
+    alike = smooth(apart / FORM_SCALE) + BEND_OVER_FORM**2 * rough(apart / BEND_SCALE)
     highest = np.zeros((levels, levels))
     highest[-1, -1] = 1.0
     return np.asarray(given), np.asarray(np.kron(alike, form)), np.asarray(np.kron(highest, form))
@@ -120,15 +122,15 @@ def _apart(values: Numbers) -> Numbers:
 
 def _scores(names: Sequence[str]) -> Numbers:
     """Return where an exponential distribution of mean 1 has each statistic."""
-    return np.array([SCORE_OF_MEAN if name == "mean_s" else -np.log1p(-float(name[1:]) / 100.0) for name in names])
+    return np.array([SCORE_OF_MEAN if name == "mean_s" else -np.log1p(-percent_of(name) / 100.0) for name in names])
 
 
 def _scales(names: Sequence[str], figures: Numbers) -> Numbers:
     """Return the scale of each level: the median gap of two neighbouring percentiles over that of their scores."""
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = percentiles_of(names)
     gaps = np.diff(figures[:, percentiles], axis=1) / np.diff(_scores(names)[percentiles])
     return np.asarray(np.median(gaps, axis=1))
 
 
 def _lowest(names: Sequence[str]) -> int:
-    return next(place for place, name in enumerate(names) if name != "mean_s")
+    return percentiles_of(names)[0]

@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.left_out import LeftOut, in_parts, left_out
+from calibration.audit.matern import rough
+from calibration.audit.statistics_of_levels import percentiles_of
+from simulator.measures import percent_of
 
 Numbers = NDArray[np.float64]
 
@@ -46,8 +49,8 @@ def predicted_by_means(names: Sequence[str], figures: Numbers, rounding: Numbers
     Parameters as of `calibration.audit.shape_model.predicted_from_all_others`. None where the percentiles do not
     reach from the middle to the tail, or no mean is stated.
     """
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
-    percents = [_percent(names[place]) for place in percentiles]
+    percentiles = percentiles_of(names)
+    percents = [percent_of(names[place]) for place in percentiles]
     if "mean_s" not in names or len(percents) < 2 or min(percents) > LOWEST or max(percents) < HIGHEST:
         return None
     return in_parts(partial(_left_out, names), figures, rounding, loads)
@@ -55,12 +58,12 @@ def predicted_by_means(names: Sequence[str], figures: Numbers, rounding: Numbers
 
 def _left_out(names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut:
     mean = list(names).index("mean_s")
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
-    scores = np.array([NormalDist().inv_cdf(_percent(names[place]) / 100.0) for place in percentiles])
+    percentiles = percentiles_of(names)
+    scores = np.array([NormalDist().inv_cdf(percent_of(names[place]) / 100.0) for place in percentiles])
     expected, weights = mean_of_percentiles(scores, figures[:, percentiles])
     difference = figures[:, mean] - expected
     rounded = np.hypot(rounding[:, mean], np.linalg.norm(weights * rounding[:, percentiles], axis=1))
-    alike = _rougher(_apart(scores, figures[:, percentiles]) / ALIKE)
+    alike = rough(_apart(scores, figures[:, percentiles]) / ALIKE)
     highest = np.zeros(alike.shape)
     highest[-1, -1] = 1.0
     usual = list(product(COMMON, VARIATIONS, NOISES, BEGINNINGS))
@@ -98,12 +101,6 @@ def _apart(scores: Numbers, figures: Numbers) -> Numbers:
     return np.asarray(np.linalg.norm(slopes[:, None] - slopes[None], axis=2))
 
 
-def _rougher(apart: Numbers) -> Numbers:
-    """Matérn covariance with smoothness 3/2."""
-    root = np.sqrt(3.0) * apart
-    return np.asarray((1.0 + root) * np.exp(-root))
-
-
 def _interpolation(scores: Numbers) -> Numbers:
     """Return by how much each percentile takes part in the logarithm at each score: (scores, percentiles)."""
     segment = np.clip(np.searchsorted(scores, _SCORES) - 1, 0, len(scores) - 2)
@@ -125,7 +122,3 @@ def _of_all_statistics(found: LeftOut, mean: int, percentiles: Sequence[int], we
         np.tile(found.chance[:, None], share.shape[1]),
         found.deviation[:, None] / np.abs(share),
     )
-
-
-def _percent(name: str) -> float:
-    return 99.9 if name == "p999" else float(name[1:])

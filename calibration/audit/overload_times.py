@@ -16,6 +16,7 @@ from calibration.audit.statistics_of_levels import common_statistics
 from calibration.audit.tolerances import MEASUREMENT, rounding_of
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
+from simulator.measures import percent_of
 
 Numbers = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def check_times_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
         if level.throughput_per_s < (1.0 - MEASUREMENT) * most:
             continue
         ledger.check("shape")
-        shares = np.array([0.5 if name == "mean_s" else float(name[1:]) / 100.0 for name in names])
+        shares = np.array([0.5 if name == "mean_s" else percent_of(name) / 100.0 for name in names])
         times = np.array([level.figure(name) or 0.0 for name in names])
         apart = [_apart(shares, times, place) for place in range(len(names))]
         worst = int(np.argmax([abs(off) for off, _, _ in apart]))

@@ -20,7 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.audit.left_out import LeftOut, in_parts, left_out, without_their_part
+from calibration.audit.matern import rough, smooth
+from calibration.audit.statistics_of_levels import percentiles_of
 from calibration.audit.tolerances import sampling_factor
+from simulator.measures import percent_of
 
 Numbers = NDArray[np.float64]
 
@@ -121,13 +124,13 @@ def _covariances(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbe
     bent = (spreads[:, None] ** 2 * (scores**2 - 1.0)).ravel()
     spread, curvature = np.outer(scores.ravel(), scores.ravel()), np.outer(bent, bent)
     everywhere, same = np.ones((count, count)), np.ones((levels, levels))
-    smoothly = np.kron(_matern(apart / CURVATURE_SCALE), everywhere)
+    smoothly = np.kron(smooth(apart / CURVATURE_SCALE), everywhere)
     given = FREE**2 * np.kron(np.eye(levels), everywhere) + PROPORTION**2 * np.kron(same, np.eye(count))
     given += SPREAD**2 * spread + (CURVATURE**2 + CURVATURE_OF_LEVELS**2 * smoothly) * curvature
-    varying = SPREAD_OVER_FORM**2 * np.kron(_matern(apart / SPREAD_SCALE), everywhere) * spread
+    varying = SPREAD_OVER_FORM**2 * np.kron(smooth(apart / SPREAD_SCALE), everywhere) * spread
     varying += CURVATURE_OVER_FORM**2 * smoothly * curvature
     varying += np.kron(
-        _matern(apart / FORM_SCALE) + BEND_OVER_FORM**2 * _rougher(apart / BEND_SCALE), _form(names, figures)
+        smooth(apart / FORM_SCALE) + BEND_OVER_FORM**2 * rough(apart / BEND_SCALE), _form(names, figures)
     )
     return np.asarray(given), np.asarray(varying)
 
@@ -156,7 +159,7 @@ def _scores(names: Sequence[str], figures: Numbers) -> tuple[Numbers, Numbers]:
     hardly changes it. A mean behaves as at half the spread.
     """
     scores = np.tile([_score(name) for name in names], (len(figures), 1))
-    percentiles = _percentiles(names)
+    percentiles = percentiles_of(names)
     slopes = [
         (figures[:, high] - figures[:, low]) / (scores[:, high] - scores[:, low])
         for low, high in combinations(percentiles, 2)
@@ -175,7 +178,7 @@ def across_gaps(names: Sequence[str], figures: Numbers) -> Numbers:
     returns of each statistic.
     """
     steepest = np.zeros(len(names))
-    percentiles = _percentiles(names)
+    percentiles = percentiles_of(names)
     if len(percentiles) > 1:
         steepest[percentiles] = _steeper_side(_slopes(names, figures, np.max))
     return np.asarray(OF_SCORE * np.maximum(steepest - GAP, 0.0))
@@ -187,7 +190,7 @@ def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:
     The slope is constant for a log-normal.
     """
     steep = np.ones(len(names))
-    percentiles = _percentiles(names)
+    percentiles = percentiles_of(names)
     if len(percentiles) < 2:
         return steep
     slopes = _slopes(names, figures, np.median)
@@ -196,16 +199,12 @@ def _steepness(names: Sequence[str], figures: Numbers) -> Numbers:
     return steep
 
 
-def _percentiles(names: Sequence[str]) -> list[int]:
-    return [place for place, name in enumerate(names) if name != "mean_s"]
-
-
 def _slopes(names: Sequence[str], figures: Numbers, of_levels: Callable[..., Numbers]) -> Numbers:
     """Return the gap from each percentile to the next, in logarithms, over that of their normal scores.
 
     of_levels: which gap of those at all levels it is.
     """
-    percentiles = _percentiles(names)
+    percentiles = percentiles_of(names)
     gaps = of_levels(np.diff(figures[:, percentiles], axis=1), axis=0)
     return np.asarray(gaps / np.diff([_score(names[place]) for place in percentiles]))
 
@@ -216,22 +215,6 @@ def _steeper_side(slopes: Numbers) -> Numbers:
     return np.asarray(np.maximum(sides[:-1], sides[1:]))
 
 
-def _matern(apart: Numbers) -> Numbers:
-    """Matérn covariance with smoothness 5/2: twice differentiable, as response time is over the load."""
-    root = np.sqrt(5.0) * apart
-    return np.asarray((1.0 + root + root**2 / 3.0) * np.exp(-root))
-
-
-def _rougher(apart: Numbers) -> Numbers:
-    """Matérn covariance with smoothness 3/2."""
-    root = np.sqrt(3.0) * apart
-    return np.asarray((1.0 + root) * np.exp(-root))
-
-
 def _score(name: str) -> float:
     """Return the normal score of a percentile; that of a mean is only where its form belongs."""
-    return MEAN_SCORE if name == "mean_s" else _NORMAL.inv_cdf(_percent(name) / 100.0)
-
-
-def _percent(name: str) -> float:
-    return 99.9 if name == "p999" else float(name[1:])
+    return MEAN_SCORE if name == "mean_s" else _NORMAL.inv_cdf(percent_of(name) / 100.0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.levels import Level
-from simulator.measures import percentile_name
+from simulator.measures import percent_of, percentile_name
 
 Numbers = NDArray[np.float64]
 
@@ -37,6 +37,11 @@ def common_statistics(levels: Sequence[Level]) -> list[str]:
     ]
 
 
+def percentiles_of(names: Sequence[str]) -> list[int]:
+    """Return which of the statistics are percentiles: all but the mean."""
+    return [place for place, name in enumerate(names) if name != "mean_s"]
+
+
 def figures_of(levels: Sequence[Level], names: Sequence[str]) -> tuple[Numbers, Numbers]:
     """Return natural logarithms of statistics that are not 0, and their relative rounding: (levels, statistics)."""
     figures = np.log([[level.figure(name) or 1.0 for name in names] for level in levels])
@@ -45,7 +50,7 @@ def figures_of(levels: Sequence[Level], names: Sequence[str]) -> tuple[Numbers, 
 
 def has_steps(figures: Numbers, names: Sequence[str]) -> bool:
     """Return whether two percentiles of a level are equal: many operations take the same time."""
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = percentiles_of(names)
     return any(len(set(row[percentiles])) < len(percentiles) for row in figures)
 
 
@@ -54,7 +59,7 @@ def next_to_atoms(figures: Numbers, rounding: Numbers, names: Sequence[str]) -> 
 
     Many operations take just that time, and beyond it there is a gap, across which a percentile goes at once.
     """
-    percentiles = [place for place, name in enumerate(names) if name != "mean_s"]
+    percentiles = percentiles_of(names)
     found = np.zeros(len(names), dtype=bool)
     for order, place in enumerate(percentiles):
         if _stays_where_others_move(figures, place, max(MOVES, MOVES_OF_ROUNDING * float(rounding[:, place].max()))):
@@ -73,7 +78,7 @@ def against_neighbours(figures: Numbers, names: Sequence[str]) -> Numbers:
 
     (levels, statistics), natural logarithms; a mean stands next to the median and the percentile beyond it.
     """
-    order = np.argsort([MEAN_PERCENT if name == "mean_s" else float(name[1:]) for name in names])
+    order = np.argsort([MEAN_PERCENT if name == "mean_s" else percent_of(name) for name in names])
     sorted_ = figures[:, order]
     count = len(names)
     beside = np.column_stack(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from calibration.levels import Level
+from simulator.measures import percent_of
 
 MEASUREMENT: Final = 0.025
 """Relative: counting begins and ends within operations, and gauges are sampled. A law must be kept this well
@@ -27,7 +28,7 @@ TAIL_NOISE: Final = 0.25
 
 def sampling_factor(name: str) -> float:
     """Return how much more a statistic varies from sample to sample than a median: tails rest on few operations."""
-    percent = 50.0 if name == "mean_s" else 99.9 if name == "p999" else float(name[1:])
+    percent = 50.0 if name == "mean_s" else percent_of(name)
     return float(max(1.0, (10.0 / max(100.0 - percent, 0.1)) ** TAIL_NOISE))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from calibration.levels import LevelTable
 from calibration.tables.content import Collected, Content, Figures, number
+from simulator.measures import percent_of
 
 
 class SimulatedReader:
@@ -64,7 +65,7 @@ def _level(place: str, point: Mapping[str, Any]) -> Figures:
         elif name == "max":
             figures.set("max_s", _value(estimate))
         elif name[1:].replace(".", "").isdigit():
-            figures.percentile(99.9 if name == "p999" else float(name[1:]), _value(estimate))
+            figures.percentile(percent_of(name), _value(estimate))
     duration, replications = number(point, "duration_s"), number(point, "replications")
     figures.set("duration_s", duration * (replications or 1) if duration else None)
     _load(figures, point.get("scenario"))
