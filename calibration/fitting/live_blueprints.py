@@ -18,10 +18,12 @@ from calibration.fitting.device import (
     waits_for_writes,
     writes_of,
 )
+from calibration.fitting.serial import serial_share
 from calibration.fitting.server_blueprints import served_blueprints
+from calibration.fitting.widths import relative_width
 from calibration.host.service_fields import service_fields
 from calibration.live.describe import SLEEPS_AT_LEAST
-from calibration.live.measured import Awake, Detail, Figure, Measurement, Spread, Workload
+from calibration.live.measured import Awake, Detail, Measurement, Spread, Workload
 from calibration.live.scenario_draft import MEMORY_AT_LEAST_BYTES, distribution
 from calibration.profile import Profile
 from models.units import RATE, SIZE, TIME
@@ -50,13 +52,6 @@ OTHERS: Final = 0.01
 """Share of the machine that everything else takes on one that is called quiet."""
 LOCK_BINDS: Final = 0.5
 """Utilization of a lock, with all cores at work, from which its order counts."""
-LEAST_SERIAL: Final = 0.01
-"""Sleeps for each operation that the second copy must add before they count as waits for a lock."""
-STEADY_BELOW_CV: Final = 0.3
-"""Coefficient of variation of the work below which copies fall into step at a lock."""
-IN_STEP: Final = 0.5
-"""Serial share relative to the sleeps for each operation of copies in step, with how uncertain that is: assumed."""
-IN_STEP_WIDTH: Final = 0.6
 TRY_AGAIN_S: Final = 5e-6
 """CPU of waking for a lock and trying again where the host was not calibrated."""
 BARGING_TAILS: Final[Mapping[str, float]] = {"p95": 0.05, "p99": 0.08}
@@ -194,7 +189,7 @@ class Known:
         if len(known) < 2 or known[0] != 1 or not by_copies[1].value or not by_copies[known[-1]].value:
             return None
         middle = by_copies[known[-1]].value / by_copies[1].value
-        width = max(_width(by_copies[1], 0.01) + _width(by_copies[known[-1]], 0.01), 0.03)
+        width = max(relative_width(by_copies[1], 0.01) + relative_width(by_copies[known[-1]], 0.01), 0.03)
         how = f"CPU of an operation with {known[-1]} at once, relative to one"
         return Free("slowdown", min(max(middle, 0.5), 20.0), width, how, unit="ratio")
 
@@ -210,17 +205,10 @@ def live_blueprints(measurement: Measurement, host: Profile | None) -> list[Blue
     return list(_programs(known))
 
 
-def _width(figure: Figure, least: float) -> float:
-    """Return the relative standard deviation of a measured figure."""
-    if figure.half_width is None or not figure.value:
-        return 2.0 * least
-    return max(figure.half_width / 2.0 / figure.value, least)
-
-
 def _programs(known: Known) -> Iterator[Blueprint]:
     """Yield the structures of copies of a program: what they share beside the cores."""
     waits = known.workload.wait is not None
-    serial = _serial(known)
+    serial = serial_share(known.measurement, known.workload, known.cores)
     label = "pure wait" if waits else "work"
     writes = waits and waits_for_writes(known.workload)
     likely = OTHERWISE if writes else 1.0
@@ -355,40 +343,6 @@ def _moves_bytes(workload: Workload) -> bool:
     return not known or max(known) >= 1.0
 
 
-def _serial(known: Known) -> Free | None:
-    """Return the share of an operation that only one at a time can do, by the sleeps that the second copy adds.
-
-    It is the chance to find the lock held (see `calibration.live.describe.serial_share`, which asks for more repeats).
-    Steady operations fall into step: who has waited comes right behind the holder the next time too, and waits again
-    or not by as little as the times vary. Their sleeps are at most about as many as the share, and mostly too many.
-    """
-    how = "sleeps that the second copy adds"
-    if known.workload.serial is not None:
-        share = min(max(known.workload.serial.share.value, 1e-4), 0.999)
-        width = max(_width(known.workload.serial.share, 0.1) / (1.0 - share), 0.1)
-        return _of_sleeps(known, share, width, how)
-    alone, crowded = _sleeps(known, 1), _sleeps(known, 2)
-    if known.measurement.pacing.kind != "closed" or known.cores < 2 or not alone or not crowded:
-        return None
-    more = statistics.fmean(crowded) - statistics.fmean(alone)
-    if more < LEAST_SERIAL or min(crowded) < 2.0 * max(alone) + LEAST_SERIAL:
-        return None
-    return _of_sleeps(known, min(more, 0.9), 0.3, how)
-
-
-def _of_sleeps(known: Known, share: float, width: float, how: str) -> Free:
-    """Return the serial share where sleeps alone tell it; share: sleeps for each operation. width: as `Free` has it."""
-    if known.workload.demand.cv >= STEADY_BELOW_CV:
-        return Free("serial_share", share, width, how, "logit", "share")
-    return Free("serial_share", IN_STEP * share, max(width, IN_STEP_WIDTH), f"{how}, in step", "logit", "share")
-
-
-def _sleeps(known: Known, copies: int) -> list[float]:
-    """Return the sleeps for each operation in the repeats of a level, as far as they were counted."""
-    details = [one for one in known.measurement.details if one.copies == copies]
-    return [one.voluntary_switches for one in details if one.voluntary_switches is not None]
-
-
 def _wait_stages(
     service: dict[str, Any], workload: Workload, values: Mapping[str, float], waiting: str
 ) -> list[dict[str, Any]]:
@@ -418,12 +372,12 @@ def _demand(known: Known, sleeps: bool, wakes: int = 1) -> list[Free]:
         switched_s = known.of_host("scheduler.context_switch", 0.0)
         woken_s = wakes * (_wakeup_s(known, "wakeup.cpu_awake", awake.cpu_s.value / wakes) + switched_s)
         middle = max(warm_s - woken_s, 0.3 * awake.cpu_s.value)
-        width = math.hypot(_width(awake.cpu_s, 0.01), known.still_cold_s() / awake.cpu_s.value)
+        width = math.hypot(relative_width(awake.cpu_s, 0.01), known.still_cold_s() / awake.cpu_s.value)
         return [Free("demand", middle, width, "CPU time of an operation, cores kept from idling")]
     measured = known.workload.demand.mean_s
     paid = wakes * _wakeup_s(known, "wakeup.cpu", measured.value / wakes) if sleeps else 0.0
     middle = max(measured.value - paid, 0.3 * measured.value, LEAST_S)
-    width = max(_width(measured, 0.01), 0.1 if sleeps else 0.0)
+    width = max(relative_width(measured, 0.01), 0.1 if sleeps else 0.0)
     return [Free("demand", middle, width, "CPU time of the lowest level for each operation")]
 
 
@@ -483,9 +437,9 @@ def _wait(known: Known, wait: Spread) -> Free:
     awake = known.awake
     if awake is not None and awake.response_s.value > awake.cpu_s.value:
         middle = awake.response_s.value - awake.cpu_s.value
-        width = math.hypot(_width(awake.response_s, 0.01), known.device_varies())
+        width = math.hypot(relative_width(awake.response_s, 0.01), known.device_varies())
         return Free("wait", middle, width, "time asleep, cores kept from idling")
-    width = math.hypot(_width(wait.mean_s, 0.03), known.device_varies())
+    width = math.hypot(relative_width(wait.mean_s, 0.03), known.device_varies())
     return Free("wait", wait.mean_s.value, width, "time asleep")
 
 

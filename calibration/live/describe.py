@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.live.apart import ends_apart
 from calibration.live.level_run import Recording
 from calibration.live.measured import Awake, Detail, Figure, SerialShare, Spread, Workload
 from calibration.live.operations import quantile_table, response_ns, service_ns
@@ -69,6 +70,7 @@ def describe(
         serial=serial_share(by_copies, cores, notes),
         hand_off_s=_of_each_sleep(first, [_hand_off_s(recording) for recording in first]),
         awake=_awake(awake),
+        apart=ends_apart(by_copies, cores),
         notes=notes,
     )
 

@@ -113,6 +113,16 @@ class Awake(_Plain):
     response_s: Figure
 
 
+class Apart(_Plain):
+    """Where the times between the ends of two copies' operations begin.
+
+    least_s: the least of them. blur: logarithm of how far they lie apart there; of a lock at the end next to nothing.
+    """
+
+    least_s: NotNegative
+    blur: NotNegative
+
+
 class Workload(_Plain):
     """A first description of the operations, from the smallest level and what changes in the next ones.
 
@@ -127,6 +137,7 @@ class Workload(_Plain):
     hand_off_s: from a wake-up until the woken one runs, with idle cores at hand; None: no level tells it.
     processes: of the service, that take a tenth of its CPU or more.
     awake: what an operation takes without exits from idle; None: not measured, as for operations that never sleep.
+    apart: how far two copies' operations end apart at least, which a lock shows in; None: not measured.
     notes: what could not be told, in words.
     """
 
@@ -148,6 +159,7 @@ class Workload(_Plain):
     generator_cpu_s: Figure | None = None
     processes: int | None = None
     awake: Awake | None = None
+    apart: Apart | None = None
     notes: list[str] = []
 
 
