@@ -1,12 +1,14 @@
 """Real programs: calibrated at low levels, predicted in a file, then measured where they were held out.
 
     python -m benchmarks.real_programs [--only NAME,...] [--seconds S] [--repeats R] [--profile FILE] [--list]
-                                       [--steps calibrate,predict,measure,compare]
+                                       [--steps calibrate,predict,measure,compare] [--again] [--attempts N] [--more]
 
 Own programs are fitted at 1 and 2 copies, servers at three levels of at most 8 connections. The section of each
 program in the report is replaced, the others stay. Each step leaves a file in the directory --work that the next one
-reads, so that only calibrate and measure need a quiet machine. Exit codes: 0 fine, 2 unknown
-name, 4 a level was never undisturbed.
+reads, so that only calibrate and measure need a quiet machine. With --again the highest fitted level is measured once
+more beside those that are held out; where the machine has changed since, all steps are done anew, `--attempts` times
+at most (see `calibration.validate_attempts`), and every attempt is reported. With --more the attempts of earlier runs
+that are in --work count too. Exit codes: 0 fine, 2 unknown name, 4 a level or every attempt was disturbed.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from calibration.live.pacing import Pacing
 from calibration.live.settings import Settings
 from calibration.profile import DEFAULT_FILE, Profile
 from calibration.validate import Validation, compare
+from calibration.validate_attempts import ATTEMPTS, until_undisturbed
 from calibration.validate_prediction import Asked, Prediction, predict_levels
 
 RETRIES: Final = 4
@@ -57,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [step for step in steps if step not in STEPS]:
         print(f"--steps: found {unknown[0]}; accepted: {', '.join(STEPS)}", file=sys.stderr)
         return 2
-    how = How(asked.seconds, asked.repeats, Path(asked.work), steps, asked.again)
+    how = How(asked.seconds, asked.repeats, Path(asked.work), steps, asked.again, asked.attempts, asked.more)
     disturbed = False
     for name in names:
         program = PROGRAMS[name]
         try:
-            validation = validated(name, program, host, how)
+            validation = attempted(name, program, host, how)
         except (NotHere, LiveError) as reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
             continue
@@ -71,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = report.section(name, program, validation, asked.seconds, asked.repeats)
         print(text)
         report.put(Path(asked.output), name, report.row(name, program, validation), text)
-        disturbed = disturbed or bool(validation.never_quiet)
+        disturbed = disturbed or bool(validation.never_quiet) or validation.disturbed
     return 4 if disturbed else 0
 
 
@@ -80,7 +83,8 @@ class How:
     """How it is measured.
 
     seconds: of each repeat. work: where measurements and predictions are written. steps: of `STEPS`, those to do now.
-    again: the highest fitted level is measured once more among those that are held out.
+    again: the highest fitted level is measured once more among those that are held out. attempts: at most, while the
+    machine changes in between. more: beside those that earlier runs left in `work`.
     """
 
     seconds: float
@@ -88,6 +92,34 @@ class How:
     work: Path
     steps: Sequence[str] = STEPS
     again: bool = False
+    attempts: int = ATTEMPTS
+    more: bool = False
+
+
+def attempted(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation | None:
+    """Validate a program, anew where the machine changed meanwhile; return what counts, with all attempts beside it.
+
+    None without the last step. Raises KeyboardInterrupt if it is stopped before anything was compared.
+    """
+    files = sorted(how.work.glob(f"{name}-attempt-*.json"))
+    if not how.more and "calibrate" in how.steps:
+        for file in files:
+            file.unlink()
+        files = []
+    before = [Validation.model_validate_json(file.read_text()) for file in files] if how.more else []
+    if "compare" not in how.steps:
+        validated(name, program, host, how)
+        return None
+
+    def attempt(index: int) -> Validation:
+        found = validated(name, program, host, how)
+        assert found is not None
+        (how.work / f"{name}-attempt-{index + 1}.json").write_text(found.model_dump_json(indent=1))
+        return found
+
+    # steps that were done apart are not done again by themselves
+    most = len(before) + (how.attempts if {*STEPS} <= {*how.steps} else 1)
+    return until_undisturbed(attempt, most, _tell, program.rate_bound, before)[0]
 
 
 def validated(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation | None:
@@ -103,7 +135,10 @@ def validated(name: str, program: RealProgram, host: Profile | None, how: How) -
         program.opened(Path(directory)) if {"calibrate", "measure"} & {*how.steps} else _closed() as run,
     ):
         if "calibrate" in how.steps:
-            low.write_text(_calibrated(program, run, how).to_json())
+            fitted = _calibrated(program, run, how)
+            low.write_text(fitted.to_json())
+            if fitted.interrupted:
+                raise KeyboardInterrupt
         if "predict" in how.steps:
             predicted.write_text(_prediction(name, program, Measurement.load(low), host).to_json())
         if "measure" in how.steps:
@@ -114,8 +149,8 @@ def validated(name: str, program: RealProgram, host: Profile | None, how: How) -
                 held.write_text(_measured(program, held_run, rates, how).to_json())
     if "compare" not in how.steps:
         return None
-    fitted = Measurement.load(low) if program.held_under is None else None
-    return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held), fitted)
+    lower = Measurement.load(low) if program.held_under is None else None
+    return compare(Prediction.model_validate_json(predicted.read_text()), Measurement.load(held), lower)
 
 
 @contextlib.contextmanager
@@ -165,7 +200,13 @@ def _measured(program: RealProgram, run: Measure, rates: Sequence[float], how: H
 def _with(closed: Measurement, opened: Measurement) -> Measurement:
     """Return a measurement with the levels of another beside its own; details are those of its own."""
     table = closed.table.model_copy(update={"levels": [*closed.table.levels, *opened.table.levels]})
-    return closed.model_copy(update={"table": table, "never_quiet": [*closed.never_quiet, *opened.never_quiet]})
+    return closed.model_copy(
+        update={
+            "table": table,
+            "never_quiet": [*closed.never_quiet, *opened.never_quiet],
+            "interrupted": closed.interrupted or opened.interrupted,
+        }
+    )
 
 
 def _settings(
@@ -195,6 +236,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of each repeat of a level")
     parser.add_argument("--repeats", type=int, default=3, help="repeats of each level, interleaved")
     parser.add_argument("--again", action="store_true", help="measure the highest fitted level once more, for drift")
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="at most, while the machine changes in between")
+    parser.add_argument("--more", action="store_true", help="count the attempts that are in --work already")
     parser.add_argument("--profile", default=DEFAULT_FILE, help="profile of this host")
     parser.add_argument("--work", default="sim-real-programs", help="where measurements and predictions go")
     parser.add_argument("--output", default="docs/accuracy_programs.md", help="the report")

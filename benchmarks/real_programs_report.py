@@ -63,7 +63,8 @@ def verdict(program: RealProgram, validation: Validation) -> str:
         bound = program.rate_bound if figure == "throughput" else program.time_bound
         if 2 * sum(pair.within(bound) for pair in pairs) < len(pairs):
             missed.append(f"{figure} ({_middle(pairs)})")
-    return f"missed: {', '.join(missed)}" if missed else "met"
+    said = f"missed: {', '.join(missed)}" if missed else "met"
+    return said + ("; every attempt disturbed" if validation.disturbed else "")
 
 
 def _middle(pairs: Sequence[Compared]) -> str:
@@ -81,11 +82,13 @@ def section(name: str, program: RealProgram, validation: Validation, seconds: fl
     host = read_host()
     effects = [pair.repeatability for pair in validation.pairs("throughput") if pair.repeatability is not None]
     repeat = f"; throughput repeats to ±{statistics.median(effects):.1%}" if effects else ""
+    again = " --again" if validation.again is not None else ""
     return (
         f"## {name}\n\n{program.title}. {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {host.processor}, {host.usable} of "
         f"{os.cpu_count()} CPUs{', virtual machine' if host.virtual else ''}, {host.system} {host.kernel}, Python "
         f"{platform.python_version()}; "
-        f"`python -m benchmarks.real_programs --only {name} --seconds {seconds:g} --repeats {repeats}`{repeat}.\n\n"
+        f"`python -m benchmarks.real_programs --only {name} --seconds {seconds:g} --repeats {repeats}{again}`{repeat}."
+        "\n\n"
         f"```text\n{validation_text(validation)}```\n"
     )
 

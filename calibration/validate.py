@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from calibration.drift import Again, Attempt, chance_of_change
 from calibration.fitting.targets import cpu_of_operation_s, load_of
 from calibration.levels import Level
 from calibration.live.level_run import Plan
@@ -77,21 +78,6 @@ class ComparedLevel(_Plain):
     rival_errors: dict[str, float]
 
 
-class Again(_Plain):
-    """A fitted level that was measured once more. changes: of its figures since it was fitted, relative."""
-
-    name: str
-    changes: dict[str, float]
-
-    def drift(self, figure: str) -> float | None:
-        """Return the relative change of a figure that the machine's speed alone makes.
-
-        The throughput tells the speed; a tail of few operations changes by chance.
-        """
-        faster = self.changes.get("throughput")
-        return faster if faster is None or figure == "throughput" else 1.0 / (1.0 + faster) - 1.0
-
-
 class Summary(_Plain):
     """Median size and median of the errors of a figure, and how far the measurement repeats (median)."""
 
@@ -108,6 +94,7 @@ class Validation(_Plain):
     never_quiet: levels that other load disturbed each time; they are not compared. left_out: repeats that it disturbed,
     of the others. not_measured: repeats that could not be measured. interrupted: not all were measured. again: a fitted
     level that was measured once more beside them, and the relative change of each of its figures; None: none was.
+    attempts: all that were made, this one among them; empty: it is the only one (see `calibration.validate_attempts`).
     """
 
     schema_version: Literal[1] = 1
@@ -120,6 +107,7 @@ class Validation(_Plain):
     interrupted: bool
     notes: list[str]
     again: Again | None = None
+    attempts: list[Attempt] = []
 
     def pairs(self, figure: str, zone: Zone | None = None) -> list[Compared]:
         """Return a figure at all levels, or at those of one zone."""
@@ -139,6 +127,11 @@ class Validation(_Plain):
             worst=max((one.error for one in pairs), key=abs),
             count=len(pairs),
         )
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the machine changed between calibration and measurement in the attempt that counts."""
+        return any(one.counts and one.disturbed for one in self.attempts)
 
     @property
     def coverage(self) -> float | None:
@@ -246,7 +239,8 @@ def _again(
         then, now = ([value for one in levels if (value := _figure(one, name))] for levels in (before, after))
         if then and now:
             changes[name] = statistics.median(now) / statistics.median(then) - 1.0
-    return Again(name=level.name, changes=changes)
+    chance = chance_of_change([one.throughput_per_s for one in before], [one.throughput_per_s for one in after])
+    return Again(name=level.name, changes=changes, chance=chance)
 
 
 def _by_load(measured: Measurement) -> dict[tuple[int, float | None], list[Level]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from calibration.command import calibrate_command
 from calibration.http import Target, calibrate_http
 from calibration.live.errors import LiveError
@@ -18,6 +20,25 @@ def pacing_of(measurement: Measurement) -> Pacing:
     """Return the pauses of a measurement's clients; of one at given rates a closed loop without any."""
     paced = measurement.pacing
     return Pacing(round(paced.think_mean_s * 1e9), paced.think_kind) if paced.kind == "think" else Pacing()
+
+
+def calibrated_as(measurement: Measurement, retries: int, attempt: int) -> Settings:
+    """Return how a measurement was made, to make it once more: its levels, repeats and pauses, with other draws.
+
+    attempt: how many were made before. retries: further repeats in all, where some are disturbed.
+    """
+    repeats = Counter((level.procs, level.arrival_rate_per_s) for level in measurement.table.levels)
+    paced = measurement.pacing
+    return Settings(
+        copies=sorted({detail.copies for detail in measurement.details}),
+        pacing=pacing_of(measurement),
+        rates_per_s=paced.rates_per_s if paced.kind == "rate" else (),
+        repeats=max(repeats.values()),
+        retries=retries,
+        duration_ns=round(measurement.duration_s * 1e9),
+        warmup_ns=round(measurement.warmup_s * 1e9),
+        seed=measurement.seed + attempt,
+    )
 
 
 def measure_again(

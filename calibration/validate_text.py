@@ -7,8 +7,10 @@ import io
 from collections.abc import Iterator
 from typing import Any, Final
 
+from calibration.drift import Attempt
 from calibration.profile_text import value_text
 from calibration.validate import ComparedLevel, Validation, zones_of
+from calibration.validate_attempts import drift_text
 from calibration.validate_prediction import FIGURES, Prediction, Zone
 from simulator.quantity_text import RATE, TIME, quantity_text
 
@@ -50,6 +52,18 @@ def _verdict(validation: Validation) -> Iterator[str]:
     if count := len(validation.left_out):
         yield f"  {count} disturbed repeat{'s' * (count != 1)} left out"
     yield from (f"  not measured: {one}" for one in validation.not_measured)
+    if len(validation.attempts) > 1 or any(one.disturbed for one in validation.attempts):
+        yield from (f"  {_attempt(index, one)}" for index, one in enumerate(validation.attempts, 1))
+
+
+def _attempt(number: int, attempt: Attempt) -> str:
+    """Say of one attempt how the machine changed, how far off it was, and whether it counts."""
+    state = "disturbed" if attempt.disturbed else "interrupted" if attempt.interrupted else "undisturbed"
+    if attempt.counts:
+        state += ", counts" if not attempt.disturbed else ", counts as the least disturbed"
+    errors = "/".join(f"{100.0 * one:.1f}" for name, one in attempt.errors.items() if name != "cpu")
+    names = "/".join(name for name in attempt.errors if name != "cpu")
+    return f"attempt {number}, {attempt.date[11:16]} UTC: {drift_text(attempt)}: {state}; {names} off by {errors} %"
 
 
 def _coverage(validation: Validation) -> str:

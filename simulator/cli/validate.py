@@ -12,6 +12,7 @@ from calibration.fitting.heldout_text import heldout_json, heldout_texts
 from calibration.fitting.skeleton import Machine
 from calibration.live.measured import DEFAULT_FILE as MEASUREMENT_FILE
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
+from calibration.validate_attempts import ATTEMPTS
 from calibration.validate_prediction import DEFAULT_FILE as PREDICTION_FILE
 from simulator.cli.options import option
 from simulator.cli.validate_levels import Options, validate_levels
@@ -76,6 +77,17 @@ def validate(
         int | None,
         option("--server-pid", panel=RUN, metavar="PID", text="Process of an HTTP server that is there already."),
     ] = None,
+    attempts: Annotated[
+        int,
+        typer.Option(
+            "--attempts",
+            min=1,
+            max=10,
+            help="Times that it is calibrated, predicted and measured at most, where the machine's speed changed in "
+            "between; 1: never anew.",
+            rich_help_panel=RUN,
+        ),
+    ] = ATTEMPTS,
     prediction: Annotated[
         str, option("--prediction", panel=ANSWER, metavar="FILE", text="Written before anything is measured.")
     ] = PREDICTION_FILE,
@@ -93,8 +105,10 @@ def validate(
     """Predict levels that were not measured, write that down, then measure them and print how far off it was.
 
     With --table the upper levels of a measured table are predicted from the lower ones by the analytic model. Amdahl's
-    law, the USL and multi-server MVA stand beside it. Exit codes: 0 fine, 2 bad input or a level that could not be
-    measured, 4 a level was never undisturbed, 130 interrupted (what was measured is compared).
+    law, the USL and multi-server MVA stand beside it. The highest fitted level is measured again beside the others:
+    where it came out different the machine has changed, and all is done again, the calibration too. Exit codes: 0 fine,
+    2 bad input or a level that could not be measured, 4 a level or every attempt was disturbed, 130 interrupted (what
+    was measured is compared).
     """
     if table is None:
         return validate_levels(
@@ -110,6 +124,7 @@ def validate(
                 retries=retries,
                 seed=seed,
                 server_pid=server_pid,
+                attempts=attempts,
                 prediction=prediction,
                 export_json=export_json,
                 export_csv=export_csv,

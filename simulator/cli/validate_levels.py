@@ -14,15 +14,16 @@ from calibration.live.errors import LiveError
 from calibration.live.measured import Measurement
 from calibration.live.settings import Settings
 from calibration.validate import Validation, anchor_of, compare
-from calibration.validate_live import measure_again, pacing_of
+from calibration.validate_attempts import until_undisturbed
+from calibration.validate_live import calibrated_as, measure_again, pacing_of
 from calibration.validate_plot import validation_picture
 from calibration.validate_prediction import Asked, Prediction, predict_levels
 from calibration.validate_text import prediction_text, validation_csv, validation_json, validation_text
 from models.units import TIME
 from simulator.cli import live_options
-from simulator.cli.live_fit import fit_of
+from simulator.cli.live_fit import fit_into, fit_of
 from simulator.export import json_text
-from simulator.output_files import STANDARD_OUTPUT, Outputs, picture_format
+from simulator.output_files import STANDARD_OUTPUT, Outputs, picture_format, write_atomically
 
 EXIT_INPUT: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -43,6 +44,7 @@ class Options:
     retries: int
     seed: int
     server_pid: int | None
+    attempts: int
     prediction: str
     export_json: str | None
     export_csv: str | None
@@ -60,12 +62,9 @@ def validate_levels(options: Options) -> int:
     try:
         with Outputs() as outputs:
             _open(outputs, options)
-            measurement = Measurement.load(options.measurement)
-            prediction = _predicted(measurement, options, tell)
-            outputs.write("--prediction", prediction.to_json())
-            tell(prediction_text(prediction, options.prediction))
-            measured = measure_again(measurement, _settings(measurement, prediction, options), tell, options.server_pid)
-            validation = compare(prediction, measured, measurement)
+            work = _Work(options, outputs, tell)
+            validation, chosen = until_undisturbed(work.attempt, options.attempts, tell)
+            work.keep(chosen)
             _write(outputs, options, validation)
     except LiveError as error:
         print(f"sim: {error}", file=sys.stderr)
@@ -75,7 +74,46 @@ def validate_levels(options: Options) -> int:
         return EXIT_INTERRUPTED
     if validation.not_measured:
         return EXIT_INPUT
-    return EXIT_UNSTABLE if validation.never_quiet else 0
+    return EXIT_UNSTABLE if validation.never_quiet or validation.disturbed else 0
+
+
+class _Work:
+    """Attempts at a validation, each with a measurement to fit: the one that there is, then new ones."""
+
+    def __init__(self, options: Options, outputs: Outputs, tell: Callable[[str], None]) -> None:
+        self._options, self._outputs, self._tell = options, outputs, tell
+        self._fitted = [Measurement.load(options.measurement)]
+        self._predictions: list[Prediction] = []
+
+    def attempt(self, index: int) -> Validation:
+        """Fit, predict, write that down, measure and compare. index: above 0, calibrate anew first."""
+        options, tell = self._options, self._tell
+        if index:
+            settings = calibrated_as(self._fitted[0], options.retries, index)
+            self._fitted.append(measure_again(self._fitted[0], settings, tell, options.server_pid))
+            if self._fitted[-1].interrupted:
+                raise KeyboardInterrupt
+        fitted = self._fitted[index]
+        prediction = _predicted(fitted, options, tell)
+        self._predictions.append(prediction)
+        if index:
+            write_atomically(options.prediction, prediction.to_json())
+        else:
+            self._outputs.write("--prediction", prediction.to_json())
+        tell(prediction_text(prediction, options.prediction))
+        measured = measure_again(fitted, _settings(fitted, prediction, options), tell, options.server_pid)
+        return compare(prediction, measured, fitted)
+
+    def keep(self, index: int) -> None:
+        """Leave what belongs to the attempt that counts: its prediction and, if it was calibrated anew, its fit."""
+        options = self._options
+        if self._predictions[-1] is not self._predictions[index]:
+            write_atomically(options.prediction, self._predictions[index].to_json())
+        if not index:
+            return
+        write_atomically(options.measurement, self._fitted[index].to_json())
+        self._tell(f"the calibration of attempt {index + 1} is in {options.measurement} now")
+        self._tell(fit_into(options.profile, self._fitted[index], self._tell).strip())
 
 
 def _predicted(measurement: Measurement, options: Options, tell: Callable[[str], None]) -> Prediction:
