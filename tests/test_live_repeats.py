@@ -36,9 +36,9 @@ def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judg
     return found, order
 
 
-def test_levels_are_interleaved():
-    _, order = run({"a": [1, 2], "b": [3, 4]})
-    assert order == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+def test_levels_are_interleaved_and_each_round_begins_with_another():
+    _, order = run({"a": [1, 2, 3], "b": [3, 4, 5]}, repeats=3)
+    assert order == [("a", 1), ("b", 1), ("b", 2), ("a", 2), ("a", 3), ("b", 3)]
 
 
 def test_a_disturbed_repeat_is_left_out_and_measured_again():
@@ -77,9 +77,23 @@ def test_two_repeats_do_not_call_each_other_strays():
 
 def test_a_level_without_a_usual_repeat_keeps_them_all():
     judge = Judge(lambda plan, value: QUIET, key=float, stray_limit=0.05)
-    found, order = run({"a": [24, 33, 25, 34]}, plans=("a",), repeats=4, retries=2, judge=judge)
-    assert [repeat.value for repeat in found.kept()] == [24, 33, 25, 34]
-    assert len(order) == 4
+    found, order = run({"a": [24, 33, 25, 34, 26, 32]}, plans=("a",), repeats=4, retries=2, judge=judge)
+    assert [repeat.value for repeat in found.kept()] == [24, 33, 25, 34, 26, 32]
+    assert len(order) == 6, "what repeats badly is measured more often"
+
+
+def test_retries_that_nothing_disturbed_needs_go_to_what_repeats_worst():
+    judge = Judge(lambda plan, value: (["other load"], 2.0) if value > 1000 else QUIET, key=float, stray_limit=0.05)
+    values = {"a": [100, 101, 99], "b": [100, 118, 83, 101, 99], "c": [100, 5000, 130, 75, 100, 100]}
+    _, order = run(values, plans=("a", "b", "c"), repeats=3, retries=3, judge=judge)
+    assert order[9] == ("c", 4), "first what was disturbed"
+    assert [plan for plan, _ in order[10:]] == ["c", "c"], "then what is known worst"
+
+
+def test_levels_that_repeat_well_use_no_retries():
+    judge = Judge(lambda plan, value: QUIET, key=float, stray_limit=0.05)
+    _, order = run({"a": [100, 103, 98]}, plans=("a",), repeats=3, retries=3, judge=judge)
+    assert len(order) == 3
 
 
 def test_a_repeat_many_times_as_far_away_as_the_others_is_a_stray_though_these_differ():
@@ -92,7 +106,7 @@ def test_a_repeat_many_times_as_far_away_as_the_others_is_a_stray_though_these_d
 def test_an_interruption_keeps_what_was_measured():
     found, _ = run({"a": [1, 2], "b": [3, 4]}, stop_after=3)
     assert found.interrupted
-    assert [repeat.value for repeat in found.kept()] == [1, 2, 3]
+    assert [repeat.value for repeat in found.kept()] == [1, 3, 4]
 
 
 def test_an_interruption_at_once_leaves_nothing():

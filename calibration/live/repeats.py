@@ -1,7 +1,11 @@
-"""Repeats of several levels: interleaved, so that a slow drift shows as range, and more where they were disturbed."""
+"""Repeats of several levels: interleaved, so that a slow drift shows as range, and more where they were disturbed.
+
+More too where the repeats of a level differ so much that their middle is not known well.
+"""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +19,8 @@ FEWEST: Final = 3
 FAR: Final = 5.0
 """Times the median distance from the median from which a repeat of a level that repeats badly is none of its kind."""
 FAR_AT_LEAST: Final = 0.25
+ROUGH: Final = 0.5
+"""Share of what a stray is from the median, above which the standard error of a level's repeats asks for more."""
 
 Plan = TypeVar("Plan", bound=Hashable)
 Measured = TypeVar("Measured")
@@ -99,6 +105,9 @@ def measure_all(
 ) -> Repeats[Plan, Measured]:
     """Measure every level `repeats` times, interleaved, then up to `retries` more where repeats were disturbed.
 
+    Each round begins with another level, so that what comes and goes hits all alike. Retries that are left go to the
+    levels that repeat worst, as long as these are rough (`ROUGH`): a machine whose speed changes from second to second
+    shows no disturbed repeat.
     measure: takes a level and the number of the repeat. tell: is told of each as soon as it is there.
     KeyboardInterrupt ends the measurement with what there is. A level that cannot be measured is given up, and what was
     measured before is kept. Raises LiveError where nothing was.
@@ -125,17 +134,32 @@ def measure_all(
         tell(found.made[-1])
 
     try:
-        for plan in [plan for _ in range(repeats) for plan in plans]:
-            once(plan)
+        for turn in range(repeats):
+            first = turn % max(len(plans), 1)
+            for plan in [*plans[first:], *plans[:first]]:
+                once(plan)
         for _ in range(retries):
             marked = replace(found, made=_with_strays(found, judge))
             lacking = [plan for plan in plans if len(marked.quiet(plan)) < repeats and plan not in given_up()]
-            if not lacking:
+            errors = {plan: _standard_error(marked, plan, judge) for plan in plans if plan not in given_up()}
+            rough = [plan for plan, error in errors.items() if error > ROUGH * judge.stray_limit]
+            if lacking:
+                once(min(lacking, key=lambda plan: len(found.of(plan))))
+            elif rough:
+                once(max(rough, key=lambda plan: errors[plan]))
+            else:
                 break
-            once(min(lacking, key=lambda plan: len(found.of(plan))))
     except KeyboardInterrupt:
         found.interrupted = True
     return replace(found, made=_with_strays(found, judge))
+
+
+def _standard_error(found: Repeats[Plan, Measured], plan: Plan, judge: Judge[Plan, Measured]) -> float:
+    """Return the relative standard error of the mean key of a level's quiet repeats; 0 where these are too few."""
+    keys = [judge.key(one.value) for one in found.quiet(plan)]
+    if len(keys) < FEWEST or not (middle := statistics.fmean(keys)):
+        return 0.0
+    return statistics.stdev(keys) / math.sqrt(len(keys)) / middle
 
 
 def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -> list[Repeat[Plan, Measured]]:
