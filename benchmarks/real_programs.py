@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ from calibration.live.cleanup import guarded
 from calibration.live.errors import LiveError
 from calibration.live.measured import Measurement
 from calibration.live.pacing import Pacing
-from calibration.live.settings import Settings
+from calibration.live.settings import PRECISION, Settings
 from calibration.profile import DEFAULT_FILE, Profile
 from calibration.validate import Validation, compare
 from calibration.validate_attempts import ATTEMPTS, until_undisturbed
@@ -180,7 +180,7 @@ def _prediction(name: str, program: RealProgram, low: Measurement, host: Profile
 
 def _calibrated(program: RealProgram, run: Measure, how: How) -> Measurement:
     """Measure the levels that are fitted: closed ones and, where open ones are to be predicted, one of these."""
-    low = run(_settings(program, how, program.fitted, 1), _tell)
+    low = run(replace(_settings(program, how, program.fitted, 1), precision=PRECISION), _tell)
     if not program.shares:
         return low
     top = [one.throughput_per_s for one in low.table.levels if one.procs == max(program.fitted)]

@@ -225,15 +225,16 @@ def test_exits_from_idle_are_paid_below_the_knee_alone() -> None:
         update={"workload": base.workload.model_copy(update={"awake": awake, "sleeps": 1.0})},
     )
     blueprint = next(one for one in live_blueprints(measured, None) if one.label == "pure wait")
-    # of 60 us that the exits cost in CPU, half as much again is what others of its kind keep warm
-    assert blueprint.exits_counted == pytest.approx(90 / 130, rel=0.05)
+    # the exits cost 54 us of CPU, by these 60 and the 50 that are usual, each by how well it is known, so that what was
+    # taken beside spinners was 6 us more than measured; and a quarter of it more is what others of its kind keep warm
+    assert blueprint.exits_counted == pytest.approx(67.3 / 107.3, rel=0.01)
     services, _ = blueprint.build(blueprint.values([0.0] * len(blueprint.free)))
-    assert services["host"]["idle_exit"] == "130us"
+    assert services["host"]["idle_exit"] == "107283ns"
     position = np.zeros(len(blueprint.free))
     charged = [
         figures_of(simulate(blueprint, position, Load(procs), 1000.0), blueprint, position)["cpu"] for procs in (1, 30)
     ]
-    assert charged[0] - charged[1] == pytest.approx(90e-6, rel=0.15)
+    assert charged[0] - charged[1] == pytest.approx(67.3e-6, rel=0.15)
 
 
 def test_a_quota_is_a_what_if_of_the_same_numbers() -> None:

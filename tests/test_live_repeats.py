@@ -3,12 +3,12 @@
 import pytest
 
 from calibration.live.errors import LiveError
-from calibration.live.repeats import Judge, measure_all
+from calibration.live.repeats import MORE_ROUNDS, Judge, measure_all
 
 QUIET = ((), 0.0)
 
 
-def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judge=None):
+def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judge=None, precision=0.0):
     """Measure plans whose values come from `values[plan]`, in turn."""
     taken = {plan: iter(values[plan]) for plan in plans}
     order = []
@@ -32,6 +32,7 @@ def run(values, *, plans=("a", "b"), repeats=2, retries=0, stop_after=None, judg
         measure=measure,
         judge=judge or Judge(loud, key=lambda value: 1.0),
         tell=lambda repeat: None,
+        precision=precision,
     )
     return found, order
 
@@ -135,3 +136,27 @@ def test_repeats_of_a_level_stay_though_a_later_one_could_not_be_measured():
 def test_where_the_first_level_cannot_be_measured_there_is_nothing_to_keep():
     with pytest.raises(LiveError, match="no operation"):
         run({"a": [LiveError("the program", "no operation", "a longer --duration")], "b": [1]})
+
+
+WANTED = Judge(lambda plan, value: QUIET, key=lambda value: 1.0, wanted=lambda value: [float(value), 1.0])
+
+
+def test_rounds_of_all_levels_are_made_until_each_mean_is_known():
+    values = {"a": [100, 110, 105, 104, 106, 105, 105], "b": [200] * 7}
+    found, order = run(values, repeats=3, judge=WANTED, precision=0.017)
+    # a standard error of 2.8 % after three repeats, 2.0 % after four, 1.6 % after five
+    assert order[6:] == [("a", 4), ("b", 4), ("a", 5), ("b", 5)]
+    assert [repeat.value for repeat in found.of("a")] == values["a"][:5]
+
+
+def test_a_level_that_never_settles_is_not_repeated_for_ever():
+    values = {"a": [100, 200] * 10, "b": [1] * 20}
+    _, order = run(values, repeats=3, judge=WANTED, precision=0.01)
+    assert len(order) == 2 * (3 + MORE_ROUNDS)
+
+
+def test_fewer_than_three_repeats_are_as_many_as_were_asked_for():
+    _, order = run({"a": [100, 200], "b": [1, 2]}, repeats=2, judge=WANTED, precision=0.01)
+    assert len(order) == 4
+    _, order = run({"a": [100, 200, 300], "b": [1, 2, 3]}, repeats=3, judge=WANTED)
+    assert len(order) == 6

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from calibration.levels import LevelTable, Remark
 from calibration.live.awake import can_keep_awake
 from calibration.live.cleanup import guarded
@@ -14,9 +16,10 @@ from calibration.live.describe import SLEEPS_AT_LEAST, describe
 from calibration.live.errors import NothingEndedError
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
+from calibration.live.operations import response_ns
 from calibration.live.repeats import Judge, Lost, Repeat, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
-from calibration.live.summarize import detail_of, level_of, net_cpu_ns
+from calibration.live.summarize import detail_of, level_of, net_cpu_ns, succeeded
 from simulator.processors import usable_cores
 from simulator.provenance import provenance
 
@@ -61,8 +64,10 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
             judge=Judge(
                 lambda plan, recording: judged(plan, recording.interference, writes=_writes(recording)),
                 _cpu_of_operation,
+                wanted=_wanted,
             ),
             tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
+            precision=settings.precision,
         )
         if not any(not repeat.plan.awake for repeat in found.made):
             raise KeyboardInterrupt
@@ -97,6 +102,12 @@ def _sleeps(recording: Recording) -> bool:
 
 def _cpu_of_operation(recording: Recording) -> float:
     return net_cpu_ns(recording) / recording.done if recording.done else 0.0
+
+
+def _wanted(recording: Recording) -> list[float]:
+    """Return what a level must tell: the CPU of an operation and its median response [ns]."""
+    response = float(np.median(response_ns(succeeded(recording.operations), recording.overhead_ns)))
+    return [max(_cpu_of_operation(recording), 1.0), max(response, 1.0)]
 
 
 def _measurement(

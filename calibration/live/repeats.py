@@ -1,6 +1,8 @@
 """Repeats of several levels: interleaved, so that a slow drift shows as range, and more where they were disturbed.
 
-More too where the repeats of a level differ so much that their middle is not known well.
+More too where the repeats of a level differ so much that their middle is not known well. A shared machine is a few per
+cent slower or faster for seconds, so that three repeats may be that far off: where a precision is asked for, rounds of
+all levels are made until each has it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from calibration.live.errors import LiveError
 
 FEWEST: Final = 3
 """Repeats of a level from which one can be told from the others."""
+
+MORE_ROUNDS: Final = 5
+"""Of all levels at most, where their repeats differ."""
 
 FAR: Final = 5.0
 """Times the median distance from the median from which a repeat of a level that repeats badly is none of its kind."""
@@ -47,12 +52,13 @@ class Judge(Generic[Plan, Measured]):
 
     interference: what disturbed it, in words, and how badly. key: a number that repeats of one level have in common.
     stray_limit: relative distance of the key from the median of its level that is tolerated; a neighbour on the
-    physical core shows nowhere else.
+    physical core shows nowhere else. wanted: further positive numbers of a level whose means are wanted.
     """
 
     interference: Callable[[Plan, Measured], tuple[Sequence[str], float]]
     key: Callable[[Measured], float]
     stray_limit: float = 0.05
+    wanted: Callable[[Measured], Sequence[float]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -102,12 +108,15 @@ def measure_all(
     measure: Callable[[Plan, int], Measured],
     judge: Judge[Plan, Measured],
     tell: Callable[[Repeat[Plan, Measured] | Lost[Plan]], None],
+    precision: float = 0.0,
 ) -> Repeats[Plan, Measured]:
     """Measure every level `repeats` times, interleaved, then up to `retries` more where repeats were disturbed.
 
     Each round begins with another level, so that what comes and goes hits all alike. Retries that are left go to the
     levels that repeat worst, as long as these are rough (`ROUGH`): a machine whose speed changes from second to second
     shows no disturbed repeat.
+    precision: relative standard error of the means that are wanted of each level; while it is larger, up to
+    `MORE_ROUNDS` further rounds are made of all levels. 0: none, as with fewer than `FEWEST` repeats.
     measure: takes a level and the number of the repeat. tell: is told of each as soon as it is there.
     KeyboardInterrupt ends the measurement with what there is. A level that cannot be measured is given up, and what was
     measured before is kept. Raises LiveError where nothing was.
@@ -149,6 +158,13 @@ def measure_all(
                 once(max(rough, key=lambda plan: errors[plan]))
             else:
                 break
+        for _ in range(MORE_ROUNDS if precision > 0.0 and repeats >= FEWEST else 0):
+            marked = replace(found, made=_with_strays(found, judge))
+            left = [plan for plan in plans if plan not in given_up()]
+            if all(_known(marked.quiet(plan), judge, precision) for plan in left):
+                break
+            for plan in left:
+                once(plan)
     except KeyboardInterrupt:
         found.interrupted = True
     return replace(found, made=_with_strays(found, judge))
@@ -160,6 +176,15 @@ def _standard_error(found: Repeats[Plan, Measured], plan: Plan, judge: Judge[Pla
     if len(keys) < FEWEST or not (middle := statistics.fmean(keys)):
         return 0.0
     return statistics.stdev(keys) / math.sqrt(len(keys)) / middle
+
+
+def _known(repeats: Sequence[Repeat[Plan, Measured]], judge: Judge[Plan, Measured], precision: float) -> bool:
+    """Return whether the means of what is wanted of a level have no larger relative standard error."""
+    if len(repeats) < FEWEST:
+        return False
+    columns = zip(*(judge.wanted(one.value) for one in repeats), strict=True)
+    errors = [statistics.stdev(map(math.log, column)) / math.sqrt(len(repeats)) for column in columns]
+    return max(errors, default=0.0) <= precision
 
 
 def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -> list[Repeat[Plan, Measured]]:

@@ -14,6 +14,8 @@ from calibration.live.pacing import Pacing
 
 MAX_COPIES: Final = 1000
 MAX_REPEATS: Final = 100
+PRECISION: Final = 0.01
+"""Relative standard error that the levels of a program are repeated for, unless something else is asked for."""
 MAX_LEVEL_NS: Final = 600_000_000_000
 WAIT_LIMIT: Final = 0.05
 STEAL_LIMIT: Final = 0.02
@@ -27,6 +29,8 @@ class Settings:
 
     copies: of each level: processes, or connections. rates_per_s: instead of one pace, a level for each rate [per s,
     of all copies together]. repeats: of each level. retries: further ones in all, where some were disturbed.
+    precision: relative standard error of CPU and median response that each level of a program is repeated for
+    (`calibration.live.repeats.measure_all`); 0: as often as asked.
     duration_ns: measured window of each, after warmup_ns. ready_timeout_s: until all copies must be set up.
 
     Raises LiveError for what cannot be.
@@ -41,6 +45,7 @@ class Settings:
     warmup_ns: int = 1_000_000_000
     seed: int = 1
     ready_timeout_s: float = 30.0
+    precision: float = 0.0
 
     def __post_init__(self) -> None:
         for option, value, least, most in (
@@ -51,6 +56,8 @@ class Settings:
         ):
             if not least <= value <= most:
                 raise LiveError(option, str(value), f"{least} to {most}")
+        if not 0.0 <= self.precision <= 1.0:
+            raise LiveError("--precision", f"{self.precision:g}", "0 to 1, such as 0.01")
         if self.duration_ns <= 0 or self.duration_ns + self.warmup_ns > MAX_LEVEL_NS:
             seconds = f"{(self.duration_ns + self.warmup_ns) / 1e9:g} s with the warm-up"
             raise LiveError("--duration", seconds, f"above 0, up to {MAX_LEVEL_NS // 10**9} s with it")

@@ -21,7 +21,7 @@ from calibration.live.live_text import measurement_text
 from calibration.live.measured import DEFAULT_FILE, Measurement
 from calibration.live.pacing import Pacing
 from calibration.live.scenario_draft import draft
-from calibration.live.settings import Settings, default_connections, default_copies
+from calibration.live.settings import PRECISION, Settings, default_connections, default_copies
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
 from calibration.python_callable import calibrate_python
 from models.units import RATE, TIME
@@ -96,6 +96,15 @@ Duration = Annotated[
 Warmup = Annotated[str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured.")]
 Repeats = Annotated[int, option("--repeats", panel=RUN, text="Repeats of each level, interleaved.")]
 Retries = Annotated[int, option("--retries", panel=RUN, text="Further repeats in all, where some were disturbed.")]
+Precision = Annotated[
+    float,
+    option(
+        "--precision",
+        panel=RUN,
+        text="Up to five more rounds while CPU or median response of a level has a larger relative standard error; "
+        "0: none, as with fewer than 3 repeats.",
+    ),
+]
 Seed = Annotated[int, option("--seed", panel=RUN, text="Of the think times and arrivals.")]
 Ready = Annotated[str, option("--ready-timeout", panel=RUN, metavar="TIME", text="Until all copies must have started.")]
 Output = Annotated[
@@ -144,6 +153,7 @@ def command(
     warmup: Warmup = "1s",
     repeats: Repeats = 3,
     retries: Retries = 3,
+    precision: Precision = PRECISION,
     seed: Seed = 1,
     ready_timeout: Ready = "30s",
     output: Output = DEFAULT_FILE,
@@ -173,6 +183,7 @@ def command(
                 retries,
                 seed,
                 ready_timeout,
+                precision,
             ),
             tell,
         ),
@@ -193,6 +204,7 @@ def python(
     warmup: Warmup = "1s",
     repeats: Repeats = 3,
     retries: Retries = 3,
+    precision: Precision = PRECISION,
     seed: Seed = 1,
     ready_timeout: Ready = "30s",
     output: Output = DEFAULT_FILE,
@@ -221,6 +233,7 @@ def python(
                 retries,
                 seed,
                 ready_timeout,
+                precision,
             ),
             tell,
         ),
@@ -363,6 +376,7 @@ def _settings(
     retries: int,
     seed: int,
     ready_timeout: str,
+    precision: float = 0.0,
 ) -> Settings:
     """Read the options that all three commands share. Raises LiveError that names the option."""
     if think is not None and rate is not None:
@@ -384,6 +398,7 @@ def _settings(
         warmup_ns=round(live_options.quantity("--warmup", warmup, TIME)),
         seed=seed,
         ready_timeout_s=live_options.quantity("--ready-timeout", ready_timeout, TIME) / 1e9,
+        precision=precision,
     )
 
 
