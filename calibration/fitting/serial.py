@@ -19,7 +19,7 @@ IN_STEP: Final = 0.5
 IN_STEP_WIDTH: Final = 0.6
 EDGE_WIDTH: Final = 0.08
 """Relative deviation of a lock's time by a sharp edge of the times between ends: 5, 10, 20 and 40 % of an operation
-under a lock at its end came out as 5.4 to 5.8, 9.9, 18.9 to 19.6 and 37 to 39 %."""
+under a lock at its end came out as 5.6 to 5.9, 10.2, 19 to 20 and 38 to 40 %."""
 EDGE_BLUR: Final = 1.5
 """The same for each unit of its blur: 20 % in the middle of an operation came out as 15 to 17 %, blurred by 0.1 to
 0.15, and 10 % at its beginning as 2.5 to 8 %, blurred by 0.4 to 0.9."""
