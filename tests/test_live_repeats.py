@@ -104,6 +104,23 @@ def test_a_repeat_many_times_as_far_away_as_the_others_is_a_stray_though_these_d
     assert order[-1] == ("a", 4)
 
 
+def test_a_repeat_at_a_rate_in_which_the_service_stood_still_is_measured_again():
+    # CPU of an operation is the same in all; one takes seven times as long as the others
+    judge = Judge(lambda plan, value: QUIET, key=lambda value: 1.0, late=float)
+    found, order = run({"a": [15.2, 1.9, 2.1, 2.0]}, plans=("a",), repeats=3, retries=1, judge=judge)
+    assert [repeat.value for repeat in found.kept()] == [1.9, 2.1, 2.0]
+    assert "7.4 times as long" in found.of("a")[0].problems[0]
+    assert len(order) == 4
+
+
+@pytest.mark.parametrize("times", [[2.2, 2.4, 4.5], [82.0, 119.0, 230.0], [3.0, 0.2, 3.1]])
+def test_response_times_at_a_rate_differ_by_much_without_a_stray(times):
+    judge = Judge(lambda plan, value: QUIET, key=lambda value: 1.0, late=float)
+    found, order = run({"a": times}, plans=("a",), repeats=3, retries=3, judge=judge)
+    assert [repeat.value for repeat in found.kept()] == times
+    assert len(order) == 3
+
+
 def test_an_interruption_keeps_what_was_measured():
     found, _ = run({"a": [1, 2], "b": [3, 4]}, stop_after=3)
     assert found.interrupted

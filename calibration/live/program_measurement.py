@@ -65,6 +65,7 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
                 lambda plan, recording: judged(plan, recording.interference, writes=_writes(recording)),
                 _cpu_of_operation,
                 wanted=_wanted,
+                late=response_at_rate_s,
             ),
             tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation)),
             precision=settings.precision,
@@ -108,6 +109,13 @@ def _wanted(recording: Recording) -> list[float]:
     """Return what a level must tell: the CPU of an operation and its median response [ns]."""
     response = float(np.median(response_ns(succeeded(recording.operations), recording.overhead_ns)))
     return [max(_cpu_of_operation(recording), 1.0), max(response, 1.0)]
+
+
+def response_at_rate_s(recording: Recording) -> float | None:
+    """Return the mean response time of a level at a rate [s]; None of others, which wait for their answers."""
+    if recording.plan.pacing.rate_per_s is None:
+        return None
+    return level_of(recording, 1, usable_cores()).mean_s
 
 
 def _measurement(

@@ -24,6 +24,9 @@ MORE_ROUNDS: Final = 5
 FAR: Final = 5.0
 """Times the median distance from the median from which a repeat of a level that repeats badly is none of its kind."""
 FAR_AT_LEAST: Final = 0.25
+LATE_AT_LEAST: Final = 1.0
+"""How much longer than the median, at least, responses at a rate are in a repeat in which the service stood still: what
+gathers meanwhile is worked off for long, and by chance alone response times there repeat badly."""
 ROUGH: Final = 0.5
 """Share of what a stray is from the median, above which the standard error of a level's repeats asks for more."""
 
@@ -52,13 +55,16 @@ class Judge(Generic[Plan, Measured]):
 
     interference: what disturbed it, in words, and how badly. key: a number that repeats of one level have in common.
     stray_limit: relative distance of the key from the median of its level that is tolerated; a neighbour on the
-    physical core shows nowhere else. wanted: further positive numbers of a level whose means are wanted.
+    physical core shows nowhere else. wanted: further positive numbers of a level whose means are wanted. late: a
+    response time that tells whether what served it stood still, as where a disk did not answer for a while, which takes
+    no CPU; None: it does not tell.
     """
 
     interference: Callable[[Plan, Measured], tuple[Sequence[str], float]]
     key: Callable[[Measured], float]
     stray_limit: float = 0.05
     wanted: Callable[[Measured], Sequence[float]] = lambda _: ()
+    late: Callable[[Measured], float | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -195,26 +201,45 @@ def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -
     is not of their kind.
     """
     usual = {}
+    late = {}
     for plan in found.plans:
-        keys = [judge.key(one.value) for one in found.quiet(plan)]
-        middle = statistics.median(keys) if len(keys) >= FEWEST else 0.0
-        if middle:
-            usual[plan] = middle, _tolerated([abs(key / middle - 1) for key in keys], judge.stray_limit)
+        quiet = [one.value for one in found.quiet(plan)]
+        usual[plan] = _usual([judge.key(one) for one in quiet], judge.stray_limit)
+        times = [judge.late(one) for one in quiet]
+        # a single short one beside several long ones is no stray: nothing makes a service faster than it is
+        late[plan] = _usual([one for one in times if one is not None], LATE_AT_LEAST, LATE_AT_LEAST)
     marked = []
     for repeat in found.made:
-        middle, limit = usual.get(repeat.plan, (0.0, judge.stray_limit))
-        distance = abs(judge.key(repeat.value) / middle - 1) if middle and not repeat.problems else 0.0
-        if distance > limit:
-            problem = f"CPU of an operation {distance:.1%} from that of the other repeats"
-            marked.append(replace(repeat, problems=(problem,), severity=distance / limit))
+        distance, limit = _distance(judge.key(repeat.value), *usual[repeat.plan])
+        longer, most = _distance(judge.late(repeat.value) or 0.0, *late[repeat.plan])
+        if repeat.problems:
+            marked.append(repeat)
+        elif abs(distance) > limit:
+            problem = f"CPU of an operation {abs(distance):.1%} from that of the other repeats"
+            marked.append(replace(repeat, problems=(problem,), severity=abs(distance) / limit))
+        elif longer > most:
+            problem = f"responses took {1.0 + longer:.1f} times as long as in the other repeats"
+            marked.append(replace(repeat, problems=(problem,), severity=longer / most))
         else:
             marked.append(repeat)
     return marked
 
 
-def _tolerated(distances: Sequence[float], stray_limit: float) -> float:
+def _usual(values: Sequence[float], limit: float, far: float = FAR_AT_LEAST) -> tuple[float, float]:
+    """Return the median of a level's repeats and the distance from it that is tolerated; nothing of too few."""
+    middle = statistics.median(values) if len(values) >= FEWEST else 0.0
+    if not middle:
+        return 0.0, math.inf
+    return middle, _tolerated([abs(one / middle - 1) for one in values], limit, far)
+
+
+def _distance(value: float, middle: float, limit: float) -> tuple[float, float]:
+    return (value / middle - 1.0 if middle else 0.0), limit
+
+
+def _tolerated(distances: Sequence[float], stray_limit: float, far: float) -> float:
     """Return the distance from the median that is tolerated, by the distances of all repeats of a level."""
     near = sum(distance <= stray_limit for distance in distances)
     if near > len(distances) / 2:
         return stray_limit
-    return max(FAR_AT_LEAST, FAR * statistics.median(distances))
+    return max(far, FAR * statistics.median(distances))

@@ -18,6 +18,7 @@ from calibration.live.program_measurement import (
     lost_text,
     measured_when,
     plan_text,
+    response_at_rate_s,
 )
 from calibration.live.repeats import Judge, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
@@ -59,6 +60,7 @@ def measure_service(service: Service, settings: Settings, tell: Tell, watch: Wat
         judge=Judge(
             lambda plan, recording: judged(plan, recording.interference, served=True, writes=_writes(recording)),
             _cpu_of_operation,
+            late=response_at_rate_s,
         ),
         tell=lambda repeat: tell(line_of(repeat, _cpu_of_operation, served=True)),
     )
