@@ -98,7 +98,9 @@ class LiveFit:
         load: None: the highest that was fitted. draw: one of the redraws; None: the best numbers. run: its `run`.
         """
         fitted, position = (self.best, self.best.position) if draw is None else self.redraws[draw]
-        return fitted.blueprint.scenario(list(position), load or self.targets[-1].load, run)
+        asked = load or self.targets[-1].load
+        stops = fitted.blueprint.stops if asked.rate_per_s is not None else None
+        return fitted.blueprint.scenario(list(position), asked, run, stops)
 
     def changed(self, change: Callable[[Parts], Parts]) -> LiveFit:
         """Return the fit of another system with the same numbers: a what-if.

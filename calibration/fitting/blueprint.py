@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from calibration.fitting.stops import Stops
 from models.measured import CrowdedCaches
 from models.scenario import Scenario
 from models.units import RATE, TIME
@@ -90,6 +91,7 @@ class Blueprint:
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
     crowded: caches that a process for each connection costs the others, as `under` has it; None: there are none.
+    stops: of the whole service, while which arrivals gather; None: none are known.
     """
 
     label: str
@@ -104,19 +106,25 @@ class Blueprint:
     likely: float = 1.0
     under: Callable[[Mapping[str, float], Load], dict[str, float]] | None = None
     crowded: CrowdedCaches | None = None
+    stops: Stops | None = None
 
     def values(self, position: Sequence[float]) -> dict[str, float]:
         """Return the numbers by name. position: of each, in standard deviations from what is expected."""
         return {one.name: one.value(float(where)) for one, where in zip(self.free, position, strict=True)}
 
-    def scenario(self, position: Sequence[float], load: Load, run: dict[str, Any] | None = None) -> Scenario:
-        """Return the scenario with these numbers under a load. run: its `run`."""
+    def scenario(
+        self, position: Sequence[float], load: Load, run: dict[str, Any] | None = None, stops: Stops | None = None
+    ) -> Scenario:
+        """Return the scenario with these numbers under a load. run: its `run`. stops: of the first service."""
         values = self.values(position)
         if self.under is not None:
             values = self.under(values, load)
         services, stages = self.build(values)
         if load.rate_per_s is not None and self.arriving is not None:
             services, stages = self.arriving(values, load, (services, stages))
+        if stops is not None:
+            first = next(iter(services))
+            services = services | {first: services[first] | {"pauses": stops.pauses()}}
         table: dict[str, Any] = {
             "name": "fitted",
             "workloads": [load.workload()],

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Blueprint, Load
+from calibration.fitting.stops import Stops
 from calibration.fitting.targets import Target
 from models.units import RATE, TIME
 from simulator.run import run
@@ -108,10 +109,11 @@ def simulate(
     operations: int = OPERATIONS,
     *,
     warmup_s: float | None = None,
+    stops: Stops | None = None,
 ) -> Any:
     """Return what the simulator says of a load, of about so many operations at an expected throughput.
 
-    warmup_s: before them; None: a fifth of their time.
+    warmup_s: before them; None: a fifth of their time. stops: of the service meanwhile.
     """
     expected_ns = operations / rate_per_s * 1e9
     settings = {
@@ -120,7 +122,7 @@ def simulate(
         "replications": 1,
         "seed": SEED,
     }
-    return run(blueprint.scenario(list(position), load, settings)).data
+    return run(blueprint.scenario(list(position), load, settings, stops)).data
 
 
 def figures_of(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -> dict[str, float]:

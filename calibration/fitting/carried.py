@@ -48,6 +48,8 @@ NORMAL: Final = 1.645
 """Half-width of a 90 % interval in standard deviations."""
 ALLOWED: Final = 0.1
 """A structure that is likelier than this has its best prediction inside of the interval."""
+STOPS_SEEN: Final = 40
+"""Stops of the service that a simulation of arrivals holds about."""
 LONGEST: Final = 200_000
 """Operations that a simulation of arrivals has at most."""
 
@@ -89,7 +91,7 @@ class ServedFit:
             capacity = math.hypot(Discrepancy().rate, again, GOES_ON * here.size.get("throughput", 0.0))
             shifts = _evenly(len(redraws), capacity)
         drawn = [
-            self._played(one, position, load, rate_per_s, miss[id(one)], shift=shift)
+            self._played(one, position, load, rate_per_s, miss[id(one)], shift=shift, precise=False)
             for (one, position), shift in zip(redraws, shifts, strict=True)
         ]
         beside = [self._played(one, one.position, load, rate_per_s, miss[id(one)]) for one in likely[1:] if draws]
@@ -197,9 +199,20 @@ class ServedFit:
         return found.model_copy(update=update)
 
     def _played(
-        self, fitted: Fitted, position: Array, load: Load, rate_per_s: float, miss: Missed, *, shift: float = 0.0
+        self,
+        fitted: Fitted,
+        position: Array,
+        load: Load,
+        rate_per_s: float,
+        miss: Missed,
+        *,
+        shift: float = 0.0,
+        precise: bool = True,
     ) -> dict[str, float]:
-        """Return the figures of a structure with what it misses. shift: logarithm of how much slower it is beside."""
+        """Return the figures of a structure with what it misses.
+
+        shift: logarithm of how much slower it is beside. precise: long enough for what happens seldom.
+        """
         slower = miss.slower + shift
         scale = math.exp(slower)
         if load.rate_per_s is None:
@@ -211,7 +224,12 @@ class ServedFit:
             operations = min(max(OPERATIONS, seconds[0] * load.rate_per_s), LONGEST)
             begin = seconds[1] / scale
             rate = offered.rate_per_s or 1.0
-            data = simulate(fitted.blueprint, position, offered, rate, round(operations), warmup_s=begin)
+            stops = fitted.blueprint.stops
+            stops = stops.faster(scale) if stops is not None else None
+            if stops is not None and precise:
+                # a run of the measurement's length may have none of them, or two at once
+                operations = min(max(operations, STOPS_SEEN * load.rate_per_s / stops.rate_per_s), LONGEST)
+            data = simulate(fitted.blueprint, position, offered, rate, round(operations), warmup_s=begin, stops=stops)
         found = figures_of(data, fitted.blueprint, position)
         factors = {"cpu": 1.0, "throughput": 1.0 / scale}
         return {

@@ -18,6 +18,7 @@ from typing import Any, Final
 from calibration.fitting.blueprint import ALL_WAITING, LEAST_S, Blueprint, Free, Load, Parts
 from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
 from calibration.fitting.server_costs import LEAST_WORK, Costs, costs_of
+from calibration.fitting.stops import Stops, stops_of
 from calibration.fitting.targets import Target
 from calibration.host.caches import core_cache_bytes
 from calibration.live.measured import Measurement, Workload
@@ -69,7 +70,7 @@ class Served:
     machine: returns the fields of the cores. processes: that take part in the work. line_s: to fetch a line beyond a
     core's own cache [s]; None: not measured. sleeps: of an operation at the highest level, which has so many
     connections. timers: nobody else ends the waits of an event loop. turns: the generator takes an answer in one turn
-    of its loop and sends the next request in a later one.
+    of its loop and sends the next request in a later one. stops: of everything, as one connection shows them.
     """
 
     costs: Costs
@@ -81,6 +82,7 @@ class Served:
     connections: int = 1
     timers: bool = False
     turns: bool = False
+    stops: Stops | None = None
 
     def chance(self, name: str) -> float:
         """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
@@ -123,7 +125,7 @@ def served_blueprints(
     most = max((one.copies for one in measurement.details), default=1)
     known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most, talks_to_nobody(measurement))
     # requests over HTTP are sent by this product's own generator, an asyncio program
-    known = replace(known, turns=measurement.request is not None)
+    known = replace(known, turns=measurement.request is not None, stops=stops_of(measurement))
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
@@ -203,7 +205,7 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         return _arriving(values, load, build({**values, **more}, SENT))
 
     if workers:
-        return Blueprint(label, _free(known, wait), build, arriving=arriving)
+        return Blueprint(label, _free(known, wait), build, arriving=arriving, stops=known.stops)
     caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
@@ -212,7 +214,9 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         return {**values, "demand": max(values["demand"] + more, LEAST_WORK * values["demand"])}
 
     free = [*_free(known, wait), *free_numbers(caches, known.line_s)]
-    return Blueprint(label, free, build, [CROWDED], arriving, CROWDING, under=under, crowded=caches)
+    return Blueprint(
+        label, free, build, [CROWDED], arriving, CROWDING, under=under, crowded=caches, stops=known.stops
+    )
 
 
 def _by_generator(seconds: float) -> list[dict[str, Any]]:

@@ -1,0 +1,82 @@
+"""Stops of a service that no process causes, as one connection shows them.
+
+With a single request under way nothing queues, so that an answer that takes a millisecond more than usual was stopped
+on its way: by the hypervisor, which runs something else on the core for up to a tick, or by an interrupt handler. At a
+rate arrivals gather meanwhile, and all of them are late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from calibration.live.measured import Detail, Measurement
+from models.units import TIME
+
+LONG_S: Final = 1e-3
+"""By how much an answer is late that was stopped: more than queues of a scheduler make of one request."""
+CLEAR: Final = 0.25
+"""Of that, how far p95 may lie from the median: where answers differ by as much anyway, stops do not show."""
+LEAST: Final = 0.5
+"""Stops that were seen at least, all repeats together: fewer say nothing."""
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Stops of all that a service does. rate_per_s: how often. seconds: how long each is, in the mean."""
+
+    rate_per_s: float
+    seconds: float
+
+    def faster(self, scale: float) -> Stops:
+        """Return the same in a time that passes so many times faster."""
+        return Stops(self.rate_per_s * scale, self.seconds / scale)
+
+    def pauses(self) -> list[dict[str, Any]]:
+        """Return them as a service of a scenario has them."""
+        every = {"distribution": "exponential", "mean": _time(1.0 / self.rate_per_s)}
+        return [{"every": every, "duration": _time(self.seconds)}]
+
+
+def stops_of(measurement: Measurement) -> Stops | None:
+    """Return the stops that the levels of one connection show; None where there is none, or where none would show."""
+    # the levels stand in the order of the details
+    alone = [
+        (detail, level.operations or 0.0)
+        for detail, level in zip(measurement.details, measurement.table.levels, strict=False)
+        if detail.copies == 1 and detail.response_quantiles_s and level.kind != "open"
+    ]
+    seen = late_s = 0.0
+    for detail, operations in alone:
+        median, clear = _median(detail)
+        if clear > CLEAR * LONG_S:
+            return None
+        share, excess_s = _late(detail.response_quantiles_s, median)
+        seen += share * operations
+        late_s += share * operations * excess_s
+    if seen < LEAST:
+        return None
+    return Stops(seen / (len(alone) * measurement.duration_s), late_s / seen)
+
+
+def _median(detail: Detail) -> tuple[float, float]:
+    """Return the median of the response times, and how far p95 lies from it [s]."""
+    levels, values = zip(*detail.response_quantiles_s, strict=True)
+    median, high = np.interp([0.5, 0.95], levels, values)
+    return float(median), float(high - median)
+
+
+def _late(quantiles: Sequence[tuple[float, float]], median: float) -> tuple[float, float]:
+    """Return the share of the answers that are late, and by how much in the mean [s]."""
+    levels, values = np.array(quantiles).T
+    fine = np.linspace(levels[0], levels[-1], 200_001)
+    late = np.interp(fine, levels, values) - median
+    late = late[late > LONG_S]
+    return (len(late) / len(fine), float(late.mean())) if len(late) else (0.0, 0.0)
+
+
+def _time(seconds: float) -> str:
+    return TIME.print(max(round(seconds * 1e9), 1))
