@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [step for step in steps if step not in STEPS]:
         print(f"--steps: found {unknown[0]}; accepted: {', '.join(STEPS)}", file=sys.stderr)
         return 2
-    how = How(asked.seconds, asked.repeats, Path(asked.work), steps, asked.again, asked.attempts, asked.more)
+    how = How(
+        asked.seconds, asked.repeats, Path(asked.work), steps, asked.again, asked.attempts, asked.more, asked.retries
+    )
     disturbed = False
     for name in names:
         program = PROGRAMS[name]
@@ -84,7 +86,8 @@ class How:
 
     seconds: of each repeat. work: where measurements and predictions are written. steps: of `STEPS`, those to do now.
     again: the highest fitted level is measured once more among those that are held out. attempts: at most, while the
-    machine changes in between. more: beside those that earlier runs left in `work`.
+    machine changes in between. more: beside those that earlier runs left in `work`. retries: of disturbed repeats, in
+    each of the measurements.
     """
 
     seconds: float
@@ -94,6 +97,7 @@ class How:
     again: bool = False
     attempts: int = ATTEMPTS
     more: bool = False
+    retries: int = RETRIES
 
 
 def attempted(name: str, program: RealProgram, host: Profile | None, how: How) -> Validation | None:
@@ -217,7 +221,7 @@ def _settings(
         pacing=Pacing(round(program.think_s * 1e9)) if not rates else Pacing(),
         rates_per_s=rates,
         repeats=how.repeats,
-        retries=RETRIES,
+        retries=how.retries,
         duration_ns=round(max(how.seconds, program.least_seconds) * 1e9),
         warmup_ns=round(program.warmup_s * 1e9),
         seed=seed,
@@ -235,6 +239,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the programs")
     parser.add_argument("--seconds", type=float, default=1.5, help="measured time of each repeat of a level")
     parser.add_argument("--repeats", type=int, default=3, help="repeats of each level, interleaved")
+    parser.add_argument("--retries", type=int, default=RETRIES, help="further repeats of each measurement at most")
     parser.add_argument("--again", action="store_true", help="measure the highest fitted level once more, for drift")
     parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="at most, while the machine changes in between")
     parser.add_argument("--more", action="store_true", help="count the attempts that are in --work already")

@@ -110,16 +110,17 @@ def simulate(
     *,
     warmup_s: float | None = None,
     stops: Stops | None = None,
+    replications: int = 1,
 ) -> Any:
     """Return what the simulator says of a load, of about so many operations at an expected throughput.
 
-    warmup_s: before them; None: a fifth of their time. stops: of the service meanwhile.
+    warmup_s: before them; None: a fifth of their time. stops: of the service meanwhile. replications: of all that.
     """
     expected_ns = operations / rate_per_s * 1e9
     settings = {
         "duration": TIME.print(max(round(expected_ns), 1_000_000)),
         "warmup": TIME.print(max(round(expected_ns / 5 if warmup_s is None else warmup_s * 1e9), 1_000_000)),
-        "replications": 1,
+        "replications": replications,
         "seed": SEED,
     }
     return run(blueprint.scenario(list(position), load, settings, stops)).data

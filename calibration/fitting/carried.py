@@ -24,6 +24,7 @@ from scipy.special import ndtri
 
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import OPERATIONS, Fitted, figures_of, simulate
+from calibration.fitting.stops import Stops
 from calibration.fitting.targets import Target, served_repeatability, targets_of
 from calibration.live.measured import Measurement
 from models.measured import TAILS, Discrepancy, Missed
@@ -48,8 +49,13 @@ NORMAL: Final = 1.645
 """Half-width of a 90 % interval in standard deviations."""
 ALLOWED: Final = 0.1
 """A structure that is likelier than this has its best prediction inside of the interval."""
+REPLICATIONS: Final = 8
+"""Of what is said best, each of `OPERATIONS`: by chance one leaves cores idle, or busy, that others do not (1 to 2 % of
+the throughput, 3 % of p99). What the redraws of an interval say may be off by that."""
 STOPS_SEEN: Final = 40
-"""Stops of the service that a simulation of arrivals holds about."""
+"""Stops of the service that simulations of arrivals hold together: one may have none, or two at once."""
+MOST: Final = 600_000
+"""Operations of all these simulations."""
 LONGEST: Final = 200_000
 """Operations that a simulation of arrivals has at most."""
 
@@ -216,20 +222,24 @@ class ServedFit:
         slower = miss.slower + shift
         scale = math.exp(slower)
         if load.rate_per_s is None:
-            data = simulate(fitted.blueprint, position, load, rate_per_s)
+            replications = REPLICATIONS if precise else 1
+            data = simulate(fitted.blueprint, position, load, rate_per_s, replications=replications)
         else:
             # arrivals at this rate are to a service that is slower what more arrivals are to another
             offered = Load(load.procs, load.concurrency, rate_per_s=load.rate_per_s * scale)
             seconds = (self.measurement.duration_s, self.measurement.warmup_s)
-            operations = min(max(OPERATIONS, seconds[0] * load.rate_per_s), LONGEST)
-            begin = seconds[1] / scale
-            rate = offered.rate_per_s or 1.0
+            operations = round(min(max(OPERATIONS, seconds[0] * load.rate_per_s), LONGEST))
             stops = fitted.blueprint.stops
-            stops = stops.faster(scale) if stops is not None else None
-            if stops is not None and precise:
-                # a run of the measurement's length may have none of them, or two at once
-                operations = min(max(operations, STOPS_SEEN * load.rate_per_s / stops.rate_per_s), LONGEST)
-            data = simulate(fitted.blueprint, position, offered, rate, round(operations), warmup_s=begin, stops=stops)
+            data = simulate(
+                fitted.blueprint,
+                position,
+                offered,
+                offered.rate_per_s or 1.0,
+                operations,
+                warmup_s=seconds[1] / scale,
+                stops=stops.faster(scale) if stops is not None else None,
+                replications=_replications(stops, operations / load.rate_per_s, operations) if precise else 1,
+            )
         found = figures_of(data, fitted.blueprint, position)
         factors = {"cpu": 1.0, "throughput": 1.0 / scale}
         return {
@@ -237,6 +247,14 @@ class ServedFit:
             for name in FIGURES
             if name in found
         }
+
+
+def _replications(stops: Stops | None, seconds: float, operations: int) -> int:
+    """Return how many simulations of arrivals are made of what is said best, each so long."""
+    if stops is None:
+        return REPLICATIONS
+    wanted = max(REPLICATIONS, math.ceil(STOPS_SEEN / (stops.rate_per_s * seconds)))
+    return min(wanted, max(MOST // operations, 1))
 
 
 def _compared(target: Target, said: Figures, slower: float | None = None) -> Missed:

@@ -1,8 +1,8 @@
 """Stops of a service that no process causes, as one connection shows them.
 
 With a single request under way nothing queues, so that an answer that takes a millisecond more than usual was stopped
-on its way: by the hypervisor, which runs something else on the core for up to a tick, or by an interrupt handler. At a
-rate arrivals gather meanwhile, and all of them are late.
+on its way: by the hypervisor, which runs something else on the core for up to a tick, by an interrupt handler or by the
+disk that all wait for. At a rate arrivals gather meanwhile, and all of them are late.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.units import TIME
 
 LONG_S: Final = 1e-3
 """By how much an answer is late that was stopped: more than queues of a scheduler make of one request."""
-CLEAR: Final = 0.25
+CLEAR: Final = 0.5
 """Of that, how far p95 may lie from the median: where answers differ by as much anyway, stops do not show."""
 LEAST: Final = 0.5
 """Stops that were seen at least, all repeats together: fewer say nothing."""
