@@ -247,7 +247,12 @@ class LiveFit:
         levels = self.measurement.table.levels
         if self.measurement.kind != "http":
             again = min(repeatability(levels), 2.0)
-            return {"repeatability": again, "missed": [], "drawn_structures": [], "crowded": None}
+            return {
+                "repeatability": again,
+                "missed": [],
+                "drawn_structures": [],
+                "crowded": self.best.blueprint.crowded,
+            }
         missed, drawn = self._served.carried()
         return {
             "repeatability": min(served_repeatability(levels), 2.0),

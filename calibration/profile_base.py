@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,10 +85,22 @@ def _crowded(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: 
     more_s = profile.crowded.extra_s(lines, line_s, here) - profile.crowded.extra_s(lines, line_s, there)
     made = copy.deepcopy(table)
     stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
-    demand = next((one["demand"] for one in _every_stage(stages) if _is_served(one)), None)
-    if demand is not None:
-        demand["mean"] = TIME.print(max(round(TIME.read_float(demand["mean"]) + more_s * NS_PER_S), 1))
+    served = next((one for one in _every_stage(stages) if _is_served(one)), None)
+    if served is not None:
+        served["demand"] = _longer(served["demand"], more_s * NS_PER_S)
     return made
+
+
+def _longer(demand: Any, more_ns: float) -> Any:
+    """Return a time, or a distribution of times, whose mean is so much longer, of the same shape."""
+    if isinstance(demand, str):
+        return TIME.print(max(round(TIME.read_float(demand) + more_ns), 1))
+    if "mean" in demand:
+        return {**demand, "mean": _longer(demand["mean"], more_ns)}
+    rows = [(level, TIME.read_float(value)) for level, value in demand["quantiles"]]
+    mean_ns = sum((high - low) * (one + other) / 2.0 for (low, one), (high, other) in pairwise(rows))
+    scale = max(1.0 + more_ns / mean_ns, 0.0) if mean_ns else 1.0
+    return {**demand, "quantiles": [[level, TIME.print(round(value * scale))] for level, value in rows]}
 
 
 def _of_draw(profile: Profile, name: str, draw: int | None) -> float | None:
@@ -106,8 +119,9 @@ def _every_stage(stages: Sequence[Any]) -> Iterator[Any]:
 
 
 def _is_served(stage: Mapping[str, Any]) -> bool:
-    """Return whether a stage is the work of a fitted service, not of its generator."""
-    return stage.get("kind") == "cpu" and stage.get("service") == "server" and isinstance(stage.get("demand"), dict)
+    """Return whether a stage is the work of a fitted service or program, not of its generator."""
+    fitted = stage.get("service") in (None, "server", "host")
+    return stage.get("kind") == "cpu" and fitted and isinstance(stage.get("demand"), str | dict)
 
 
 def _with_host(profile: Profile, path: Path, scenario: Path | None) -> Base:

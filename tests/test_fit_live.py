@@ -1,6 +1,7 @@
 """The fit of a live measurement, on levels that a known scenario gave instead of a real program."""
 
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import targets_of
 from calibration.levels import Level, LevelTable
 from calibration.live.measured import Awake, Detail, Figure, Measurement, Paced, Spread, Workload
+from calibration.profile import Profile
+from calibration.profile_base import base_of
 from models.scenario import Scenario
+from models.units import TIME
 from simulator.run import run
 
 DEMAND_S, WAIT_S, CORES = 0.001, 0.004, 2
@@ -411,3 +415,28 @@ def test_a_tail_that_the_model_misses_at_the_highest_fitted_level_is_open_to_tha
     assert high / value > value / low
     value, low, high = found["p95"]
     assert high / value == pytest.approx(value / low, rel=0.05)
+
+
+def test_writers_crowd_each_other_out_of_the_caches_in_a_run_with_their_profile_too(tmp_path) -> None:
+    base = _measurement((1, 2))
+    written = {"disk_written_bytes": 4096.0, "written_bytes": 4096.0, "sleeps": 4.0}
+    fit = fit_live(base.model_copy(update={"workload": base.workload.model_copy(update=written)}), draws=4)
+    device = next(one for one in fit.structures if "flush shared" in one.fitted.blueprint.label)
+    fit = replace(fit, structures=[device], redraws=[(device.fitted, device.fitted.position)])
+    path = tmp_path / "profile.toml"
+    path.write_text(fit.profile().to_toml())
+    played = base_of(Profile.load(path), path)
+
+    def demand_ns(table) -> float:
+        stages = table["operations"][0]["stages"]
+        return TIME.read_float(next(one["demand"] for one in stages if one["kind"] == "cpu"))
+
+    found = {}
+    for count in (2, 200):
+        table = played.table(None)
+        table["workloads"][0]["procs"] = count
+        found[count] = demand_ns(played.finish(table, None))
+        exact = fit.scenario(Load(count)).model_dump(mode="json", exclude_none=True)
+        assert found[count] == pytest.approx(demand_ns(exact), abs=2)
+    # what 4 sleeps fetch of 768 lines at 80 ns each, twice, and nearly all of it with a hundred on each core
+    assert found[200] - found[2] == pytest.approx(2 * 768 * 80, rel=0.25)
