@@ -139,7 +139,7 @@ class Scenario(Table):
 
     schema_version: Literal[1] = 1
     name: Name
-    run: Run = Run()
+    run: Run = Run.model_construct()
     workloads: list[Workload]
     services: dict[Name, Service]
     operations: list[Operation]

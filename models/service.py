@@ -254,8 +254,8 @@ class Service(Table):
     speed_by_busy: list[Annotated[float, *number(0.001, 16)]] = Field(default_factory=lambda: [1.0])
     background_cores: Annotated[float, *number(0, 4096)] = 0.0
     discipline: Discipline = "linux"
-    linux: LinuxScheduler = LinuxScheduler()
-    round_robin: RoundRobin = RoundRobin()
+    linux: LinuxScheduler = LinuxScheduler.model_construct()
+    round_robin: RoundRobin = RoundRobin.model_construct()
     context_switch: TimeNs = 0
     wakeup: TimeNs = 0
     idle_exit: TimeNs = 0
@@ -268,7 +268,7 @@ class Service(Table):
     memory: PositiveSizeBytes | None = None
     memory_base: SizeBytes = 0
     memory_pool: MemoryPool | None = None
-    balancer: Balancer = Balancer()
+    balancer: Balancer = Balancer.model_construct()
     pauses: list[Pause] = Field(default_factory=list)
     interruptions: Interruptions | None = None
     batchers: dict[Name, Batcher] = Field(default_factory=dict)

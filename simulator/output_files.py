@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +42,8 @@ class OutputFile:
             if os.path.exists(target) and not os.access(target, os.W_OK):
                 raise PermissionError(13, "Permission denied")
             if not os.path.exists(target) or stat.S_ISREG(os.stat(target).st_mode):
+                import tempfile  # takes longer to load than most answers need
+
                 handle, self._temporary = tempfile.mkstemp(prefix=".sim-", dir=os.path.dirname(target))
                 os.close(handle)
         except OSError as error:

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_a_full_disk_is_noticed_before_a_compilation_beside_that_could_not_be_ke
     if not Path("/dev/full").exists():
         pytest.skip("no device that is always full")
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(cache.tempfile, "TemporaryFile", lambda dir: open("/dev/full", "wb", buffering=0))  # noqa: SIM115
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: open("/dev/full", "wb", buffering=0))  # noqa: SIM115
     started: list[Any] = []
     monkeypatch.setattr(cache.subprocess, "Popen", lambda *_, **__: started.append(1))
     engine, reasons = engines.choose("auto")
@@ -183,7 +184,7 @@ def test_a_directory_that_cannot_be_made_is_replaced_by_a_temporary_one(
     (tmp_path / "file").write_text("no directory")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
     path = cache.kernel_file()
     assert path is not None
     assert tmp_path / "temporary" in path.parents
@@ -199,7 +200,7 @@ def test_a_temporary_directory_that_others_may_write_is_not_trusted(
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert cache.kernel_file() is None
 
 
@@ -208,7 +209,7 @@ def test_without_any_disk_the_kernel_is_compiled_for_one_process(
 ) -> None:
     (tmp_path / "file").write_text("no directory")
     monkeypatch.setenv("SIM_CACHE_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "file"))
     assert cache.kernel_file() is None
     engine, reasons = engines.choose("auto")
     assert engine.name == "fast"

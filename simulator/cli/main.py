@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 
+from simulator.cli.deferred import defer
+
 TYPE_CHECKING = False  # that of `typing` takes longer to load than all else here
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _performed(arguments)
     if RUN_PROGRAMS.isdisjoint(sys.argv[1:]):
         # Pydantic would look through all installed packages for plugins, for a tenth of a second; none is wanted here.
-        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+        if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1") == "1":
+            defer("importlib.metadata", "entry_points")  # which it loads all the same
         # NumPy's library would start a thread for each core when it is loaded; nothing here multiplies large matrices.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:

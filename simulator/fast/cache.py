@@ -13,7 +13,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -111,8 +110,15 @@ def user_directory() -> Path:
     try:
         base = Path(chosen) if chosen else Path.home() / ".cache"
     except RuntimeError:  # a user without a home
-        base = Path(tempfile.gettempdir())
+        base = _temporary_directory()
     return base / "capacity-simulator"
+
+
+def _temporary_directory() -> Path:
+    """Return the system's. A kernel that is kept is found without loading what knows it."""
+    from tempfile import gettempdir
+
+    return Path(gettempdir())
 
 
 @cache
@@ -123,7 +129,7 @@ def _writable() -> tuple[Path | None, str]:
     if not problem:
         return wanted, ""
     owner = os.getuid() if hasattr(os, "getuid") else "user"
-    instead = Path(tempfile.gettempdir()) / f"capacity-simulator-{owner}"
+    instead = _temporary_directory() / f"capacity-simulator-{owner}"
     if not _why_not_writable(instead) and _is_ours(instead):
         return instead, f"the compiled kernel is kept in {instead}: {problem}"
     return None, f"the compiled kernel cannot be kept: {problem}"
@@ -139,9 +145,11 @@ def _is_ours(place: Path) -> bool:
 
 def _why_not_writable(place: Path) -> str:
     """Return why a kernel cannot be written to a directory, made if it is missing; empty if it can."""
+    from tempfile import TemporaryFile
+
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=place) as trial:
+        with TemporaryFile(dir=place) as trial:
             trial.write(bytes(_ROOM))
             return ""
     except OSError as problem:
@@ -265,9 +273,11 @@ def _locked(descriptor: int) -> bool:
 
 def _keep(path: Path, code: bytes, symbol: str) -> None:
     """Keep the kernel on disk, after it was tried in a process of its own."""
+    from tempfile import NamedTemporaryFile
+
     try:
         _remove_interrupted(path)
-        with tempfile.NamedTemporaryFile(prefix=path.stem + "-", dir=path.parent, delete=False) as file:
+        with NamedTemporaryFile(prefix=path.stem + "-", dir=path.parent, delete=False) as file:
             working = Path(file.name)
         try:
             working.write_bytes(code)
