@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
-
 from models.distribution_kinds import KINDS, Parameters, Quantiles, Written
 from models.errors import InvalidField, invalid
+from models.fields import Form
 from models.quantile_table import moments_of_table, quantile_of_table
 from models.table import nearest
 from models.units import SIZE, TIME, Quantity, unit_schema
@@ -251,17 +250,13 @@ def distribution_schema(dimension: Dimension) -> dict[str, Any]:
 
 TimeDistribution = Annotated[
     Distribution,
-    PlainValidator(lambda value: read_distribution(value, "time")),
-    PlainSerializer(print_distribution, when_used="json"),
-    WithJsonSchema(distribution_schema("time")),
+    Form(lambda value: read_distribution(value, "time"), distribution_schema("time"), print_distribution),
 ]
 """A distribution of times, in ns."""
 
 SizeDistribution = Annotated[
     Distribution,
-    PlainValidator(lambda value: read_distribution(value, "size")),
-    PlainSerializer(print_distribution, when_used="json"),
-    WithJsonSchema(distribution_schema("size")),
+    Form(lambda value: read_distribution(value, "size"), distribution_schema("size"), print_distribution),
 ]
 """A distribution of sizes, in bytes."""
 

@@ -4,12 +4,40 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 from models.errors import invalid
 from models.units import BANDWIDTH, RATE, SIZE, TIME, Quantity, unit_schema
 
 MAX_COUNT = 2**24
+
+
+class Form:
+    """How a field is written in a file: an annotation of the field's type.
+
+    Pydantic's own annotations, one for each of the three parts, have Python analyse the signature of every function
+    for every field, which takes as long as all other checks of a scenario take to make.
+
+    read: returns the value of what stands in a file, or raises InvalidField.
+    schema: what is accepted, as JSON Schema.
+    write: returns what stands in a file for a value; None: the value itself.
+    """
+
+    def __init__(
+        self, read: Callable[[object], Any], schema: dict[str, Any], write: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._read = read
+        self._schema = schema
+        self._written = core_schema.plain_serializer_function_ser_schema(write, when_used="json") if write else None
+
+    def __get_pydantic_core_schema__(self, _type: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return how Pydantic reads and writes the field; it adds to what is returned."""
+        return core_schema.no_info_plain_validator_function(self._read, serialization=self._written)
+
+    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return what is accepted; Pydantic adds to what is returned."""
+        return dict(self._schema)
 
 
 def _positive(read: Callable[[object], Any], quantity: Quantity) -> Callable[[object], Any]:
@@ -41,7 +69,26 @@ def _with_auto(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [{"const": "auto"}, schema]}
 
 
-def _whole(minimum: int, maximum: int = MAX_COUNT) -> Callable[[object], int]:
+def whole(minimum: int, maximum: int = MAX_COUNT) -> Form:
+    """Return the form of a whole number with bounds of its own."""
+    return Form(_whole_reader(minimum, maximum), _whole_schema(minimum, maximum))
+
+
+def whole_or(word: str, minimum: int = 1) -> Form:
+    """Return the form of a field that takes a count or one word, such as "auto"."""
+    read_count = _whole_reader(minimum, MAX_COUNT)
+
+    def read(value: object) -> int | str:
+        if value == word:
+            return word
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(value, f'"{word}", or a whole number of at least {minimum}')
+        return read_count(value)
+
+    return Form(read, {"anyOf": [{"const": word}, _whole_schema(minimum, MAX_COUNT)]})
+
+
+def _whole_reader(minimum: int, maximum: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             raise invalid(value, f"a whole number from {minimum} to {maximum}")
@@ -50,11 +97,16 @@ def _whole(minimum: int, maximum: int = MAX_COUNT) -> Callable[[object], int]:
     return read
 
 
-def _whole_schema(minimum: int, maximum: int = MAX_COUNT) -> dict[str, Any]:
+def _whole_schema(minimum: int, maximum: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": minimum, "maximum": maximum}
 
 
-def _number(minimum: float, maximum: float, above_minimum: bool = False) -> Callable[[object], float]:
+def number(minimum: float, maximum: float, above_minimum: bool = False) -> Form:
+    """Return the form of a number with bounds of its own.
+
+    above_minimum: the minimum itself is not accepted.
+    """
+
     def read(value: object) -> float:
         above = "above" if above_minimum else "from"
         accepted = f"a number {above} {minimum:.12g} to {maximum:.12g}"
@@ -65,128 +117,75 @@ def _number(minimum: float, maximum: float, above_minimum: bool = False) -> Call
             raise invalid(value, accepted)
         return float(value)
 
-    return read
-
-
-def _number_schema(minimum: float, maximum: float, above_minimum: bool = False) -> dict[str, Any]:
     low = "exclusiveMinimum" if above_minimum else "minimum"
-    return {"type": "number", low: minimum, "maximum": maximum}
+    return Form(read, {"type": "number", low: minimum, "maximum": maximum})
 
 
 TimeNs = Annotated[
     int,
-    PlainValidator(TIME.read_whole),
-    PlainSerializer(TIME.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(TIME)),
+    Form(TIME.read_whole, unit_schema(TIME), TIME.print),
 ]
 """A time of 0 or more, in ns."""
 
 PositiveTimeNs = Annotated[
     int,
-    PlainValidator(_positive(TIME.read_whole, TIME)),
-    PlainSerializer(TIME.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(TIME)),
+    Form(_positive(TIME.read_whole, TIME), unit_schema(TIME), TIME.print),
 ]
 """A time above 0, in ns."""
 
 AutoTimeNs = Annotated[
     int | str,
-    PlainValidator(_or_auto(TIME.read_whole, TIME)),
-    PlainSerializer(_print_time_or_auto, return_type=str, when_used="json"),
-    WithJsonSchema(_with_auto(unit_schema(TIME))),
+    Form(_or_auto(TIME.read_whole, TIME), _with_auto(unit_schema(TIME)), _print_time_or_auto),
 ]
 """A time of 0 or more in ns, or "auto"."""
 
 AutoPositiveTimeNs = Annotated[
     int | str,
-    PlainValidator(_or_auto(_positive(TIME.read_whole, TIME), TIME)),
-    PlainSerializer(_print_time_or_auto, return_type=str, when_used="json"),
-    WithJsonSchema(_with_auto(unit_schema(TIME))),
+    Form(_or_auto(_positive(TIME.read_whole, TIME), TIME), _with_auto(unit_schema(TIME)), _print_time_or_auto),
 ]
 """A time above 0 in ns, or "auto"."""
 
 SizeBytes = Annotated[
     int,
-    PlainValidator(SIZE.read_whole),
-    PlainSerializer(SIZE.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(SIZE)),
+    Form(SIZE.read_whole, unit_schema(SIZE), SIZE.print),
 ]
 """A size of 0 or more, in bytes."""
 
 PositiveSizeBytes = Annotated[
     int,
-    PlainValidator(_positive(SIZE.read_whole, SIZE)),
-    PlainSerializer(SIZE.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(SIZE)),
+    Form(_positive(SIZE.read_whole, SIZE), unit_schema(SIZE), SIZE.print),
 ]
 """A size above 0, in bytes."""
 
 RatePerS = Annotated[
     float,
-    PlainValidator(_positive(RATE.read_float, RATE)),
-    PlainSerializer(RATE.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(RATE)),
+    Form(_positive(RATE.read_float, RATE), unit_schema(RATE), RATE.print),
 ]
 """A rate above 0, per second."""
 
 BandwidthBytesPerS = Annotated[
     float,
-    PlainValidator(_positive(BANDWIDTH.read_float, BANDWIDTH)),
-    PlainSerializer(BANDWIDTH.print, return_type=str, when_used="json"),
-    WithJsonSchema(unit_schema(BANDWIDTH)),
+    Form(_positive(BANDWIDTH.read_float, BANDWIDTH), unit_schema(BANDWIDTH), BANDWIDTH.print),
 ]
 """A bandwidth above 0, in bytes per second."""
 
-Count = Annotated[int, PlainValidator(_whole(1)), WithJsonSchema(_whole_schema(1))]
+Count = Annotated[int, whole(1)]
 """A whole number of at least 1."""
 
-Index = Annotated[int, PlainValidator(_whole(0)), WithJsonSchema(_whole_schema(0))]
+Index = Annotated[int, whole(0)]
 """A whole number of at least 0."""
 
-Seed = Annotated[int, PlainValidator(_whole(0, 2**63 - 1)), WithJsonSchema(_whole_schema(0, 2**63 - 1))]
+Seed = Annotated[int, whole(0, 2**63 - 1)]
 """A whole number of 63 bits."""
 
-Probability = Annotated[float, PlainValidator(_number(0, 1)), WithJsonSchema(_number_schema(0, 1))]
+Probability = Annotated[float, number(0, 1)]
 """A number from 0 to 1."""
 
-Weight = Annotated[float, PlainValidator(_number(0, 1e9)), WithJsonSchema(_number_schema(0, 1e9))]
+Weight = Annotated[float, number(0, 1e9)]
 """A number of at least 0."""
 
-Factor = Annotated[
-    float, PlainValidator(_number(0, 1e6, above_minimum=True)), WithJsonSchema(_number_schema(0, 1e6, True))
-]
+Factor = Annotated[float, number(0, 1e6, above_minimum=True)]
 """A number above 0."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w.:+-][\w .:+-]*$")]
 """A name: letters, digits and `_ . : + -`, with blanks inside."""
-
-
-def number(minimum: float, maximum: float, above_minimum: bool = False) -> tuple[Any, Any]:
-    """Make the two annotations of a float field with bounds of its own: its reader and its JSON Schema.
-
-    above_minimum: the minimum itself is not accepted.
-    """
-    return (
-        PlainValidator(_number(minimum, maximum, above_minimum)),
-        WithJsonSchema(_number_schema(minimum, maximum, above_minimum)),
-    )
-
-
-def whole(minimum: int, maximum: int) -> tuple[Any, Any]:
-    """Make the two annotations of a count with bounds of its own: its reader and its JSON Schema."""
-    return PlainValidator(_whole(minimum, maximum)), WithJsonSchema(_whole_schema(minimum, maximum))
-
-
-def whole_or(word: str, minimum: int = 1) -> tuple[Any, Any]:
-    """Make the two annotations of a field that takes a count or one word, such as "auto"."""
-    read_count = _whole(minimum)
-
-    def read(value: object) -> int | str:
-        if value == word:
-            return word
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise invalid(value, f'"{word}", or a whole number of at least {minimum}')
-        return read_count(value)
-
-    schema = {"anyOf": [{"const": word}, _whole_schema(minimum)]}
-    return PlainValidator(read), WithJsonSchema(schema)

@@ -39,7 +39,7 @@ from models.stages import (
     PoolStage,
     Stage,
 )
-from models.table import Table
+from models.table import Table, nothing
 from models.workload import Phase, Retry, Workload
 
 __all__ = [
@@ -90,8 +90,8 @@ class Run(Table):
     duration: AutoPositiveTimeNs = "auto"
     warmup: AutoTimeNs = "auto"
     seed: Seed = 1
-    replications: Annotated[int | str, *whole_or("auto")] = "auto"
-    precision: Annotated[float, *number(0.0001, 0.5)] = 0.02
+    replications: Annotated[int | str, whole_or("auto")] = "auto"
+    precision: Annotated[float, number(0.0001, 0.5)] = 0.02
 
 
 class Operation(Table):
@@ -143,8 +143,8 @@ class Scenario(Table):
     workloads: list[Workload]
     services: dict[Name, Service]
     operations: list[Operation]
-    events: list[Event] = Field(default_factory=list)
-    thresholds: list[str] = Field(default_factory=list)
+    events: list[Event] = Field(default_factory=nothing)
+    thresholds: list[str] = Field(default_factory=nothing)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -24,7 +24,7 @@ from models.fields import (
     whole,
     whole_or,
 )
-from models.table import Table, shown_field
+from models.table import Table, nothing, shown_field
 
 _MS = 1_000_000
 
@@ -67,7 +67,7 @@ class LinuxScheduler(Table):
     idle_search: Probability = 1.0
     idle_steal: Probability = 1.0
     balance_interval: PositiveTimeNs = 32 * _MS
-    balance_from: Annotated[float, *number(1, 16)] = 1.0
+    balance_from: Annotated[float, number(1, 16)] = 1.0
     stray_moves: Probability = 0.0
     protected_until: Literal["deadline", "parity"] = "deadline"
 
@@ -184,7 +184,7 @@ class Lock(Table):
     """
 
     count: Count = 1
-    skew: Annotated[float, *number(0, 10)] = 0.0
+    skew: Annotated[float, number(0, 10)] = 0.0
     barging: TimeNs = 0
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
@@ -246,22 +246,22 @@ class Service(Table):
     memory: capacity [bytes], None: no limit. memory_base: used before any operation [bytes].
     """
 
-    instances: Annotated[int, *whole(1, 65_536)] = 1
-    cores: Annotated[int, *whole(1, 4096)] = 1
+    instances: Annotated[int, whole(1, 65_536)] = 1
+    cores: Annotated[int, whole(1, 4096)] = 1
     cores_of: Name | None = None
-    threads_per_core: Annotated[int, *whole(1, 2)] = 1
-    smt_speedup: Annotated[float, *number(0.1, 2)] = 1.3
-    speed_by_busy: list[Annotated[float, *number(0.001, 16)]] = Field(default_factory=lambda: [1.0])
-    background_cores: Annotated[float, *number(0, 4096)] = 0.0
+    threads_per_core: Annotated[int, whole(1, 2)] = 1
+    smt_speedup: Annotated[float, number(0.1, 2)] = 1.3
+    speed_by_busy: list[Annotated[float, number(0.001, 16)]] = Field(default_factory=lambda: [1.0])
+    background_cores: Annotated[float, number(0, 4096)] = 0.0
     discipline: Discipline = "linux"
     linux: LinuxScheduler = LinuxScheduler.model_construct()
     round_robin: RoundRobin = RoundRobin.model_construct()
     context_switch: TimeNs = 0
     wakeup: TimeNs = 0
     idle_exit: TimeNs = 0
-    workers: Annotated[int | str, *whole_or("per_operation")] = "per_operation"
+    workers: Annotated[int | str, whole_or("per_operation")] = "per_operation"
     worker_kind: Literal["event_loop", "blocking"] = "event_loop"
-    cpu_quota: Annotated[float, *number(0.001, 4096)] | None = None
+    cpu_quota: Annotated[float, number(0.001, 4096)] | None = None
     cpu_quota_period: PositiveTimeNs = 100 * _MS
     cpu_quota_slice: TimeNs = 5 * _MS
     queue_limit: Count | None = None
@@ -269,7 +269,7 @@ class Service(Table):
     memory_base: SizeBytes = 0
     memory_pool: MemoryPool | None = None
     balancer: Balancer = Balancer.model_construct()
-    pauses: list[Pause] = Field(default_factory=list)
+    pauses: list[Pause] = Field(default_factory=nothing)
     interruptions: Interruptions | None = None
     batchers: dict[Name, Batcher] = Field(default_factory=dict)
     locks: dict[Name, Lock] = Field(default_factory=dict)

@@ -24,6 +24,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f'"{close[0]}"? (one of: {listed})' if close else f"one of: {listed}"
 
 
+def nothing() -> list[Any]:
+    """Return an empty list, as the default of a field: Pydantic looks at its signature; that of `list` takes long."""
+    return []
+
+
 class Table(BaseModel):
     """A table of the scenario file.
 

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from models.distributions import ZERO_TIME, TimeDistribution
 from models.errors import FieldProblem
 from models.fields import Count, Name, PositiveTimeNs, RatePerS, TimeNs, Weight, number, whole
-from models.table import Table, shown_field
+from models.table import Table, nothing, shown_field
 from models.trace import read_trace
 
 MAX_USERS = 2**24
@@ -24,7 +24,7 @@ class Phase(Table):
     """
 
     duration: PositiveTimeNs
-    factor: Annotated[float, *number(0, 1e6)]
+    factor: Annotated[float, number(0, 1e6)]
 
 
 class Retry(Table):
@@ -36,12 +36,12 @@ class Retry(Table):
     budget: retries for each operation in the long run; None: no limit.
     """
 
-    attempts: Annotated[int, *whole(1, 1000)]
+    attempts: Annotated[int, whole(1, 1000)]
     backoff: TimeNs = 0
-    multiplier: Annotated[float, *number(1, 1000)] = 2.0
+    multiplier: Annotated[float, number(1, 1000)] = 2.0
     cap: PositiveTimeNs | None = None
     jitter: Literal["full", "none"] = "full"
-    budget: Annotated[float, *number(0, 1000)] | None = None
+    budget: Annotated[float, number(0, 1000)] | None = None
 
     def meaningless(self) -> Iterator[tuple[str, str]]:
         """Without a backoff there is nothing to multiply, to cap or to draw."""
@@ -78,7 +78,7 @@ class Workload(Table):
     arrival_rate: RatePerS | None = None
     interarrival: TimeDistribution | None = None
     file: str | None = None
-    phases: list[Phase] = Field(default_factory=list)
+    phases: list[Phase] = Field(default_factory=nothing)
     operations: dict[Name, Weight] = Field(default_factory=dict)
     timeout: TimeDistribution | None = None
     cancel_on_timeout: bool = Field(default=False, strict=True)
