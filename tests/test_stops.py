@@ -34,6 +34,12 @@ def test_repeats_share_their_stops():
     assert found.rate_per_s == pytest.approx(1.25, rel=0.05)
 
 
+def test_a_repeat_whose_answers_differ_by_much_anyway_is_left_out():
+    tail = [*FAST, (0.99949, 160e-6), (0.9995, 4.08e-3), (1.0, 4.08e-3)]
+    rough = [(0.0, 70e-6), (0.5, 80e-6), (0.95, 900e-6), (1.0, 9e-3)]
+    assert stops_of(with_tail(tail, rough)) == stops_of(with_tail(tail))
+
+
 @pytest.mark.parametrize(
     "tail",
     [

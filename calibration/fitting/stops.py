@@ -42,24 +42,28 @@ class Stops:
 
 
 def stops_of(measurement: Measurement) -> Stops | None:
-    """Return the stops that the levels of one connection show; None where there is none, or where none would show."""
+    """Return the stops that the repeats of one connection show; None where there is none, or where none would show.
+
+    Repeats whose answers differ by much anyway are left out.
+    """
     # the levels stand in the order of the details
     alone = [
         (detail, level.operations or 0.0)
         for detail, level in zip(measurement.details, measurement.table.levels, strict=False)
         if detail.copies == 1 and detail.response_quantiles_s and level.kind != "open"
     ]
-    seen = late_s = 0.0
+    seen = late_s = seconds = 0.0
     for detail, operations in alone:
         median, clear = _median(detail)
         if clear > CLEAR * LONG_S:
-            return None
+            continue
+        seconds += measurement.duration_s
         share, excess_s = _late(detail.response_quantiles_s, median)
         seen += share * operations
         late_s += share * operations * excess_s
     if seen < LEAST:
         return None
-    return Stops(seen / (len(alone) * measurement.duration_s), late_s / seen)
+    return Stops(seen / seconds, late_s / seen)
 
 
 def _median(detail: Detail) -> tuple[float, float]:
