@@ -168,7 +168,7 @@ def _without_one(data: Data, ink: Ink) -> Iterator[str]:
     if lost["levels"] is None:
         yield f"  one instance lost: {lost['why']}"
         return
-    yield ink(f"  with one instance of {lost['service']} lost", _DIM)
+    yield ink(f"  with one instance of {lost['service']} lost (cpu: of all cores, its idle ones too)", _DIM)
     yield from _levels(lost["levels"], data, ink)
 
 
