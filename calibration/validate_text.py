@@ -58,7 +58,9 @@ def _verdict(validation: Validation) -> Iterator[str]:
 
 def _attempt(number: int, attempt: Attempt) -> str:
     """Say of one attempt how the machine changed, how far off it was, and whether it counts."""
-    state = "disturbed" if attempt.disturbed else "interrupted" if attempt.interrupted else "undisturbed"
+    state = "disturbed" if attempt.disturbed else "undisturbed"
+    if attempt.interrupted:
+        state += ", interrupted"
     if attempt.counts:
         state += ", counts" if not attempt.disturbed else ", counts as the least disturbed"
     errors = "/".join(f"{100.0 * one:.1f}" for name, one in attempt.errors.items() if name != "cpu")

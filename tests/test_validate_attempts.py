@@ -106,7 +106,8 @@ def test_an_interrupted_attempt_counts_only_where_there_is_no_other():
     assert (index, count, found.interrupted) == (0, 2, True)
     found, index, count, _ = made(validation(interrupted=True), validation())
     assert (index, count, found.interrupted) == (0, 1, True)
-    found, index, count, _ = made(validation(1.01), before=[validation(interrupted=True)])
+    found, index, count, _ = made(validation(1.01), before=[validation(1.04, interrupted=True)])
+    assert "disturbed, interrupted; throughput" in validation_text(found)
     assert (index, count, found.interrupted) == (1, 1, False)
 
 
