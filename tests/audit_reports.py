@@ -160,6 +160,11 @@ def to_digits(value: float, digits: int) -> float:
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
+def significant_digits(value: float) -> int:
+    """Return with how many significant digits a figure is printed."""
+    return max(len(f"{value:.9e}".split("e")[0].replace(".", "").strip("-").rstrip("0")), 1)
+
+
 NOT_PLANTED = {
     "procs", "threads", "connections", "concurrency", "cores", "instances", "rate_per_s", "max_ms", "error_pct",
 }  # fmt: skip
@@ -176,7 +181,8 @@ def plant(made: Report, seed: int) -> tuple[Report, str]:
     level = draw.randrange(len(rows))
     size = draw.uniform(0.10, 0.60)
     factor = draw.choice((1 + size, 1 / (1 + size)))
-    rows[level][column] = to_digits(rows[level][column] * factor, 6)
+    digits = max(significant_digits(row[column]) for row in made.rows)  # as the column prints the others
+    rows[level][column] = to_digits(rows[level][column] * factor, digits)
     return Report(made.name, rows, made.think_share), f"{column} x {factor:.3f} at level {level} ({made.name})"
 
 

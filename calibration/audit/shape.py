@@ -2,37 +2,38 @@
 
 As the load grows, a system's response times change their scale and how widely they spread, and the form of their
 distribution changes little and smoothly with the scale: each figure is predicted from all others, by logarithms
-(`calibration.audit.shape_model`) and by the gaps between them (`calibration.audit.gaps_model`). A mean is that of a
-distribution through its percentiles, nearly (`calibration.audit.mean_of_percentiles`). Each statistic keeps a course of
-its own over what is served (`calibration.audit.load_curve`). And at the highest load of an open system, where a form
-does not go on as it went before, it is as usual (`calibration.audit.highest_load`). A figure is accused that is far
-beyond one of these predictions, or beyond two of them together.
+(`calibration.audit.shape_model`) and by the gaps between them (`calibration.audit.gaps_model`). How a form changes from
+one load to the next is much the same for all services (`calibration.audit.usual_forms`). Each statistic keeps a course
+of its own over what is served (`calibration.audit.load_curve`). And a mean is that of a distribution through its
+percentiles, nearly (`calibration.audit.mean_of_percentiles`). These predictions are weighed by their precision; where
+they differ, none is sure. A figure is accused where it is so much likelier to be wrong than right, by what they say
+together, that hardly any of a clean report would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from calibration.audit.findings import Ledger
 from calibration.audit.gaps_model import predicted_from_gaps
-from calibration.audit.highest_load import at_the_highest_load
-from calibration.audit.left_out import LeftOut, agreed
+from calibration.audit.left_out import FREEDOM, LeftOut, agreed
 from calibration.audit.load_curve import along_the_load
 from calibration.audit.mean_of_percentiles import predicted_by_means
 from calibration.audit.served import growing
 from calibration.audit.shape_model import across_gaps, predicted_from_all_others
 from calibration.audit.statistics_of_levels import (
-    against_neighbours,
     common_statistics,
     figures_of,
     has_steps,
     next_to_atoms,
 )
 from calibration.audit.tolerances import sampling_factor
+from calibration.audit.usual_forms import predicted_as_usual
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
 
@@ -42,62 +43,48 @@ FEWEST_LEVELS: Final = 3
 FEWEST_STATISTICS: Final = 2
 
 
-class _Limit(NamedTuple):
-    """Chances below which a figure is accused: between other loads, at the lowest and at the highest one.
+class _Trust(NamedTuple):
+    """How far a prediction is trusted: its deviation is longer by a factor, and by what it never knows.
 
-    They are of one so far off, of any of the report's. Past an end a prediction is an extrapolation, and clean figures
-    are farther off than it says.
+    Both were chosen on simulated services, so that of their defects as many as possible are found and few clean reports
+    accused (docs/audit.md).
     """
 
-    between: float
-    lowest: float
-    highest: float
-
-    def of(self, levels: int) -> Numbers:
-        """Return that of each level, by increasing load: (levels, 1)."""
-        limits = np.full((levels, 1), self.between)
-        limits[0], limits[-1] = self.lowest, self.highest
-        return limits
+    factor: float
+    unknown: float
 
 
-BY_FORM: Final = _Limit(0.3, 0.08, 0.14)
-"""By what all others say of it, where as much is seen beside its neighbours."""
-BY_FORM_UNSEEN: Final = _Limit(0.01, 0.01, 0.01)
-"""The same where less is seen beside them, as next to a knee."""
-BY_FORM_AT_ATOMS: Final = _Limit(0.005, 0.005, 0.005)
-"""The same where it may jump, as many operations take just one time."""
-BY_MEAN: Final = _Limit(0.02, 0.02, 0.02)
-"""By the mean of a distribution through the percentiles of its level."""
-BY_LOAD: Final = _Limit(2e-3, 6e-3, 2e-3)
-"""By those of its own statistic alone."""
-BY_LOAD_OF_ONE: Final = _Limit(3.5e-3, 3.5e-3, 3.5e-3)
-"""The same where the report has no other statistic."""
-BY_BOTH: Final = _Limit(3.5e-3, 3.5e-3, 3.5e-3)
-"""By the form and by those of its own statistic together."""
-BY_HIGHEST: Final = _Limit(0.0, 0.0, 4e-4)
-"""By what is usual at the highest load."""
-BY_FORM_AND_HIGHEST: Final = _Limit(0.0, 0.0, 5e-3)
-"""By that together with the form."""
-LEAST: Final = 0.09
-"""Natural logarithm of how far off an accused figure is at least: tails of short runs vary by some percent. Beside a
-gap between the times of two kinds of operations it is more."""
-LEAST_OF_MEAN: Final = 0.06
-"""The same of a mean beside its percentiles, which vary with it."""
-SEEN_BESIDE: Final = 0.03
-"""Natural logarithm by which a figure moves against those beside it, where it is accused of its form: what only an
-extrapolation says is no more than a knee."""
-SEEN_SHARE: Final = 0.6
-"""The same as a share of how far off it is: of what is farther off, more must be seen."""
+TRUST: Final = {
+    "form": _Trust(1.5, 0.004),
+    "usual": _Trust(1.6, 0.004),
+    "load": _Trust(1.45, 0.012),
+    "mean": _Trust(2.8, 0.007),
+}
+DIFFERENT: Final = 0.2
+"""Share of the variance between predictions that counts beside their own."""
+GAP: Final = 0.5
+"""Share of a jump across a gap beside a percentile by which a prediction may be off."""
+JUMP: Final = 0.12
+"""Natural logarithm by which a percentile may jump beside a time that many operations take."""
+WRONG: Final = (0.14, 0.3, 0.45)
+"""Natural logarithms by which a wrong figure is off, each as likely: what is left out or counted twice is off by a part
+of the figure, as are figures of another run."""
+BY_FAR: Final = 0.1
+"""How likely a wrong figure is off by any one greater size, over one of those: by a unit, or a digit."""
+LIMIT: Final = -1.0
+"""Natural logarithm of how much likelier a figure is wrong than right, over the number of figures, that is accused."""
+NOTHING: Final = 1e-12
+"""A precision by which nothing is known."""
+KNOWN: Final = 1.0
+"""Deviation, natural logarithm, above which nothing is known of a figure."""
 ALONE: Final = 2.0
 """How many times farther than the others of its level a figure must leave its course: together they are a knee."""
-
-
-NEVER: Final = 1e-300
-"""A limit of chance that is never reached."""
+SUREST: Final = 1e-3
+"""Deviations, as of a normal distribution, that a figure is off at least where only the chance of that is known."""
 
 
 class _Odd(NamedTuple):
-    """A figure that is out of shape: where, how far off (natural logarithm), and what says so."""
+    """A figure that is out of shape: where, how far off (natural logarithm), and what says so most."""
 
     level: int
     statistic: int
@@ -113,10 +100,14 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     ordered = sorted(levels, key=lambda level: level.load or 0.0)
     figures, rounding = figures_of(ordered, names)
-    by_form = _by_form(ordered, names, figures, rounding)
-    by_load = _by_load(ordered, names, figures, rounding)
-    by_mean = _by_mean(ordered, names, figures, rounding)
-    if by_form is None and by_load is None and by_mean is None:
+    predictions = {
+        "form": _by_form(ordered, names, figures, rounding),
+        "load": _by_load(ordered, names, figures, rounding),
+        "mean": _by_mean(ordered, names, figures, rounding),
+        "usual": _as_usual(ordered, names, figures, rounding),
+    }
+    known = {by: found for by, found in predictions.items() if found is not None}
+    if not known:
         ledger.skip(
             "shape",
             "percentiles are equal, so that times have steps, across which a percentile jumps"
@@ -125,8 +116,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         )
         return
     ledger.check("shape", len(ordered))
-    highest = _at_the_highest(ordered, names, figures, rounding)
-    odd = _least_likely(_held(by_form, by_load, by_mean, highest, _Beside(names, figures, rounding)))
+    odd = _likeliest_wrong(known, _jumps(names, figures, rounding))
     if odd is not None and not ledger.found_at("shape", ordered[odd.level]):
         _report(ledger, ordered, names, odd)
 
@@ -157,98 +147,66 @@ def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, ro
     if count < FEWEST_LEVELS or len(set(served)) < count:
         return None
     found = along_the_load(served, figures[:count], rounding[:count], np.array([sampling_factor(one) for one in names]))
-    off, chance = np.zeros(figures.shape), np.ones(figures.shape)
-    off[:count], chance[:count] = found.off, found.chance
-    return LeftOut(off, chance)
+    off, deviation = np.zeros(figures.shape), np.full(figures.shape, np.inf)
+    off[:count] = found.off
+    surely = np.maximum(-ndtri(_apart_from_its_level(found).chance / 2.0), SUREST)
+    deviation[:count] = np.where(found.off == 0.0, np.inf, np.abs(found.off) / surely)
+    return LeftOut(off, np.ones(figures.shape), deviation)
 
 
-def _at_the_highest(
-    levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers
-) -> LeftOut | None:
-    """Return the figures of the highest load against what is usual there; None for a closed system, or with steps."""
-    if any(level.kind != "open" for level in levels) or has_steps(figures, names):
+def _as_usual(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    """Return the figures against what is usual; None where open levels and closed ones are mixed, or with steps."""
+    kinds = {level.kind == "open" for level in levels}
+    if len(kinds) > 1 or len(names) < FEWEST_STATISTICS or has_steps(figures, names):
         return None
-    return at_the_highest_load(names, figures, rounding)
+    return predicted_as_usual(names, figures, rounding, is_open=kinds.pop())
 
 
-class _Beside:
-    """What is seen of a figure beside its neighbours, whatever predicts it."""
-
-    def __init__(self, names: Sequence[str], figures: Numbers, rounding: Numbers) -> None:
-        self.jumps = np.tile(next_to_atoms(figures, rounding, names), (len(figures), 1))
-        self._least = LEAST + across_gaps(names, figures)
-        self._apart = against_neighbours(figures, names) if len(names) > 1 else np.zeros(figures.shape)
-        self._is_mean = np.tile([name == "mean_s" for name in names], (len(figures), 1))
-
-    def told(self, off: Numbers) -> NDArray[np.bool_]:
-        """Return which figures are so far off that they can be told from those of clean reports."""
-        return np.asarray(~self.jumps & self.far(off))
-
-    def far(self, off: Numbers) -> NDArray[np.bool_]:
-        """Return the same where any may jump."""
-        return np.asarray(np.abs(off) >= self._least)
-
-    def seen(self, off: Numbers) -> NDArray[np.bool_]:
-        """Return which of them move against those beside them as much as they are said to be off."""
-        least = np.maximum(SEEN_BESIDE, SEEN_SHARE * np.abs(off))
-        return np.asarray(self.far(off) & (np.sign(off) * self._apart >= least))
-
-    def means(self, off: Numbers) -> NDArray[np.bool_]:
-        """Return which figures are means that are so far off their percentiles."""
-        return np.asarray(self._is_mean & (np.abs(off) >= LEAST_OF_MEAN))
+def _jumps(names: Sequence[str], figures: Numbers, rounding: Numbers) -> Numbers:
+    """Return how far each statistic may jump, natural logarithm: beside a gap, or a time that many operations take."""
+    return np.asarray(GAP * across_gaps(names, figures) + JUMP * next_to_atoms(figures, rounding, names))
 
 
-class _Held(NamedTuple):
-    """Figures against a prediction: which of them it may accuse, below which chance, and what says so."""
+def _likeliest_wrong(predictions: Mapping[str, LeftOut], jumps: Numbers) -> _Odd | None:
+    """Return the figure that is likeliest to be wrong by what all predictions say together; None if none is.
 
-    found: LeftOut
-    judged: NDArray[np.bool_]
-    limit: _Limit
-    by: str = "form"
-
-
-def _held(
-    by_form: LeftOut | None, by_load: LeftOut | None, by_mean: LeftOut | None, highest: LeftOut | None, beside: _Beside
-) -> list[_Held]:
-    """Return each prediction that there is, and those that count together."""
-    held = []
-    if by_mean is not None:
-        held.append(_Held(by_mean, beside.means(by_mean.off), BY_MEAN, "mean"))
-    if by_load is not None:
-        alone = _apart_from_its_level(by_load)
-        limit = BY_LOAD if alone.off.shape[1] > 1 else BY_LOAD_OF_ONE
-        held.append(_Held(alone, beside.told(alone.off), limit, "load"))
-    if by_form is not None:
-        seen = beside.seen(by_form.off) & ~beside.jumps
-        held += [
-            _Held(by_form, seen, BY_FORM),
-            _Held(by_form, beside.told(by_form.off), BY_FORM_UNSEEN),
-            _Held(by_form, beside.seen(by_form.off) & beside.jumps, BY_FORM_AT_ATOMS),
-        ]
-        if by_load is not None:
-            held.append(_Held(_together(by_form, alone), seen, BY_BOTH))
-    if by_form is not None and highest is not None:
-        seen_there = beside.seen(highest.off) & ~beside.jumps
-        held += [
-            _Held(highest, seen_there, BY_HIGHEST),
-            _Held(_together(by_form, highest), seen_there & seen, BY_FORM_AND_HIGHEST),
-        ]
-    return held
+    jumps: (statistics,), how far each may jump.
+    """
+    off, precision = (np.array([_trusted(by, one, jumps)[part] for by, one in predictions.items()]) for part in (0, 1))
+    precise = np.maximum(precision.sum(axis=0), NOTHING)
+    together = (precision * off).sum(axis=0) / precise
+    variance = (1.0 + DIFFERENT * (precision * (off - together) ** 2).sum(axis=0)) / precise
+    odds = np.where(variance < KNOWN**2, _odds(together, np.sqrt(variance)) - np.log(together.size), -np.inf)
+    level, statistic = np.unravel_index(int(odds.argmax()), odds.shape)
+    if odds[level, statistic] <= LIMIT:
+        return None
+    says = precision[:, level, statistic] * off[:, level, statistic] * np.sign(together[level, statistic])
+    by = list(predictions)[int(says.argmax())]
+    return _Odd(int(level), int(statistic), float(together[level, statistic]), by)
 
 
-def _least_likely(held: Sequence[_Held]) -> _Odd | None:
-    """Return the figure that is out of shape by the most; None if none is."""
-    worst: tuple[float, _Odd] | None = None
-    for one in held:
-        levels, count = one.judged.shape
-        figures = levels if one.by == "mean" else levels * count
-        limit = np.maximum(one.limit.of(levels), NEVER)
-        beyond = np.where(one.judged, one.found.chance, 1.0) * figures / limit
-        level, statistic = np.unravel_index(int(beyond.argmin()), beyond.shape)
-        odd = _Odd(int(level), int(statistic), float(one.found.off[level, statistic]), one.by)
-        if beyond.min() < 1.0 and (worst is None or beyond.min() < worst[0]):
-            worst = float(beyond.min()), odd
-    return None if worst is None else worst[1]
+def _odds(off: Numbers, deviation: Numbers) -> Numbers:
+    """Return the natural logarithm of how much likelier figures so far off are wrong than right."""
+    far = np.abs(off)
+    near = np.minimum(far, WRONG[-1])  # what is farther off is no less likely wrong
+    by_part = [_likelihood(near - side * size, deviation) for size in WRONG for side in (-1.0, 1.0)]
+    odds = np.log(np.mean(by_part, axis=0) / _likelihood(near, deviation))
+    by_far = np.log(BY_FAR * _likelihood(np.zeros(off.shape), deviation) / _likelihood(off, deviation))
+    return np.asarray(np.where(far > WRONG[-1], np.maximum(odds, by_far), odds))
+
+
+def _likelihood(off: Numbers, deviation: Numbers) -> Numbers:
+    """Return the density of Student's t distribution, but for a constant."""
+    return np.asarray((1.0 + (off / deviation) ** 2 / FREEDOM) ** (-(FREEDOM + 1.0) / 2.0) / deviation)
+
+
+def _trusted(by: str, found: LeftOut, jumps: Numbers) -> tuple[Numbers, Numbers]:
+    """Return how far off each figure is by a prediction, and the precision that is trusted in that."""
+    if found.deviation is None:
+        raise ValueError("a prediction without its deviation cannot be combined")
+    trust = TRUST[by]
+    unknown = trust.unknown + (0.0 if by == "mean" else jumps)
+    return found.off, 1.0 / ((found.deviation * trust.factor) ** 2 + unknown**2)
 
 
 def _apart_from_its_level(by_load: LeftOut) -> LeftOut:
@@ -259,13 +217,6 @@ def _apart_from_its_level(by_load: LeftOut) -> LeftOut:
     others = np.column_stack([np.median(np.delete(by_load.off, place, axis=1), axis=1) for place in range(count)])
     alone = np.abs(by_load.off) >= ALONE * np.sign(by_load.off) * others
     return LeftOut(by_load.off, np.where(alone, by_load.chance, 1.0))
-
-
-def _together(by_form: LeftOut, other: LeftOut) -> LeftOut:
-    """Combine two chances of one figure, where both say that it is off to the same side (Fisher, 1932)."""
-    product = np.maximum(by_form.chance * other.chance, 1e-300)
-    agree = (by_form.off * other.off > 0.0) & (np.minimum(np.abs(by_form.off), np.abs(other.off)) >= LEAST)
-    return LeftOut(by_form.off, np.where(agree, product * (1.0 - np.log(product)), 1.0))
 
 
 def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], odd: _Odd) -> None:
@@ -280,6 +231,8 @@ def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], odd: 
         f"{shown(name, expected)}",
         "load": f"{is_}; on the course that it takes over what is served at the other levels it would be about "
         f"{shown(name, expected)}",
+        "usual": f"{listed} do not go together as is usual at such loads; by the others the {named(name)} would be "
+        f"about {shown(name, expected)}",
         "mean": f"{is_}; a distribution with {listed} has, as at the other levels, one of about "
         f"{shown(name, expected)}",
     }[odd.by]

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.levels import Level
-from simulator.measures import percent_of, percentile_name
+from simulator.measures import percentile_name
 
 Numbers = NDArray[np.float64]
 
 LARGEST_PERCENT: Final = 99.5
 """Percentiles beyond are left out: they rest on few operations."""
-MEAN_PERCENT: Final = 55.0
-"""Between which percentiles a mean stands."""
 MOVES: Final = 0.05
 """Natural logarithm by which another figure changes where an equal percentile is no chance."""
 MOVES_OF_ROUNDING: Final = 60.0
@@ -71,21 +69,3 @@ def _stays_where_others_move(figures: Numbers, place: int, least: float) -> bool
     return any(
         one[place] == other[place] and np.abs(one - other).max() > least for one, other in combinations(figures, 2)
     )
-
-
-def against_neighbours(figures: Numbers, names: Sequence[str]) -> Numbers:
-    """Return by how much each statistic changes, from the levels beside to its own, more than those next to it do.
-
-    (levels, statistics), natural logarithms; a mean stands next to the median and the percentile beyond it.
-    """
-    order = np.argsort([MEAN_PERCENT if name == "mean_s" else percent_of(name) for name in names])
-    sorted_ = figures[:, order]
-    count = len(names)
-    beside = np.column_stack(
-        [sorted_[:, [one for one in (place - 1, place + 1) if 0 <= one < count]].mean(axis=1) for place in range(count)]
-    )
-    apart = sorted_ - beside
-    around = np.vstack([apart[1:2], (apart[:-2] + apart[2:]) / 2.0, apart[-2:-1]])
-    found = np.empty_like(apart)
-    found[:, order] = apart - around
-    return np.asarray(found)

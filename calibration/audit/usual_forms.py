@@ -1,0 +1,115 @@
+"""What mean and percentiles of a level usually are between those of the loads beside it.
+
+A form does not go on as it went before: waiting lengthens a tail that was long already by less than one that was short,
+as near saturation any wait is about exponential (Kingman, 1962), and a system that saturates evens its times out. How
+means and percentiles of three successive loads go together was estimated on simulated services
+(`benchmarks.usual_forms`), as a mixture of multivariate t distributions: systems far from saturation, near it and
+beyond are of different kinds. The report's own other figures say of which kind it is, and set the scale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.audit.left_out import LeftOut
+
+Numbers = NDArray[np.float64]
+Place = Literal["lowest", "between", "highest"]
+
+STATISTICS: Final = ("mean_s", "p50", "p90", "p95", "p99")
+LOADS: Final = 3
+"""Successive ones, whose figures go together."""
+PLACES: Final[tuple[Place, ...]] = ("lowest", "between", "highest")
+"""Of the load that is judged: the first, the second or the third of the three."""
+FREEDOM: Final = 3.0
+"""Degrees of freedom: how much farther than usual a service may be from what is usual."""
+NOISE: Final = 0.004
+"""Relative sampling noise of a figure."""
+FREE: Final = 10.0
+"""Standard deviation of the scale of a report, natural logarithm: it is free."""
+UNIT: Final = 1e-5
+"""Of the covariances that are stored."""
+_STORED: Final = Path(__file__).parents[1] / "data" / "usual_forms.json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the figures of one kind of three loads are distributed: a multivariate t distribution.
+
+    share: of all. usual: (LOADS x STATISTICS,), natural logarithms but for the scale. together: their covariance.
+    """
+
+    share: float
+    usual: Numbers
+    together: Numbers
+
+
+def predicted_as_usual(names: Sequence[str], figures: Numbers, rounding: Numbers, *, is_open: bool) -> LeftOut | None:
+    """Predict each figure from all others of its level and of the two beside it; None for too few of them.
+
+    Statistics that are not among STATISTICS are as expected, with an infinite deviation.
+
+    Args:
+        names: of statistics. figures: (levels, statistics), natural logarithms, by increasing load.
+        rounding: relative, of each. is_open: whether operations arrive at a rate.
+    """
+    known = [place for place, name in enumerate(names) if name in STATISTICS]
+    if len(figures) < LOADS or len(known) < 2:
+        return None
+    off, deviation = np.zeros(figures.shape), np.full(figures.shape, np.inf)
+    taken = np.array([load * len(STATISTICS) + STATISTICS.index(names[one]) for load in range(LOADS) for one in known])
+    last = len(figures) - 1
+    for level in range(len(figures)):
+        place: Place = "lowest" if level == 0 else "highest" if level == last else "between"
+        three = slice(min(max(level - 1, 0), last - LOADS + 1), min(max(level - 1, 0), last - LOADS + 1) + LOADS)
+        apart, widths = left_out_of(
+            stored_kinds(is_open, place), taken, figures[three, known].ravel(), rounding[three, known].ravel()
+        )
+        own = slice((level - three.start) * len(known), (level - three.start + 1) * len(known))
+        off[level, known], deviation[level, known] = apart[own], widths[own]
+    return LeftOut(off, np.ones(figures.shape), deviation)
+
+
+def left_out_of(
+    kinds: Sequence[Kind], taken: NDArray[np.int_], figures: Numbers, rounding: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Return how far each figure is from its mean by the others, over all kinds, and the standard deviation of that.
+
+    taken: which of LOADS x STATISTICS the figures are.
+    """
+    off, variance, likely = (np.empty((len(kinds), len(taken))) for _ in range(3))
+    freedom = FREEDOM + len(taken) - 2.0  # one goes to the scale
+    for place, kind in enumerate(kinds):
+        covariance = kind.together[np.ix_(taken, taken)] + FREE**2 + np.diag(NOISE**2 + rounding**2)
+        inverse = np.linalg.inv(covariance)
+        apart = figures - kind.usual[taken]
+        pulled, precision = inverse @ apart, np.diag(inverse)
+        of_others = np.maximum(apart @ pulled - pulled**2 / precision, 0.0)
+        off[place], variance[place] = pulled / precision, (FREEDOM + of_others) / freedom / precision
+        determinant = np.linalg.slogdet(covariance)[1] + np.log(precision)  # of the covariance of the others
+        likely[place] = np.log(kind.share) - 0.5 * (determinant + freedom * np.log1p(of_others / FREEDOM))
+    weight = np.exp(likely - likely.max(axis=0))
+    weight /= weight.sum(axis=0)
+    mean = (weight * off).sum(axis=0)
+    return mean, np.sqrt((weight * (variance + (off - mean) ** 2)).sum(axis=0))
+
+
+@cache
+def stored_kinds(is_open: bool, place: Place) -> tuple[Kind, ...]:
+    """Return what was estimated for an open or a closed system and a place among its loads."""
+    stored = json.loads(_STORED.read_text())["open" if is_open else "closed"][place]
+    width = LOADS * len(STATISTICS)
+    found = []
+    for one in stored:
+        lower = np.zeros((width, width))
+        lower[np.tril_indices(width)] = np.array(one["together"]) * UNIT
+        found.append(Kind(one["share"], np.array(one["usual"]), lower + np.tril(lower, -1).T))
+    return tuple(found)
