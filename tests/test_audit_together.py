@@ -182,3 +182,18 @@ def test_means_behind_rare_long_operations_vary_more() -> None:
     assert accused(header, rows, (3, 2, 1.5))
     tails = tuple((*row[:3], 4.6 * row[2]) for row in rows)
     assert ("monotonicity", ("mean_s",)) in accused("rate_per_s,throughput_per_s,mean_ms,p99_ms", tails)
+
+
+def test_percentiles_with_steps_are_not_held_against_their_mean() -> None:
+    """Most operations of this simulated service take just 1235 us until some queue; its mean is not that of a curve."""
+    header = "threads,throughput_per_s,mean_us,p50_us,p90_us,p99_us"
+    rows: tuple[Row, ...] = (
+        (1, 133.5, 1235, 1235, 1235, 1235),
+        (2, 268.5, 1235, 1235, 1235, 1235),
+        (4, 539.5, 1277, 1236, 1236, 2240),
+        (8, 1040, 1523, 1236, 2262, 3141),
+        (16, 1602, 3808, 3714, 5574, 6898),
+        (32, 1619, 13480, 13500, 15300, 16740),
+    )
+    assert accused(header, rows) == []
+    assert [figures[-1] for _, figures in accused(header, rows, (4, 2, 1.3))] == ["mean_s"]

@@ -71,7 +71,7 @@ WRONG: Final = (0.14, 0.3, 0.45)
 of the figure, as are figures of another run."""
 BY_FAR: Final = 0.1
 """How likely a wrong figure is off by any one greater size, over one of those: by a unit, or a digit."""
-LIMIT: Final = -1.0
+LIMIT: Final = -0.85
 """Natural logarithm of how much likelier a figure is wrong than right, over the number of figures, that is accused."""
 NOTHING: Final = 1e-12
 """A precision by which nothing is known."""
@@ -130,8 +130,12 @@ def _by_form(levels: Sequence[Level], names: Sequence[str], figures: Numbers, ro
 
 
 def _by_mean(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    """Return each figure as mean and percentiles go together; where percentiles are equal they may jump, means not."""
     found = predicted_by_means(names, figures, rounding, _order(levels, figures))
-    return None if found is None else agreed(found, None)
+    if found is None or found.deviation is None or not has_steps(figures, names):
+        return found
+    is_mean = np.array([name == "mean_s" for name in names])
+    return LeftOut(found.off, found.chance, np.where(is_mean, found.deviation, np.inf))
 
 
 def _order(levels: Sequence[Level], figures: Numbers) -> Numbers:
