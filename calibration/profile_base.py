@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from calibration.host.service_fields import service_fields
 from calibration.profile import Profile, ProfileError, different_hosts
 from calibration.profile_text import UNKNOWN, age_text
 from models.errors import FieldProblem, InvalidField, ScenarioError
+from models.quantile_table import moments_of_table
 from models.scenario import Scenario
 from models.service import Service
 from models.slowed import slowed
@@ -98,7 +98,7 @@ def _longer(demand: Any, more_ns: float) -> Any:
     if "mean" in demand:
         return {**demand, "mean": _longer(demand["mean"], more_ns)}
     rows = [(level, TIME.read_float(value)) for level, value in demand["quantiles"]]
-    mean_ns = sum((high - low) * (one + other) / 2.0 for (low, one), (high, other) in pairwise(rows))
+    mean_ns, _ = moments_of_table(rows)
     scale = max(1.0 + more_ns / mean_ns, 0.0) if mean_ns else 1.0
     return {**demand, "quantiles": [[level, TIME.print(round(value * scale))] for level, value in rows]}
 

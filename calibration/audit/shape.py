@@ -176,7 +176,8 @@ def _likeliest_wrong(predictions: Mapping[str, LeftOut], jumps: Numbers) -> _Odd
 
     jumps: (statistics,), how far each may jump.
     """
-    off, precision = (np.array([_trusted(by, one, jumps)[part] for by, one in predictions.items()]) for part in (0, 1))
+    trusted = [_trusted(by, one, jumps) for by, one in predictions.items()]
+    off, precision = (np.array(part) for part in zip(*trusted, strict=True))
     precise = np.maximum(precision.sum(axis=0), NOTHING)
     together = (precision * off).sum(axis=0) / precise
     variance = (1.0 + DIFFERENT * (precision * (off - together) ** 2).sum(axis=0)) / precise

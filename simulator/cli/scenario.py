@@ -1,7 +1,6 @@
 """`sim scenario init | check | schema`: start a scenario file, check one, and describe the format."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from models.errors import FieldProblem, ScenarioError
 from models.scenario import Scenario
 from models.scenario_schema import scenario_schema
 from simulator.output_files import Outputs
+from simulator.scenario_source import built_in_text
 
 app = typer.Typer(no_args_is_help=True, help="Start a scenario file, check one, or print the format.")
 
@@ -21,7 +21,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a commented scenario to start from."""
-    text = files("models").joinpath("data", "starter.toml").read_text(encoding="utf-8")
+    text = built_in_text("starter.toml")
     if file is None:
         typer.echo(text, nl=False)
         return
