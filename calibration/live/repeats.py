@@ -210,18 +210,19 @@ def _with_strays(found: Repeats[Plan, Measured], judge: Judge[Plan, Measured]) -
         late[plan] = _usual([one for one in times if one is not None], LATE_AT_LEAST, LATE_AT_LEAST)
     marked = []
     for repeat in found.made:
-        distance, limit = _distance(judge.key(repeat.value), *usual[repeat.plan])
-        longer, most = _distance(judge.late(repeat.value) or 0.0, *late[repeat.plan])
-        if repeat.problems:
-            marked.append(repeat)
-        elif abs(distance) > limit:
-            problem = f"CPU of an operation {abs(distance):.1%} from that of the other repeats"
-            marked.append(replace(repeat, problems=(problem,), severity=abs(distance) / limit))
+        middle, limit = usual[repeat.plan]
+        distance = abs(_apart(judge.key(repeat.value), middle))
+        usual_late, most = late[repeat.plan]
+        longer = _apart(judge.late(repeat.value) or 0.0, usual_late)
+        problem, severity = "", 0.0
+        if distance > limit:
+            problem = f"CPU of an operation {distance:.1%} from that of the other repeats"
+            severity = distance / limit
         elif longer > most:
             problem = f"responses took {1.0 + longer:.1f} times as long as in the other repeats"
-            marked.append(replace(repeat, problems=(problem,), severity=longer / most))
-        else:
-            marked.append(repeat)
+            severity = longer / most
+        stray = problem and not repeat.problems
+        marked.append(replace(repeat, problems=(problem,), severity=severity) if stray else repeat)
     return marked
 
 
@@ -233,8 +234,9 @@ def _usual(values: Sequence[float], limit: float, far: float = FAR_AT_LEAST) -> 
     return middle, _tolerated([abs(one / middle - 1) for one in values], limit, far)
 
 
-def _distance(value: float, middle: float, limit: float) -> tuple[float, float]:
-    return (value / middle - 1.0 if middle else 0.0), limit
+def _apart(value: float, middle: float) -> float:
+    """Return how far a value is from the middle, relative to that; 0 where there is none."""
+    return value / middle - 1.0 if middle else 0.0
 
 
 def _tolerated(distances: Sequence[float], stray_limit: float, far: float) -> float:
