@@ -93,9 +93,16 @@ def labels(made_up):
 
 
 def test_what_levels_with_more_sleeps_take_more_is_the_cost_of_a_sleep():
-    costs = costs_of(LOOP, LOOP.workload)
     # 40 and 8 us with 1 and 0.02 sleeps; the level between sleeps too seldom to tell
+    busier = measurement([(2, 40, 40, 90, 1.0, [0.4]), (4, 10, 10, 40, 0.1, [0.8]), (8, 8, 8, 70, 0.02, [0.9])])
+    costs = costs_of(busier, busier.workload)
     assert costs.server_wake == pytest.approx(32 / 0.98 * US)
+    assert costs.server == pytest.approx(8 * US - 0.02 * costs.server_wake)
+
+
+def test_long_sleeps_at_one_connection_tell_half_of_what_others_cost_where_no_other_level_tells():
+    costs = costs_of(LOOP, LOOP.workload)
+    assert costs.server_wake == pytest.approx(16 / 0.98 * US)
     assert costs.server == pytest.approx(8 * US - 0.02 * costs.server_wake)
     assert costs.wait == 0.0
     # 90 us of response with 80 us of CPU: 5 us of each of the two wake-ups belong to nobody
@@ -112,7 +119,7 @@ def test_cold_caches_after_long_sleeps_are_no_cost_of_shorter_ones():
 
 def test_a_level_that_still_sleeps_for_most_operations_has_not_shown_what_they_take_without():
     # the busiest level sleeps 0.7 times, 0.3 less than the lowest: the line is followed by 0.3 sleeps, not by 0.7
-    loop = measurement([(1, 40, 170, 290, 1.0, [0.4]), (8, 8, 140, 180, 0.7, [0.9])])
+    loop = measurement([(2, 40, 170, 290, 1.0, [0.4]), (8, 8, 140, 180, 0.7, [0.9])])
     costs = costs_of(loop, loop.workload)
     assert costs.generator == pytest.approx((140 - 0.3 * 100) * US)
     assert costs.generator_wake == pytest.approx(30 / 0.7 * US)
@@ -161,7 +168,8 @@ def test_a_loop_that_sleeps_for_each_operation_is_slow_and_one_that_never_does_i
     position = [0.0] * len(blueprint.free)
     alone = simulate(blueprint, position, Load(1), 1e4, 2_000)
     together = simulate(blueprint, position, Load(16), 1e5, 5_000)
-    assert alone["response_time_s"]["mean"]["value"] == pytest.approx(90 * US, rel=0.1)
+    # 90 us were measured alone; of what its two sleeps seem to cost, 33 us each, half is believed before the fit
+    assert alone["response_time_s"]["mean"]["value"] == pytest.approx(57 * US, rel=0.1)
     assert together["throughput_per_s"]["value"] == pytest.approx(1 / (8 * US), rel=0.15)
 
 
