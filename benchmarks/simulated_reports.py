@@ -3,7 +3,8 @@
 Every report is a pure function of its seed: a service of `service_scenarios`, levels of its load (each simulated with
 draws of its own), and what a load test would print of each: which columns, under which names, with how many digits.
 Seeds below FINAL are for development; those from there on are for the figure that is reported. The measurements alone
-take a second a report; `--keep FILE` holds them for the next time.
+take a second a report; `--keep FILE` holds them for the next time. With `--short`, services are simulated for less
+long, every second one at loads that no report has: to learn from, beyond those that reports have in common.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import random
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,11 @@ from simulator.run import run
 FINAL: Final = 60_000
 OPERATIONS: Final = (60_000, 150_000, 300_000)
 """Of which one number is drawn for a report: simulated for each level."""
+SHORT: Final = 60_000
+"""The same with `--short`."""
 OPEN_SHARES: Final = ((0.2, 0.4, 0.6, 0.8), (0.1, 0.3, 0.5, 0.7, 0.9), (0.1, 0.2, 0.4, 0.6, 0.75, 0.9))
+COUNTS: Final = (3, 4, 4, 5, 5, 6, 7, 8)
+"""Of loads that no report has."""
 LADDERS: Final = (
     (1, 5, 10, 20, 50),
     (1, 2, 4, 8, 16, 32),
@@ -42,17 +48,21 @@ GAUGE: Final = 0.003
 Row = dict[str, float]
 
 
-def measured(seed: int) -> dict[str, Any]:
-    """Return what a load test of a service measures: {"seed", "kind", "concurrency", "levels"}; SI units."""
+def measured(seed: int, *, short: bool = False) -> dict[str, Any]:
+    """Return what a load test of a service measures: {"seed", "kind", "concurrency", "levels"}; SI units.
+
+    short: SHORT operations, and loads of any kind where the seed is odd.
+    """
     pick = random.Random(f"report {seed}")
+    ladders, open_shares = _any_loads(random.Random(f"ladder {seed}")) if short and seed % 2 else (LADDERS, OPEN_SHARES)
     scenario = _plain(service_scenario(seed))
     first, axis = scenario.workloads[0], axis_of(scenario)
     if axis.kind == PROCS:
-        loads: tuple[float, ...] = pick.choice(LADDERS)
+        loads: tuple[float, ...] = pick.choice(ladders)
     else:
         capacity = axis.capacity if 0 < axis.capacity < float("inf") else 2 * axis.start
-        loads = tuple(share * capacity for share in pick.choice(OPEN_SHARES))
-    operations = pick.choice(OPERATIONS)
+        loads = tuple(share * capacity for share in pick.choice(open_shares))
+    operations = SHORT if short else pick.choice(OPERATIONS)
     levels = [
         _level(at_load(scenario, axis.kind, load), load, 1000 * seed + index, operations)
         for index, load in enumerate(loads)
@@ -63,6 +73,35 @@ def measured(seed: int) -> dict[str, Any]:
         "concurrency": first.concurrency if axis.kind == PROCS else 1,
         "levels": levels,
     }
+
+
+def _any_loads(pick: random.Random) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
+    """Return a ladder of processes and shares of a capacity: three to eight, in equal steps or ratios."""
+    return [_any_ladder(pick)], [_any_shares(pick)]
+
+
+def _any_ladder(pick: random.Random) -> tuple[int, ...]:
+    count = pick.choice(COUNTS)
+    while True:
+        low, high = pick.choice((1, 1, 2, 4, 5, 8, 10, 20)), pick.choice((20, 32, 50, 64, 100, 150, 200))
+        if high < 3 * low:
+            continue
+        by_ratio = pick.random() < 0.6
+        loads = tuple(sorted({round(load) for load in _between(low, high, count, by_ratio=by_ratio)}))
+        if len(loads) > 2:
+            return loads
+
+
+def _any_shares(pick: random.Random) -> tuple[float, ...]:
+    count = pick.choice(COUNTS)
+    low, high = pick.choice((0.05, 0.1, 0.2, 0.3)), pick.uniform(0.55, 0.97)
+    by_ratio = pick.random() >= 0.7
+    return tuple(round(share, 3) for share in _between(low, high, count, by_ratio=by_ratio))
+
+
+def _between(low: float, high: float, count: int, *, by_ratio: bool) -> list[float]:
+    along = [step / (count - 1) for step in range(count)]
+    return [low * (high / low) ** part if by_ratio else low + (high - low) * part for part in along]
 
 
 def _plain(scenario: Scenario) -> Scenario:
@@ -118,7 +157,7 @@ def report_rows(found: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def measurements(seeds: Sequence[int], keep: Path | None = None) -> list[dict[str, Any]]:
+def measurements(seeds: Sequence[int], keep: Path | None = None, *, short: bool = False) -> list[dict[str, Any]]:
     """Return measurements of seeds, simulated on two cores; those that `keep` holds are taken from there.
 
     A service that has no three levels with finished operations is left out.
@@ -129,7 +168,7 @@ def measurements(seeds: Sequence[int], keep: Path | None = None) -> list[dict[st
     missing = [seed for seed in seeds if seed not in held]
     if missing:
         with ProcessPoolExecutor(2) as pool:
-            for one in pool.map(measured, missing):
+            for one in pool.map(partial(measured, short=short), missing):
                 held[one["seed"]] = one
                 if keep is not None:
                     with keep.open("a") as file:
@@ -149,9 +188,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="seed of the first report")
     parser.add_argument("--reports", type=int, default=20)
+    parser.add_argument("--short", action="store_true", help="less long, every second one at loads of any kind")
     parser.add_argument("--keep", type=Path, required=True, help="file of measurements, extended by what is missing")
     asked = parser.parse_args()
-    print(len(measurements(range(asked.first, asked.first + asked.reports), asked.keep)), "reports")
+    seeds = range(asked.first, asked.first + asked.reports)
+    print(len(measurements(seeds, asked.keep, short=asked.short)), "reports")
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def test_a_time_that_falls_to_a_fraction_at_the_second_load_alone_is_found() -> 
     assert ("monotonicity", "2 processes") in accused(text.format(2.1))
 
 
-@pytest.mark.parametrize(("mean", "odd"), [(17, True), (900, False)])
+@pytest.mark.parametrize(("mean", "odd"), [(17, True), (85, True), (900, False)])
 def test_less_is_served_without_a_queue_and_no_failures_are_stated(mean: float, odd: bool) -> None:
     text = "rate,throughput_per_s,mean_ms\n100,100,10\n200,200,11\n300,300,13\n400,320,{}\n"
     assert accused(text.format(mean)) == ([("bounds", "400/s offered")] if odd else [])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.audit import audit
-from calibration.audit.usual_forms import LOADS, PLACES, STATISTICS, Place, predicted_as_usual, stored_kinds
+from calibration.audit.usual_forms import LOADS, STATISTICS, predicted_as_usual, stored_kinds
 from calibration.tables import read_content
 from calibration.tables.content import Content
 from simulator.theory.multi_server import mmc_response_time_mean, mmc_response_time_percentile
@@ -76,13 +76,13 @@ def test_the_highest_load_of_servers_is_as_usual_and_a_wrong_percentile_is_not(c
     names = ["mean_s", "p50", "p95", "p99"]
     figures = of_servers(cores, (0.1, 0.3, 0.5, 0.7, 0.9))
     rounding = np.full(figures.shape, 1e-4)
-    clean = predicted_as_usual(names, figures, rounding, is_open=True)
+    clean = predicted_as_usual(names, figures, rounding)
     assert clean is not None
     assert clean.deviation is not None
     assert (np.abs(clean.off) < 3.0 * clean.deviation).all()
     wrong = figures.copy()
     wrong[-1, 3] += np.log(1.5)
-    found = predicted_as_usual(names, wrong, rounding, is_open=True)
+    found = predicted_as_usual(names, wrong, rounding)
     assert found is not None
     assert found.deviation is not None
     assert np.abs(found.off / found.deviation)[-1].argmax() == 3
@@ -93,19 +93,17 @@ def test_the_highest_load_of_servers_is_as_usual_and_a_wrong_percentile_is_not(c
 def test_what_is_usual_needs_three_loads_and_two_known_statistics() -> None:
     figures = of_servers(1, (0.1, 0.3, 0.5))
     names = ["mean_s", "p50", "p95", "p99"]
-    assert predicted_as_usual(names, figures[:2], np.zeros((2, 4)), is_open=True) is None
-    assert predicted_as_usual(["mean_s", "p75"], figures[:, :2], np.zeros((3, 2)), is_open=True) is None
-    unknown = predicted_as_usual(["mean_s", "p50", "p75", "p99"], figures, np.zeros((3, 4)), is_open=True)
+    assert predicted_as_usual(names, figures[:2], np.zeros((2, 4))) is None
+    assert predicted_as_usual(["mean_s", "p75"], figures[:, :2], np.zeros((3, 2))) is None
+    unknown = predicted_as_usual(["mean_s", "p50", "p75", "p99"], figures, np.zeros((3, 4)))
     assert unknown is not None
     assert unknown.deviation is not None
     assert np.isinf(unknown.deviation[:, 2]).all()
     assert np.isfinite(unknown.deviation[:, [0, 1, 3]]).all()
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("is_open", [True, False])
-def test_what_is_usual_is_stored_as_covariances_of_all_statistics(is_open: bool, place: Place) -> None:
-    kinds = stored_kinds(is_open, place)
+def test_what_is_usual_is_stored_as_covariances_of_all_statistics() -> None:
+    kinds = stored_kinds()
     assert sum(kind.share for kind in kinds) == pytest.approx(1.0, abs=2e-3)
     for kind in kinds:
         assert kind.usual.shape == (LOADS * len(STATISTICS),)

@@ -21,6 +21,8 @@ SUPERLINEAR = 0.08
 ODD_COST = 0.075
 """Relative: how far from that of the other levels a cost of an operation is that is accused: costs that operations
 share, and machines that slow each other near saturation, change it by some percent."""
+SATURATED = 0.1
+"""Relative: how far below all cores a CPU may be that would need more than those at the cost of other levels."""
 FEWEST = 3
 """Levels that it takes to tell which one is wrong."""
 
@@ -50,7 +52,8 @@ def check_utilization(levels: Sequence[Level], ledger: Ledger) -> None:
         return
     for index in _sticking_out(fit, target, throughput):
         most = min(fit.expected[index], all_cores(busy[index], name))
-        if target[index] < fit.expected[index] and target[index] > most / (1.0 + ODD):
+        allowed = ODD if most == fit.expected[index] else SATURATED
+        if target[index] < fit.expected[index] and target[index] > most / (1.0 + allowed):
             continue  # so many operations could not have cost more
         _report_cost(ledger, "utilization", busy[index], name=name, stated=target[index], expected=fit.expected[index])
 

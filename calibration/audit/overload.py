@@ -8,6 +8,7 @@ from typing import Final
 from calibration.audit.across_levels import FEWEST, all_cores, costs_of
 from calibration.audit.curves import is_steady
 from calibration.audit.findings import Ledger
+from calibration.audit.means import mean_of
 from calibration.audit.tolerances import MEASUREMENT, ODD, rounding_of
 from calibration.audit.words import named, shown, slips
 from calibration.levels import Level
@@ -15,7 +16,11 @@ from calibration.levels import Level
 WORK: Final = ("cpu_busy_cores", "cpu_utilization", "network_bytes_per_s", "disk_bytes_per_s")
 """Figures that grow with what is done."""
 OVERLOADED: Final = 5.0
-"""Times that at the other levels are exceeded only where a queue grows without end."""
+"""Times that at the other levels are exceeded only where a queue grows without end, or near saturation."""
+FEWEST_OPERATIONS: Final = 1000.0
+"""That a load test offers at a level at least: a queue that so few of them leave behind did not grow all the time."""
+FEWEST_WITHOUT_WORK: Final = 300.0
+"""The same where nothing else says what was done: clients may be too few to hold a longer queue."""
 
 
 def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
@@ -29,14 +34,16 @@ def check_lost(levels: Sequence[Level], ledger: Ledger) -> None:
         if is_steady(level) or (level.error_rate or 0.0) > 0.01 or ledger.found_at("bounds", level):
             continue
         typical, usual = _typical(level), [_typical(one) or 0.0 for one in witnesses]
-        if typical is not None and typical > OVERLOADED * max(usual, default=0.0):
+        exploded = typical is not None and typical > OVERLOADED * max(usual, default=0.0)
+        behind = _offered_behind(level) if exploded else 0.0
+        if behind >= FEWEST_OPERATIONS:
             continue
         told = {name: _work_of(witnesses, level, name) for name in WORK if level.figure(name)}
         judged = {name: work for name, work in told.items() if work is not None}
         if judged and all(of_all for of_all, _ in judged.values()):
             name = next(iter(judged))
             _report_lost(ledger, level, name, judged[name][1])
-        elif not judged and typical is not None and usual and _loses_nothing(level):
+        elif not judged and typical and usual and behind < FEWEST_WITHOUT_WORK and _loses_nothing(level):
             _report_no_queue(ledger, level, typical)
 
 
@@ -107,6 +114,16 @@ def _loses_nothing(level: Level) -> bool:
     return missing and succeeds and not level.timeout_rate and not level.retry_rate
 
 
+def _offered_behind(level: Level) -> float:
+    """Return how many operations are offered while a queue grows from nothing until the mean is that of the level.
+
+    What is not served waits, so that a mean is that of half the time: mean = duration / 2 x (offered / served - 1), a
+    fluid queue.
+    """
+    mean, missing = mean_of(level), 1.0 - level.throughput_per_s / (level.arrival_rate_per_s or level.throughput_per_s)
+    return 2.0 * level.throughput_per_s * mean / missing if mean is not None and missing > 0.0 else float("inf")
+
+
 def _report_no_queue(ledger: Ledger, level: Level, typical: float) -> None:
     rate = level.arrival_rate_per_s or 0.0
     ledger.find(
@@ -114,8 +131,8 @@ def _report_no_queue(ledger: Ledger, level: Level, typical: float) -> None:
         "implausible",
         level,
         f"{shown('throughput_per_s', rate)} are offered, {shown('throughput_per_s', level.throughput_per_s)} end and "
-        f"hardly any are said to fail, so that a queue grows all the time; yet operations take "
-        f"{shown('mean_s', typical)}, hardly more than at the other levels",
+        f"hardly any are said to fail, so that a queue grows all the time; yet operations take no more than "
+        f"{shown('mean_s', typical)}",
         figures=("throughput_per_s", "arrival_rate_per_s"),
         stated=level.throughput_per_s,
         expected=rate,
@@ -138,8 +155,9 @@ def _work_of(witnesses: Sequence[Level], level: Level, name: str) -> tuple[bool,
         return None
     of_served, of_all = works
     stated = level.figure(name) or 0.0
-    allowed = MEASUREMENT + rounding_of(level, name)
-    return abs(stated / of_all - 1.0) <= allowed and stated / of_served - 1.0 > ODD + allowed, of_served
+    rounding = rounding_of(level, name)
+    is_of_all = abs(stated / of_all - 1.0) <= ODD + rounding
+    return is_of_all and stated / of_served - 1.0 > ODD + MEASUREMENT + rounding, of_served
 
 
 def _report_lost(ledger: Ledger, level: Level, name: str, of_served: float) -> None:

@@ -71,7 +71,7 @@ WRONG: Final = (0.14, 0.3, 0.45)
 of the figure, as are figures of another run."""
 BY_FAR: Final = 0.1
 """How likely a wrong figure is off by any one greater size, over one of those: by a unit, or a digit."""
-LIMIT: Final = -0.85
+LIMIT: Final = -0.7
 """Natural logarithm of how much likelier a figure is wrong than right, over the number of figures, that is accused."""
 NOTHING: Final = 1e-12
 """A precision by which nothing is known."""
@@ -104,7 +104,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         "form": _by_form(ordered, names, figures, rounding),
         "load": _by_load(ordered, names, figures, rounding),
         "mean": _by_mean(ordered, names, figures, rounding),
-        "usual": _as_usual(ordered, names, figures, rounding),
+        "usual": _as_usual(names, figures, rounding),
     }
     known = {by: found for by, found in predictions.items() if found is not None}
     if not known:
@@ -158,12 +158,11 @@ def _by_load(levels: Sequence[Level], names: Sequence[str], figures: Numbers, ro
     return LeftOut(off, np.ones(figures.shape), deviation)
 
 
-def _as_usual(levels: Sequence[Level], names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
-    """Return the figures against what is usual; None where open levels and closed ones are mixed, or with steps."""
-    kinds = {level.kind == "open" for level in levels}
-    if len(kinds) > 1 or len(names) < FEWEST_STATISTICS or has_steps(figures, names):
+def _as_usual(names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
+    """Return the figures against what is usual; None with steps, across which a percentile jumps."""
+    if len(names) < FEWEST_STATISTICS or has_steps(figures, names):
         return None
-    return predicted_as_usual(names, figures, rounding, is_open=kinds.pop())
+    return predicted_as_usual(names, figures, rounding)
 
 
 def _jumps(names: Sequence[str], figures: Numbers, rounding: Numbers) -> Numbers:

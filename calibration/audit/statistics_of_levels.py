@@ -20,6 +20,10 @@ MOVES: Final = 0.05
 """Natural logarithm by which another figure changes where an equal percentile is no chance."""
 MOVES_OF_ROUNDING: Final = 60.0
 """The same as a multiple of the relative rounding of that percentile: of coarse figures, more must change."""
+HARDLY: Final = 0.003
+"""Natural logarithm by which a percentile changes that lies just beside such a time."""
+MOVES_MUCH: Final = 0.1
+"""The same by which another figure then changes at least."""
 
 
 def common_statistics(levels: Sequence[Level]) -> list[str]:
@@ -55,17 +59,22 @@ def has_steps(figures: Numbers, names: Sequence[str]) -> bool:
 def next_to_atoms(figures: Numbers, rounding: Numbers, names: Sequence[str]) -> NDArray[np.bool_]:
     """Return which percentiles may jump: those that are the same at two loads while others move, and their neighbours.
 
-    Many operations take just that time, and beyond it there is a gap, across which a percentile goes at once.
+    Many operations take just that time, and beyond it there is a gap, across which a percentile goes at once. One that
+    is nearly the same lies beside such a time itself.
     """
     percentiles = percentiles_of(names)
     found = np.zeros(len(names), dtype=bool)
     for order, place in enumerate(percentiles):
-        if _stays_where_others_move(figures, place, max(MOVES, MOVES_OF_ROUNDING * float(rounding[:, place].max()))):
+        coarse = MOVES_OF_ROUNDING * float(rounding[:, place].max())
+        if _stays_where_others_move(figures, place, 0.0, max(MOVES, coarse)):
             found[percentiles[max(order - 1, 0) : order + 2]] = True
+        found[place] |= _stays_where_others_move(figures, place, HARDLY, max(MOVES_MUCH, coarse))
     return found
 
 
-def _stays_where_others_move(figures: Numbers, place: int, least: float) -> bool:
+def _stays_where_others_move(figures: Numbers, place: int, most: float, least: float) -> bool:
+    """Return whether a statistic changes by at most `most` between two loads, and another by more than `least`."""
     return any(
-        one[place] == other[place] and np.abs(one - other).max() > least for one, other in combinations(figures, 2)
+        abs(one[place] - other[place]) <= most and np.abs(one - other).max() > least
+        for one, other in combinations(figures, 2)
     )

@@ -23,7 +23,7 @@ STAYS: Final = 0.01
 """Natural logarithm by which a statistic that stays as it is changes at most."""
 ALONE: Final = 0.08
 """The same by which one changes that moves alone, of a median: more work waits longer, and all of it shows."""
-AGAINST: Final = 0.05
+AGAINST: Final = 0.07
 """The same by which one falls while no other does."""
 
 

@@ -2,9 +2,10 @@
 
 A form does not go on as it went before: waiting lengthens a tail that was long already by less than one that was short,
 as near saturation any wait is about exponential (Kingman, 1962), and a system that saturates evens its times out. How
-means and percentiles of three successive loads go together was estimated on simulated services
-(`benchmarks.usual_forms`), as a mixture of multivariate t distributions: systems far from saturation, near it and
-beyond are of different kinds. The report's own other figures say of which kind it is, and set the scale.
+means and percentiles of three successive loads go together was estimated on simulated services, open and closed ones,
+wherever among their loads the three are (`benchmarks.usual_forms`), as a mixture of multivariate t distributions:
+systems far from saturation, near it and beyond are of different kinds. The report's own other figures say of which kind
+it is, and set the scale.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,10 @@ from numpy.typing import NDArray
 from calibration.audit.left_out import LeftOut
 
 Numbers = NDArray[np.float64]
-Place = Literal["lowest", "between", "highest"]
 
 STATISTICS: Final = ("mean_s", "p50", "p90", "p95", "p99")
 LOADS: Final = 3
 """Successive ones, whose figures go together."""
-PLACES: Final[tuple[Place, ...]] = ("lowest", "between", "highest")
-"""Of the load that is judged: the first, the second or the third of the three."""
 FREEDOM: Final = 3.0
 """Degrees of freedom: how much farther than usual a service may be from what is usual."""
 NOISE: Final = 0.004
@@ -52,28 +50,27 @@ class Kind:
     together: Numbers
 
 
-def predicted_as_usual(names: Sequence[str], figures: Numbers, rounding: Numbers, *, is_open: bool) -> LeftOut | None:
+def predicted_as_usual(names: Sequence[str], figures: Numbers, rounding: Numbers) -> LeftOut | None:
     """Predict each figure from all others of its level and of the two beside it; None for too few of them.
 
     Statistics that are not among STATISTICS are as expected, with an infinite deviation.
 
     Args:
         names: of statistics. figures: (levels, statistics), natural logarithms, by increasing load.
-        rounding: relative, of each. is_open: whether operations arrive at a rate.
+        rounding: relative, of each.
     """
     known = [place for place, name in enumerate(names) if name in STATISTICS]
     if len(figures) < LOADS or len(known) < 2:
         return None
     off, deviation = np.zeros(figures.shape), np.full(figures.shape, np.inf)
     taken = np.array([load * len(STATISTICS) + STATISTICS.index(names[one]) for load in range(LOADS) for one in known])
-    last = len(figures) - 1
     for level in range(len(figures)):
-        place: Place = "lowest" if level == 0 else "highest" if level == last else "between"
-        three = slice(min(max(level - 1, 0), last - LOADS + 1), min(max(level - 1, 0), last - LOADS + 1) + LOADS)
+        first = min(max(level - 1, 0), len(figures) - LOADS)
+        three = slice(first, first + LOADS)
         apart, widths = left_out_of(
-            stored_kinds(is_open, place), taken, figures[three, known].ravel(), rounding[three, known].ravel()
+            stored_kinds(), taken, figures[three, known].ravel(), rounding[three, known].ravel()
         )
-        own = slice((level - three.start) * len(known), (level - three.start + 1) * len(known))
+        own = slice((level - first) * len(known), (level - first + 1) * len(known))
         off[level, known], deviation[level, known] = apart[own], widths[own]
     return LeftOut(off, np.ones(figures.shape), deviation)
 
@@ -103,12 +100,11 @@ def left_out_of(
 
 
 @cache
-def stored_kinds(is_open: bool, place: Place) -> tuple[Kind, ...]:
-    """Return what was estimated for an open or a closed system and a place among its loads."""
-    stored = json.loads(_STORED.read_text())["open" if is_open else "closed"][place]
+def stored_kinds() -> tuple[Kind, ...]:
+    """Return what was estimated."""
     width = LOADS * len(STATISTICS)
     found = []
-    for one in stored:
+    for one in json.loads(_STORED.read_text()):
         lower = np.zeros((width, width))
         lower[np.tril_indices(width)] = np.array(one["together"]) * UNIT
         found.append(Kind(one["share"], np.array(one["usual"]), lower + np.tril(lower, -1).T))
