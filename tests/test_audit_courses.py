@@ -62,6 +62,17 @@ def test_percentiles_beside_a_time_that_many_operations_take_may_jump() -> None:
     fine, coarse = np.full(figures.shape, 1e-3), np.full(figures.shape, 2e-2)
     assert next_to_atoms(figures, fine, names).tolist() == [False, True, True, False, False]
     assert not next_to_atoms(figures, coarse, names).any()
+    figures[1, 1] += 0.002  # beside that time itself; what lies behind it need not jump
+    assert next_to_atoms(figures, fine, names).tolist() == [False, True, False, False, False]
+    figures[1, 1] += 0.002
+    assert not next_to_atoms(figures, fine, names).any()
+
+
+def test_a_cpu_that_would_need_more_than_all_cores_may_stay_somewhat_below_them() -> None:
+    """Operations that share costs near saturation; of this service the highest level would take 105 %."""
+    text = "threads,throughput_per_s,cpu_pct,cores\n1,100,21,1\n2,200,42,1\n4,400,83.8,1\n8,500,{},1\n"
+    assert accused(text.format(93)) == []
+    assert accused(text.format(85)) == [("utilization", "8 processes")]
 
 
 def memory(values: tuple[float, ...], means: tuple[float, ...] | None) -> str:
