@@ -11,11 +11,13 @@ from models.errors import FieldProblem
 from models.table import Table
 
 Deviation = Annotated[float, Field(ge=0, le=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
 TAILS: Final = {"p95": 1.5, "p99": 2.0, "p999": 2.0}
 """How much further a model is off in a tail of the response times than in their mean: an assumption."""
 LINE_BYTES: Final = 64
 ROOM: Final = 0.6
-"""Share of a core's cache that is left for what each process has alone, beside the code and the data of all."""
+"""Share of a core's cache that is left for what each process has alone, beside the code and the data of all, where it
+is not known that some have their turn again before all others had one."""
 
 
 class Seen(Table):
@@ -76,23 +78,27 @@ class Missed(Table):
 class CrowdedCaches(Table):
     """The caches that processes, one for each connection, crowd each other out of.
 
-    A core comes back to a process only after it has run all others. As long as what each has alone fits into the cache
+    A core comes back to a process after it has run others. As long as what each of them has alone fits into the cache
     that a core has for itself, an operation finds its own still there; with more of them it is fetched anew, up to all
     of it, a line at a time.
 
     cores: that the processes share. cache_bytes: of each, for itself. returns: how often an operation fetches its
-    lines.
+    lines. others: share of the other processes that had a turn since the last one of its own, for each of several
+    equally many operations. room: share of the cache that is left for what each process has alone.
     """
 
     cores: Annotated[int, Field(ge=1)]
     cache_bytes: Annotated[int, Field(ge=1)]
     returns: Annotated[float, Field(ge=1)] = 1.0
+    others: Annotated[tuple[Share, ...], Field(min_length=1)] = (1.0,)
+    room: Annotated[float, Field(gt=0, le=1)] = ROOM
 
     def extra_s(self, own_lines: float, line_s: float, processes: float) -> float:
-        """Return the CPU that an operation of so many processes takes more [s].
+        """Return the CPU that an operation of so many processes takes more, in the mean [s].
 
         own_lines: that it touches of what only its process has. line_s: to fetch one [s].
         """
-        touched = own_lines * LINE_BYTES * processes / self.cores
-        missing = max(1.0 - ROOM * self.cache_bytes / touched, 0.0) if touched else 0.0
+        room = self.room * self.cache_bytes * self.cores / LINE_BYTES
+        touched = [own_lines * (1.0 + share * (processes - 1.0)) for share in self.others]
+        missing = sum(1.0 - room / lines for lines in touched if lines > room) / len(self.others)
         return self.returns * missing * own_lines * line_s

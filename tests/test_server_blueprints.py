@@ -1,6 +1,7 @@
 """What the levels of a server say of its structure and of the costs of an operation, from measurements made up."""
 
 import copy
+import math
 
 import pytest
 
@@ -8,7 +9,7 @@ from benchmarks.pgbench_load import transactions
 from calibration.fit_live import fit_live
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import figures_of, simulate
-from calibration.fitting.crowded import crowded_caches, free_numbers
+from calibration.fitting.crowded import crowded_caches, free_numbers, others_served
 from calibration.fitting.server_blueprints import (
     a_process_each,
     busy_processes,
@@ -253,6 +254,41 @@ def test_who_sleeps_more_often_comes_back_to_a_cold_cache_more_often():
     assert often.extra_s(800.0, 100e-9, 64) == pytest.approx(3.0 * once.extra_s(800.0, 100e-9, 64))
     # how many of the stretches touch all lines is not known: as wide as from one of them to all
     assert free_numbers(often, None)[0].width > free_numbers(once, None)[0].width + 0.5
+
+
+def with_responses(quantiles_s, **level):
+    """Return a measurement whose busiest level has such response times. level: fields of its levels."""
+    details = [
+        one.model_copy(update={"response_quantiles_s": quantiles_s if one.copies == 8 else [(0.0, 1.0), (1.0, 9.0)]})
+        for one in FORKS.details
+    ]
+    levels = [one.model_copy(update=level) for one in FORKS.table.levels]
+    table = FORKS.table.model_copy(update={"levels": levels})
+    return FORKS.model_copy(update={"details": details, "table": table})
+
+
+def test_who_is_served_in_turn_finds_all_others_served_in_between_and_who_is_served_by_chance_half_of_them():
+    in_turn = with_responses([(0.0, 0.002), (1.0, 0.002)])
+    assert others_served(in_turn) == pytest.approx([1.0] * 20)
+    shares = [one / 1000 for one in range(1000)]
+    by_chance = with_responses([*((one, -0.002 * math.log1p(-one)) for one in shares), (1.0, 0.02)])
+    found = others_served(by_chance)
+    # exponential response times: of what another's has left the memory knows nothing, so each order is as likely
+    assert sum(found) / len(found) == pytest.approx(0.5, abs=0.01)
+    assert list(found) == sorted(found)
+
+
+def test_clients_that_pause_do_not_tell_how_many_others_are_served_in_between():
+    assert others_served(with_responses([(0.0, 0.001), (1.0, 0.009)], think_time_s=0.1)) == (1.0,)
+    assert others_served(with_responses([(0.0, 0.001), (1.0, 0.009)], kind="open")) == (1.0,)
+
+
+def test_who_comes_again_before_others_finds_more_in_the_cache():
+    again = crowded_caches(2, 512 * 1024, 1.0, [0.1, 0.3, 0.5, 1.0])
+    in_turn = crowded_caches(2, 512 * 1024, 1.0, [1.0, 1.0, 1.0, 1.0])
+    assert 0.0 < again.extra_s(800.0, 100e-9, 64) < in_turn.extra_s(800.0, 100e-9, 64)
+    # 16 of 64 others and one's own are 17 of 50 kB, which two caches hold
+    assert crowded_caches(2, 512 * 1024, 1.0, [0.25, 0.25]).extra_s(800.0, 100e-9, 65) == 0.0
 
 
 def test_what_processes_cost_each_other_leaves_the_busiest_level_as_it_was_measured():

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from calibration.fitting.blueprint import ALL_WAITING, LEAST_S, Blueprint, Free, Load, Parts
-from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
+from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers, others_served
 from calibration.fitting.server_costs import LEAST_WORK, Costs, costs_of
 from calibration.fitting.stops import Stops, stops_of
 from calibration.fitting.targets import Target
@@ -71,6 +71,7 @@ class Served:
     core's own cache [s]; None: not measured. sleeps: of an operation at the highest level, which has so many
     connections. timers: nobody else ends the waits of an event loop. turns: the generator takes an answer in one turn
     of its loop and sends the next request in a later one. stops: of everything, as one connection shows them.
+    others: that are served between two operations of the same client, as `CrowdedCaches` has them.
     """
 
     costs: Costs
@@ -83,6 +84,7 @@ class Served:
     timers: bool = False
     turns: bool = False
     stops: Stops | None = None
+    others: Sequence[float] = (1.0,)
 
     def chance(self, name: str) -> float:
         """Return a chance of the scheduler's placement before the fit, away from the ends, which say nothing."""
@@ -126,6 +128,7 @@ def served_blueprints(
     known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most, talks_to_nobody(measurement))
     # requests over HTTP are sent by this product's own generator, an asyncio program
     known = replace(known, turns=measurement.request is not None, stops=stops_of(measurement))
+    known = replace(known, others=others_served(measurement))
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
@@ -206,7 +209,7 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
 
     if workers:
         return Blueprint(label, _free(known, wait), build, arriving=arriving, stops=known.stops)
-    caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps)
+    caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps, known.others)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
         # the work is what it is at the busiest level, with what its connections cost each other already
