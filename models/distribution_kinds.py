@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Parameters = tuple[float, ...]
 Numbers = Mapping[str, float]
@@ -13,16 +13,14 @@ NORMAL_95 = 1.6448536269514722
 """95 % quantile of the standard normal distribution."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What the numbers of a distribution must satisfy; the error is at the field it is listed with."""
 
     holds: Callable[[Numbers], bool]
     accepted: str
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """One kind of distribution.
 
     forms: the sets of fields it may be given by.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -35,8 +35,7 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class FieldProblem:
+class FieldProblem(NamedTuple):
     """One thing wrong with one field.
 
     path: place of the field, relative to the table that reports it.

@@ -1,7 +1,7 @@
 """What one attempt of an operation asks of the stations of a service, in the mean."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.service import Batcher, MemoryPool, Service
 from models.stages import (
@@ -27,8 +27,7 @@ Part = tuple[str, str]
 """A service, and the name of a batcher, lock, pool or link of it."""
 
 
-@dataclass(frozen=True)
-class OfferedWork:
+class OfferedWork(NamedTuple):
     """Means over the paths of one attempt that runs to its end.
 
     services: all services by name. first: the one on which stages run that name none.

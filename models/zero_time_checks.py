@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from models.arithmetic import transfer_ns
 from models.errors import FieldProblem
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from models.workload import Workload
 
 
-@dataclass(frozen=True)
-class _Ends:
+class _Ends(NamedTuple):
     """How a list of stages can end without any time having passed: by going on, or by failing the attempt."""
 
     goes_on: bool

@@ -45,7 +45,7 @@ def compare(
     workers, chosen, notes = settled(workers or Workers())
     operations = max_operations or max(chosen.operations * 2 // len(arms), 1)
     events = max(chosen.events * operations // chosen.operations, 1)
-    planned, found = _common(arms, replace(chosen, operations=operations, events=events), report)
+    planned, found = _common(arms, chosen._replace(operations=operations, events=events), report)
     results = _simulated(arms, planned, planned.replications, workers, report)
     interrupted = _is_cut_short(results, len(arms))
     while not interrupted:

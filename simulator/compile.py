@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,7 @@ from simulator.program import BRANCH, PROGRAM
 from simulator.program_compiler import ProgramCompiler
 
 
-@dataclass(frozen=True)
-class Station:
+class Station(NamedTuple):
     """One queueing station by name; ``servers`` is 0 where there is no limit (memory: capacity in bytes)."""
 
     name: str

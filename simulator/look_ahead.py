@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from models.scenario import Scenario
@@ -49,14 +48,14 @@ def look_ahead(
     found += notes.no_warmup(pilot.warmup_found)
     planned = plan(scenario, pilot, max(1 - pilot.cost, 0.0))
     if transient:
-        planned = replace(planned, most_replications=planned.replications, stagger_ns=0)
+        planned = planned._replace(most_replications=planned.replications, stagger_ns=0)
     return pilot, planned, found
 
 
 def _bounded(engine: Engine) -> Engine:
     """Return an engine with the budget of a transient."""
     operations = min(engine.operations, TRANSIENT_OPERATIONS)
-    return replace(engine, operations=operations, events=max(engine.events * operations // engine.operations, 1))
+    return engine._replace(operations=operations, events=max(engine.events * operations // engine.operations, 1))
 
 
 def _first_slice_ns(scenario: Scenario) -> int:

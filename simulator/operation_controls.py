@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,8 +123,7 @@ class OperationControls:
         return found
 
 
-@dataclass(frozen=True)
-class _Chance:
+class _Chance(NamedTuple):
     """How likely an operation exceeds a response time, by its delay.
 
     exceeded_ns: that time. rest_ns: what response times are beside delays, sorted. means: of the chance by workload.

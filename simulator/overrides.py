@@ -10,8 +10,7 @@ import datetime
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.errors import FieldProblem, Path, ScenarioError, dotted, shown
 
@@ -43,8 +42,7 @@ _STRUCTURAL: Final = ("rate", "discipline")
 _PART: Final = re.compile(r'"([^"]*)"|([^.\[\]"=\s]+)|\[(\d+)\]')
 
 
-@dataclass(frozen=True)
-class Override:
+class Override(NamedTuple):
     """One value that replaces a field.
 
     origin: the option or variable as the user knows it, such as `--cores`; errors begin with it.
@@ -66,8 +64,7 @@ class Override:
         return f"{self.origin}={'' if self.value is None else value}"
 
 
-@dataclass(frozen=True)
-class Overridden:
+class Overridden(NamedTuple):
     """A scenario's tables after the overrides.
 
     notes: what was changed beyond the field that was named, a sentence each, for the answer's first lines.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,7 @@ STAGGERED: Final = (0.1, 0.2)  # of the window, least and most: how much later w
 GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What to simulate first.
 
     warmup_ns, duration_ns: of each replication. replications: how many to start with.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from simulator.assembly import estimate_of
 from simulator.engines import Engine, Until
@@ -30,8 +30,7 @@ PRECISE: Final = (
 """The estimates that must reach the precision."""
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a run is.
 
     stage: "pilot", "replications", "check" or "one process" (the baseline of the efficiency).

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.scenario import Scenario
 from models.scenario_capacity import OfferedUtilization, offered_utilization
@@ -31,8 +30,7 @@ from simulator.totals import Totals
 __all__ = ["Progress", "run"]
 
 
-@dataclass(frozen=True)
-class _Request:
+class _Request(NamedTuple):
     """What was asked for: the arguments of `run` after they were read.
 
     overloaded: the stations to which open workloads offer more than they can do.
@@ -119,7 +117,7 @@ def _bounded(engine: Engine, operations: int) -> Engine:
     if operations < 1:
         raise ValueError(f"max_operations: found {operations}; accepted: at least 1")
     events = max(engine.events * operations // engine.operations, 1)
-    return replace(engine, operations=operations, events=events)
+    return engine._replace(operations=operations, events=events)
 
 
 def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[dict[str, Any], Totals]:
@@ -127,7 +125,7 @@ def _answer(request: _Request, compiled: Any, replicator: Replicator) -> tuple[d
     scenario = request.scenario
     pilot, planned, found = look_ahead(scenario, compiled, replicator, request.overloaded)
     if request.stagger_ns is not None:
-        planned = replace(planned, stagger_ns=request.stagger_ns)
+        planned = planned._replace(stagger_ns=request.stagger_ns)
     percents = sorted({*STANDARD_PERCENTS, *(one.percent for one in request.thresholds if one.percent is not None)})
     open_workloads = [index for index, workload in enumerate(scenario.workloads) if workload.kind != "closed"]
     controls = None
@@ -229,7 +227,7 @@ def _add_efficiency(
 
     def report(progress: Progress) -> bool | None:
         told = replicator.report
-        return None if told is None else told(replace(progress, stage="one process"))
+        return None if told is None else told(progress._replace(stage="one process"))
 
     try:
         single = run(

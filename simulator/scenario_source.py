@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import models
 from models.errors import ScenarioError
@@ -19,8 +18,7 @@ BUILT_IN: Final = "the built-in scenario"
 BUILT_IN_FILE: Final = "orchestrator_hub.toml"
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A scenario to be run.
 
     source: what it is, for people: the file's name, or that it is the one built in; and what was changed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ SLOPE_OBSERVATIONS: Final = 50  # between two percentiles whose distance tells a
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A value and the half-width of its 95 % interval; None where it is undefined."""
 
     value: float | None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.records import CAUSE_NAMES
 from simulator.bottleneck import place
@@ -217,8 +216,7 @@ def _row(label: str, text: str, ink: Ink) -> str:
     return f"  {label}{ink('.' * (LABEL_WIDTH - len(label)), _DIM)}: {text}"
 
 
-@dataclass(frozen=True)
-class TextTable:
+class TextTable(NamedTuple):
     """A table of printed cells; the first column and those of words stand to the left, numbers to the right."""
 
     header: list[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ def _coarser(prepared: Prepared) -> Prepared:
     if "precision" in scenario.run.model_fields_set:
         return prepared
     run = scenario.run.model_copy(update={"precision": PRECISION})
-    return replace(prepared, scenario=scenario.model_copy(update={"run": run}))
+    return prepared._replace(scenario=scenario.model_copy(update={"run": run}))
 
 
 def sweep(

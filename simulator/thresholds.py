@@ -12,9 +12,8 @@ import difflib
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.errors import InvalidField
 from models.units import BANDWIDTH, NS_PER_S, RATE, SIZE, TIME, Quantity
@@ -31,8 +30,7 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """What a threshold can be about.
 
     field: its place in the result.
@@ -75,8 +73,7 @@ class ThresholdError(ValueError):
     """A threshold that cannot be read; its text is one line."""
 
 
-@dataclass(frozen=True)
-class Threshold:
+class Threshold(NamedTuple):
     """A threshold that was read.
 
     text: as it was given. workload: its name, None for all together. metric: its name.

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.scenario import Scenario
 from simulator.scenario_base import Calibration
@@ -35,8 +34,7 @@ _UNSEEN: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Distance:
+class Distance(NamedTuple):
     """How far an answer is from what was measured along one axis.
 
     asked: what the answer is for. measured: the range, None where the axis was never measured.

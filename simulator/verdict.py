@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from simulator.quantity_text import value_of
 
@@ -28,8 +27,7 @@ EXIT_INTERRUPTED: Final = 130
 _EXIT_CODES: Final = {DEFECT: EXIT_DEFECT, INTERRUPTED: EXIT_INTERRUPTED, FAILED: EXIT_THRESHOLD_FAILED}
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a result comes down to.
 
     state: the gravest thing found, one of the states above. text: one sentence that starts with it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import sys
@@ -302,7 +301,7 @@ def test_what_is_not_small_waits_for_the_fast_engine(beside: list[list[str]], mo
     assert engine.simulate(compiled, seed=1, replication=1, warmup_ns=0, end_ns=10**13) == "the fast engine's answer"
     assert asked == [10**13]
     assert "before it answered" in reasons[0]
-    bounded = dataclasses.replace(engine, operations=1234)
+    bounded = engine._replace(operations=1234)
     assert (bounded.now().name, bounded.now().operations, bounded.now().threads) == ("fast", 1234, True)
 
 

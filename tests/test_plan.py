@@ -1,7 +1,6 @@
 """Plans on an engine that serves with all cores as one (M/M/1), so that the cheapest is known."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ def one_server_engine(operations: int = 400_000) -> Engine:
         data.pop("events", None)
         return fake_engine.compile_scenario(Scenario.from_dict(data), directory)
 
-    return replace(plain, compile=compile_scenario)
+    return plain._replace(compile=compile_scenario)
 
 
 def busy() -> Scenario:

@@ -2,7 +2,6 @@
 
 import math
 import threading
-from dataclasses import replace
 
 import fake_engine
 import pytest
@@ -122,7 +121,7 @@ def test_a_stop_that_is_wished_while_the_last_replication_ends_is_seen():
     def silently(compiled, *, progress, **named):
         return engine.simulate(compiled, **named)
 
-    silent = replace(engine, simulate=silently)
+    silent = engine._replace(simulate=silently)
     stated = fake_engine.scenario(500, run={"warmup": "1s", "duration": "20s", "replications": 3})
     result = run(stated, engine=silent, progress=lambda _: not wished)
     assert result.interrupted

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import typer
 
@@ -18,8 +18,7 @@ from simulator.summary import summary_text
 from simulator.verdict import verdict
 
 
-@dataclass(frozen=True)
-class Destinations:
+class Destinations(NamedTuple):
     """The files that were asked for; None where one was not."""
 
     json: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -269,7 +269,7 @@ def criterion_entry(criterion: Criterion, values: Series, base: Trial) -> dict[s
 
 def _with_noise_of(ratio: Estimate, unit: Estimate) -> Estimate:
     """Return a ratio whose half-width allows for the noise of what it was taken of."""
-    return quotient(ratio, replace(unit, value=1.0, half_width=unit.relative_half_width)) if unit.value else ratio
+    return quotient(ratio, unit._replace(value=1.0, half_width=unit.relative_half_width)) if unit.value else ratio
 
 
 def _probability(criterion: Criterion, values: Series, mean: Estimate, estimate: Estimate) -> float | None:

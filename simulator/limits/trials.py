@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -291,7 +291,7 @@ class Laboratory:
         compiled = self.engine.compile(scenario, self.base_directory)
         operations = max(int(PILOT_SHARE * self.engine.operations), 2_000)
         events = max(self.engine.events * operations // self.engine.operations, 10_000)
-        bounded = replace(self.engine, operations=operations, events=events)
+        bounded = self.engine._replace(operations=operations, events=events)
         given_ns = None if scenario.run.warmup == "auto" else int(scenario.run.warmup)
 
         pilot = explore(bounded, self._sliced(compiled), FIRST_SLICE_NS, given_ns, _users(scenario))
