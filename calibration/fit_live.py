@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from calibration.fitting.blueprint import Free, Load, Parts
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
-from calibration.fitting.carried import ServedFit, beyond_each_doubling
+from calibration.fitting.carried import ServedFit, beyond_each_doubling, tails_of
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import LEAST_STEP, ROUNDS, weighed
@@ -30,8 +30,9 @@ from calibration.host.facts import read_host
 from calibration.live.measured import Measurement
 from calibration.profile import Profile, Quantity, profile_versions
 from calibration.scenario_samples import scenario_samples
-from models.measured import TAILS, Discrepancy, Seen
+from models.measured import TAILS, Discrepancy, Missed, Seen
 from models.scenario import Scenario
+from simulator.carried import bends
 
 Array = NDArray[np.float64]
 DRAWS: Final = 40
@@ -85,8 +86,8 @@ class LiveFit:
             return known.model_copy(update={"per_doubling": beyond_each_doubling(self.best.blueprint.crowding)})
         outside = self.best.blueprint.shared_outside
         return Discrepancy(
-            rate=min(math.hypot(known.rate * more, outside), 1.0),
-            time=min(math.hypot(known.time * more, outside), 1.0),
+            rate=min(math.hypot(self._own_error(rate=True), outside), 1.0),
+            time=min(math.hypot(self._own_error(rate=False), outside), 1.0),
             per_doubling=min(PROGRAM_DOUBLING * more, 2.0),
         )
 
@@ -173,12 +174,40 @@ class LiveFit:
         rate = load.rate_per_s or self._rate(load)
         if self.measurement.kind == "http":
             return self._served.predict(load, rate, draws)
-        value = _figures(self.best, self.best.position, load, rate)
-        drawn = [_figures(fitted, position, load, rate) for fitted, position in self.redraws[:draws]]
+        value = self._figures(self.best, self.best.position, load, rate)
+        drawn = [self._figures(fitted, position, load, rate) for fitted, position in self.redraws[:draws]]
         return {
             name: self._interval(name, middle, [one[name] for one in drawn if name in one], load)
             for name, middle in value.items()
         }
+
+    def _figures(self, fitted: Fitted, position: Array, load: Load, rate_per_s: float) -> dict[str, float]:
+        """Return the figures of a program's structure under a load, percentiles as far from the mean as they were seen.
+
+        Beyond the fitted levels alone, and only where they are not taken as simulated.
+        """
+        data = simulate(fitted.blueprint, position, load, rate_per_s)
+        found = figures_of(data, fitted.blueprint, position)
+        doublings = self._doublings(load)
+        if self._shape is None or doublings <= 0 or "mean" not in found:
+            return found
+        return found | {name: found[name] * math.exp(far) for name, far in bends(self._shape, found, doublings).items()}
+
+    @cached_property
+    def _shape(self) -> Missed | None:
+        """Return how percentiles lie about the mean at the highest fitted level; None where they are as simulated."""
+        closed = [one for one in self.targets if one.load.rate_per_s is None]
+        growing = dict(self.best.blueprint.growing)
+        if not growing or not closed:
+            return None
+        return Missed(
+            concurrency=closed[-1].load.in_flight, slower=0.0, tails=tails_of(closed[-1]), kept=1.0, growing=growing
+        )
+
+    def _doublings(self, load: Load) -> float:
+        """Return how many doublings of the operations in flight a load lies beyond the fitted levels."""
+        seen = max(target.load.in_flight for target in self.targets)
+        return max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
 
     @cached_property
     def _served(self) -> ServedFit:
@@ -192,17 +221,24 @@ class LiveFit:
 
     def _interval(self, name: str, middle: float, drawn: Sequence[float], load: Load) -> tuple[float, float, float]:
         known = self.discrepancy
-        own = known.rate if name in ("throughput", "cpu") else known.time * TAILS.get(name, 1.0)
-        seen = max(target.load.in_flight for target in self.targets)
-        doublings = max(math.log2(load.in_flight / seen), 0.0) if load.rate_per_s is None else 0.0
+        outside = self.best.blueprint.shared_outside
+        # what the model is off by is more in a tail; what comes from outside makes all times longer alike
+        own = self._own_error(name in ("throughput", "cpu")) * TAILS.get(name, 1.0)
+        doublings = self._doublings(load)
         spread = float(np.std(np.log(drawn), ddof=1)) if len(drawn) > 1 else 0.0
         open_beyond = math.hypot(known.per_doubling, self.best.blueprint.crowding)
         again = repeatability(self.measurement.table.levels)
-        width = 1.645 * math.sqrt(own**2 + doublings * open_beyond**2 + spread**2 + again**2)
+        width = 1.645 * math.sqrt(own**2 + outside**2 + doublings * open_beyond**2 + spread**2 + again**2)
         above = 1.645 * doublings * self.best.blueprint.tails.get(name, 0.0)
-        miss = self._missed(name) if name in TAILS else 0.0
+        carried = self._shape is not None and doublings > 0
+        miss = self._missed(name) if name in TAILS and not carried else 0.0
         low, high = math.hypot(width, min(miss, 0.0)), math.hypot(width, above, max(miss, 0.0))
         return middle, middle * math.exp(-low), middle * math.exp(high)
+
+    def _own_error(self, rate: bool) -> float:
+        """Return the relative deviation of a program's figures with the right numbers: of rates, or of mean times."""
+        known = Discrepancy()
+        return (known.rate if rate else known.time) * max(self.best.misfit, 1.0)
 
     def _missed(self, name: str) -> float:
         """Return the logarithm of measured over simulated at the highest fitted level that has the figure.
@@ -249,7 +285,7 @@ class LiveFit:
             again = min(repeatability(levels), 2.0)
             return {
                 "repeatability": again,
-                "missed": [],
+                "missed": [] if self._shape is None else [self._shape],
                 "drawn_structures": [],
                 "crowded": self.best.blueprint.crowded,
             }
@@ -333,12 +369,6 @@ def fit_live(
         redraws += [(one.fitted, position) for position in one.fitted.redraws(generator, count)]
     order = generator.permutation(len(redraws))
     return LiveFit(measurement, host, targets, structures, [redraws[index] for index in order])
-
-
-def _figures(fitted: Fitted, position: Array, load: Load, rate_per_s: float) -> dict[str, float]:
-    """Return the figures of a structure with its numbers at a position, under a load."""
-    data = simulate(fitted.blueprint, position, load, rate_per_s)
-    return figures_of(data, fitted.blueprint, position)
 
 
 def _weights(scores: Sequence[float]) -> Array:

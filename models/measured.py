@@ -61,7 +61,8 @@ class Missed(Table):
     simulated. figures: logarithms of measured over simulated of "mean", "p50", "p95", "p99" and "cpu" (of an
     operation), of times beside that. size: absolute, of all of it. tails: logarithms of percentiles over the mean, as
     measured. kept: share of their distance from the simulated ones that goes on beyond the fitted levels. stops_s: by
-    how much p99 exceeds p95 where that is as long under any load; None: it grows with the others.
+    how much p99 exceeds p95 where that is as long under any load; None: it grows with the others. growing: what the
+    distance of a percentile from the mean grows by, as a logarithm, with each doubling of the operations in flight.
     """
 
     structure: Annotated[int, Field(ge=0)] = 0
@@ -73,6 +74,7 @@ class Missed(Table):
     tails: dict[str, float] = Field(default_factory=dict)
     kept: Annotated[float, Field(gt=0, le=1)] = 0.5
     stops_s: Annotated[float, Field(ge=0)] | None = None
+    growing: dict[str, float] = Field(default_factory=dict)
 
 
 class CrowdedCaches(Table):

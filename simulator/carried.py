@@ -82,13 +82,14 @@ def _nearest(name: str) -> str:
     return "p99" if name in ("p999", "max") else "p95" if name == "p90" else name
 
 
-def bends(miss: Missed, times: Mapping[str, float]) -> dict[str, float]:
+def bends(miss: Missed, times: Mapping[str, float], doublings: float) -> dict[str, float]:
     """Return by how much percentiles are moved towards where they are if they keep their distance from the mean.
 
-    miss: at the highest fitted level. times: percentiles and mean [s], as predicted so far. Returns logarithms.
+    miss: at the highest fitted level. times: percentiles and mean [s], as predicted so far. doublings: of the
+    operations in flight beyond that level. Returns logarithms.
     """
     found = {
-        name: (far - math.log(times[name] / times["mean"])) * miss.kept
+        name: (far + miss.growing.get(name, 0.0) * doublings - math.log(times[name] / times["mean"])) * miss.kept
         for name, far in miss.tails.items()
         if name in times
     }
@@ -107,7 +108,8 @@ def _bent(data: Mapping[str, Any], scenario: Scenario, calibration: Calibration,
     if not flight or seen is None or flight <= seen[1] or not simulated["mean"]:
         return {}
     carried = {name: value * math.exp(miss.figures.get(name, 0.0)) for name, value in simulated.items()}
-    return {name: miss.figures.get(name, 0.0) + bend for name, bend in bends(miss, carried).items()}
+    bent = bends(miss, carried, math.log2(flight / seen[1]))
+    return {name: miss.figures.get(name, 0.0) + bend for name, bend in bent.items()}
 
 
 def _of_time(name: str, figures: Mapping[str, float]) -> float:

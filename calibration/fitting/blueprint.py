@@ -86,6 +86,8 @@ class Blueprint:
     crowding: relative standard deviation that each doubling of the operations beyond the fitted ones adds, where the
     structure leaves more open there than the profile's discrepancy has.
     tails: the same of p95 and p99, upwards alone, where something that makes them longer is not modelled.
+    growing: what p95 and p99 grow by relative to the mean, as a logarithm, with each doubling of the operations beyond
+    the fitted ones, where they keep their distance from it otherwise; empty where they are as simulated.
     shared_outside: relative standard deviation of all figures, from one measurement to the next, by what others take of
     the hardware whom nobody sees on this machine, and by what hardware does that the levels do not show.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
@@ -101,6 +103,7 @@ class Blueprint:
     arriving: Callable[[Mapping[str, float], Load, Parts], Parts] | None = None
     crowding: float = 0.0
     tails: Mapping[str, float] = field(default_factory=dict)
+    growing: Mapping[str, float] = field(default_factory=dict)
     shared_outside: float = 0.0
     exits_counted: float = 0.0
     likely: float = 1.0

@@ -68,6 +68,12 @@ def beyond_each_doubling(crowding: float) -> float:
     return math.hypot(SERVED_DOUBLING, crowding)
 
 
+def tails_of(target: Target) -> dict[str, float]:
+    """Return the logarithms of the percentiles of a measured level over its mean; empty without a mean."""
+    of = {name: value for name, (value, _) in target.measured.items()}
+    return {name: math.log(of[name] / of["mean"]) for name in PERCENTILES if name in of and "mean" in of}
+
+
 @dataclass(frozen=True)
 class ServedFit:
     """A fit of a service, for predictions.
@@ -150,7 +156,8 @@ class ServedFit:
         connections; what stops the machine does not even out. Which it is, few connections do not show: halfway.
         Processes do not even out: who has just been served is before the others again.
         """
-        return dict.fromkeys(value, 0.0) | (bends(here, value) if load.in_flight > self._top() else {})
+        beyond = math.log2(load.in_flight / self._top())
+        return dict.fromkeys(value, 0.0) | (bends(here, value, beyond) if beyond > 0 else {})
 
     def _idle_doublings(self, rate_per_s: float) -> float:
         """Return how many times what is left of the capacity is halved, or doubled, from a fitted rate to another."""
@@ -196,8 +203,7 @@ class ServedFit:
         each = fitted.blueprint.crowded is not None
         workload = self.measurement.workload
         of = {name: value for name, (value, _) in target.measured.items()}
-        names = [name for name in PERCENTILES if name in of and "mean" in of]
-        update: dict[str, Any] = {"tails": {name: math.log(of[name] / of["mean"]) for name in names}}
+        update: dict[str, Any] = {"tails": tails_of(target)}
         if each:
             update["kept"] = 1.0
         if workload is not None and workload.disk_written_bytes and {"p95", "p99"} <= of.keys():

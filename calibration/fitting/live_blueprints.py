@@ -11,7 +11,11 @@ from typing import Any, Final
 from calibration.fitting.blueprint import LEAST_S, Blueprint, Free, Load, Parts
 from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers
 from calibration.fitting.device import (
+    COLD,
+    DEVICE_COLD_WIDTH,
     DEVICE_OUTSIDE,
+    GROWING,
+    SLOWDOWN_WIDTH,
     TAILS,
     VARIES,
     device_free,
@@ -168,6 +172,11 @@ class Known:
         return statistics.stdev(map(math.log, alone)) if len(alone) > 1 else VARIES
 
     @property
+    def cold_s(self) -> float:
+        """Return the CPU of an operation that waits for its writes which idling cores cost it; 0 for others [s]."""
+        return COLD * self.workload.demand.mean_s.value if waits_for_writes(self.workload) else 0.0
+
+    @property
     def never_sleeps(self) -> bool:
         """Return whether copies neither pause between their operations nor wait in them."""
         return self.measurement.pacing.kind == "closed" and self.workload.wait is None
@@ -223,6 +232,11 @@ class Known:
         known = sorted(copies for copies in by_copies if copies <= self.cores)
         if len(known) < 2 or known[0] != 1 or not by_copies[1].value or not by_copies[known[-1]].value:
             return None
+        if waits_for_writes(self.workload):
+            # two that sleep most of the time differ in how cold they come back, not in what they take from each other
+            middle = 1.0 / self.of_host(f"speed.compute.busy_{known[-1]}", 1.0)
+            how = "the host's calibration, or none: a program that waits for its writes"
+            return Free("slowdown", middle, SLOWDOWN_WIDTH, how, unit="ratio")
         middle = by_copies[known[-1]].value / by_copies[1].value
         width = max(relative_width(by_copies[1], 0.01) + relative_width(by_copies[known[-1]], 0.01), 0.03)
         how = f"CPU of an operation with {known[-1]} at once, relative to one"
@@ -269,7 +283,7 @@ def _programs(known: Known) -> Iterator[Blueprint]:
         # what waits for a device or another process exchanges bytes with it; a timer is everybody's own
         yield _program(known, "wait partly one at a time", "serial", likely=likely)
     if writes:
-        yield _program(known, "writes one at a time, their flush shared", "device", tails=TAILS)
+        yield _program(known, "two writes at a time, their flush shared", "device", tails=TAILS)
 
 
 def _program(
@@ -305,17 +319,17 @@ def _program(
         stages += _wait_stages(service, workload, values, waiting)
         return {"host": service}, stages
 
-    outside = known.shared_outside()
-    if outside:
+    # who waits for writes mostly waits: what memory does to it is a part of what was seen of devices
+    outside = DEVICE_OUTSIDE if waits_for_writes(workload) else known.shared_outside()
+    if outside and not waits_for_writes(workload):
         notes = [*notes, "what slows the cores down together is shared with other machines, and may change"]
-    if waits_for_writes(workload):
-        outside = math.hypot(outside, DEVICE_OUTSIDE)
     found = Blueprint(
         label,
         free,
         build,
         notes,
         tails=tails,
+        growing=GROWING if waits_for_writes(workload) else NO_TAILS,
         shared_outside=outside,
         exits_counted=_exits_counted(known),
         likely=likely,
@@ -330,7 +344,8 @@ def _crowding(known: Known, blueprint: Blueprint) -> Blueprint:
     of CPU for each write and fsync of 1 and 2 copies were 141 to 192 us with 30 and 50. What sleeps for milliseconds
     comes back to cold caches anyway.
     """
-    caches = crowded_caches(known.cores, core_cache_bytes(), known.workload.sleeps or 1.0)
+    # between the sleeps inside of one fsync only code of the kernel runs, which all share: own lines count once
+    caches = crowded_caches(known.cores, core_cache_bytes(), 1.0)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
         return {**values, "demand": values["demand"] + extra_s(caches, values, load.in_flight)}
@@ -428,7 +443,7 @@ def _demand(known: Known, sleeps: bool, wakes: int = 1) -> list[Free]:
         return [Free("demand", middle, width, "CPU time of an operation, cores kept from idling")]
     measured = known.workload.demand.mean_s
     paid = wakes * _wakeup_s(known, "wakeup.cpu", measured.value / wakes) if sleeps else 0.0
-    middle = max(measured.value - paid, 0.3 * measured.value, LEAST_S)
+    middle = max(measured.value - paid - known.cold_s, 0.3 * measured.value, LEAST_S)
     width = max(relative_width(measured, 0.01), 0.1 if sleeps else 0.0)
     return [Free("demand", middle, width, "CPU time of the lowest level for each operation")]
 
@@ -452,6 +467,9 @@ def _sleeping(known: Known, pacing_cpu_s: float | None, wakes: int = 1) -> list[
         wakeup = Free("wakeup", pacing_cpu_s, 0.2, "CPU outside the operations, for each of them")
     else:
         wakeup = Free("wakeup", known.of_host("wakeup.cpu", WAKEUP_S), 0.7, "the host's calibration, or common")
+    if known.cold_s:
+        how = "assumed: CPU that idling cores cost an operation that waits for its writes"
+        return [wakeup, Free("idle_exit", known.cold_s, DEVICE_COLD_WIDTH, how)]
     hand_off = known.workload.hand_off_s
     if hand_off is not None and hand_off.value > 1e-7:
         return [wakeup, Free("idle_exit", hand_off.value, 0.3, "time ready but not running, alone, for each sleep")]
@@ -476,6 +494,8 @@ def idle_exit_s(known: Known) -> float:
 
 def _exits_counted(known: Known) -> float:
     """Return the share of the exits from idle that is charged as CPU: what an operation costs less without them."""
+    if known.cold_s:
+        return 1.0
     awake = known.awake
     alone = known.workload.demand_by_copies_s.get(1)
     if awake is None or alone is None:
