@@ -138,7 +138,7 @@ class ServedFit:
         """Return the relative standard deviation of each figure beside that of the numbers."""
         known = Discrepancy()
         if load.rate_per_s is None:
-            doublings = max(math.log2(load.in_flight / self._top()), 0.0)
+            doublings = self._doublings(load)
         else:
             doublings, crowding = self._idle_doublings(load.rate_per_s), AT_RATES
         found = {}
@@ -156,8 +156,12 @@ class ServedFit:
         connections; what stops the machine does not even out. Which it is, few connections do not show: halfway.
         Processes do not even out: who has just been served is before the others again.
         """
-        beyond = math.log2(load.in_flight / self._top())
+        beyond = self._doublings(load)
         return dict.fromkeys(value, 0.0) | (bends(here, value, beyond) if beyond > 0 else {})
+
+    def _doublings(self, load: Load) -> float:
+        """Return how many doublings of the connections a load lies beyond the highest fitted level."""
+        return max(math.log2(load.in_flight / self._top()), 0.0)
 
     def _idle_doublings(self, rate_per_s: float) -> float:
         """Return how many times what is left of the capacity is halved, or doubled, from a fitted rate to another."""
