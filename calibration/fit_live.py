@@ -81,14 +81,13 @@ class LiveFit:
 
         What a fit of a service misses is carried on instead, figure by figure (`calibration.fitting.carried`).
         """
-        known, more = Discrepancy(), max(self.best.misfit, 1.0)
         if self.measurement.kind == "http":
-            return known.model_copy(update={"per_doubling": beyond_each_doubling(self.best.blueprint.crowding)})
+            return Discrepancy().model_copy(update={"per_doubling": beyond_each_doubling(self.best.blueprint.crowding)})
         outside = self.best.blueprint.shared_outside
         return Discrepancy(
             rate=min(math.hypot(self._own_error(rate=True), outside), 1.0),
             time=min(math.hypot(self._own_error(rate=False), outside), 1.0),
-            per_doubling=min(PROGRAM_DOUBLING * more, 2.0),
+            per_doubling=min(PROGRAM_DOUBLING * self._farther_off, 2.0),
         )
 
     def scenario(
@@ -235,10 +234,15 @@ class LiveFit:
         low, high = math.hypot(width, min(miss, 0.0)), math.hypot(width, above, max(miss, 0.0))
         return middle, middle * math.exp(-low), middle * math.exp(high)
 
+    @property
+    def _farther_off(self) -> float:
+        """Return how many times as far a program's structure is off as usual, by how it misses the fitted levels."""
+        return max(self.best.misfit, 1.0)
+
     def _own_error(self, rate: bool) -> float:
         """Return the relative deviation of a program's figures with the right numbers: of rates, or of mean times."""
         known = Discrepancy()
-        return (known.rate if rate else known.time) * max(self.best.misfit, 1.0)
+        return (known.rate if rate else known.time) * self._farther_off
 
     def _missed(self, name: str) -> float:
         """Return the logarithm of measured over simulated at the highest fitted level that has the figure.
