@@ -157,7 +157,8 @@ def _beginning(replication: Any) -> Callable[..., Until]:
         whole = getattr(compiled, "whole", None)
         if whole is None:
             return cast(Until, replication(compiled, **options).until)
-        begun = replication(whole, **options)
+        # an interruption is told from an operation by its workload, which bare records do without
+        begun = replication(whole, **options | {"bare": False})
         return lambda end_ns, progress: answer_of(begun.until(end_ns, progress), compiled)
 
     return begin

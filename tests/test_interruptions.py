@@ -52,6 +52,14 @@ def test_they_lengthen_the_tail_of_full_cores():
     assert lost == pytest.approx(50 * 150e-6, abs=0.004)
 
 
+@pytest.mark.parametrize("engine", ["fast", "reference"])
+def test_they_are_left_out_of_the_pilot_that_chooses_a_runs_windows(engine):
+    automatic = run(_scenario(8, BURSTS, run={"seed": 3}), engine=engine).data
+    fixed = run(_scenario(8, BURSTS), engine=engine).data
+    assert [one["name"] for one in automatic["workloads"]] == ["clients"]
+    assert automatic["throughput_per_s"]["value"] == pytest.approx(fixed["throughput_per_s"]["value"], rel=0.01)
+
+
 def test_causes_records_and_laws_hold_only_what_is_counted():
     result = run(_scenario(4, BURSTS), explain="p99", records=True, check=True, engine="reference")
     data = result.data
