@@ -69,7 +69,7 @@ def _under_its_load(table: dict[str, Any], profile: Profile, draw: int | None) -
     drawn = profile.drawn_structures
     structure = drawn[draw % len(drawn)] if draw is not None and drawn else 0
     miss = missed_at(profile.missed, scenario, structure)
-    table = _crowded(table, scenario, profile, draw)
+    table = _beside_others(_crowded(table, scenario, profile, draw), scenario, profile, draw)
     return table if miss is None or not miss.slower else slowed(table, math.exp(miss.slower))
 
 
@@ -88,6 +88,24 @@ def _crowded(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: 
     served = next((one for one in _every_stage(stages) if _is_served(one)), None)
     if served is not None:
         served["demand"] = _longer(served["demand"], more_s * NS_PER_S)
+    return made
+
+
+def _beside_others(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: int | None) -> dict[str, Any]:
+    """Return a scenario whose operations take longer to a device by how many of them circulate.
+
+    The profile's scenario holds already what they take at its own load.
+    """
+    more_s = _of_draw(profile, "fit.beside", draw)
+    devices = [one for one in table.get("services", {}).values() if "device" in one.get("links", {})]
+    if more_s is None or profile.scenario is None or not devices:
+        return table
+    doublings = math.log2(in_flight(scenario) / in_flight(Scenario.from_dict(dict(profile.scenario))))
+    made = copy.deepcopy(table)
+    stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
+    way = next((one for one in _every_stage(stages) if one.get("kind") == "delay"), None)
+    if way is not None:
+        way["time"] = _longer(way["time"], more_s * doublings * NS_PER_S)
     return made
 
 

@@ -94,6 +94,7 @@ class Blueprint:
     likely: odds of the structure before the fit, relative to the others.
     crowded: caches that a process for each connection costs the others, as `under` has it; None: there are none.
     stops: of the whole service, while which arrivals gather; None: none are known.
+    wakes: how often an operation is woken. uncharged_s: CPU of an operation that no process is charged with.
     """
 
     label: str
@@ -110,6 +111,8 @@ class Blueprint:
     under: Callable[[Mapping[str, float], Load], dict[str, float]] | None = None
     crowded: CrowdedCaches | None = None
     stops: Stops | None = None
+    wakes: int = 1
+    uncharged_s: float = 0.0
 
     def values(self, position: Sequence[float]) -> dict[str, float]:
         """Return the numbers by name. position: of each, in standard deviations from what is expected."""

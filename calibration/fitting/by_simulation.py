@@ -133,7 +133,8 @@ def figures_of(data: Mapping[str, Any], blueprint: Blueprint, position: Array) -
     if rate and data["cpu_utilization"] is not None:
         services = list(blueprint.build(blueprint.values(list(position)))[0].values())
         busy = (data["cpu_utilization"]["value"] or 0.0) * own_cores(services) - interrupted_cores(services)
-        found["cpu"] = busy / rate + _exits_charged_s(data, blueprint, position)
+        exits_s = _exits_charged_s(data, blueprint, position)
+        found["cpu"] = busy / rate - blueprint.uncharged_s + exits_s
         if len(services) > 1:
             found["served_cpu"] = _served_cores(data) / rate
     for name in ("mean", "p50", "p95", "p99"):
@@ -173,7 +174,7 @@ def _exits_charged_s(data: Mapping[str, Any], blueprint: Blueprint, position: Ar
     if not blueprint.exits_counted:
         return 0.0
     waking_s = data["causes"]["all"]["waking"] or 0.0
-    own_s = blueprint.values(list(position)).get("wakeup", 0.0)
+    own_s = blueprint.wakes * blueprint.values(list(position)).get("wakeup", 0.0)
     return blueprint.exits_counted * max(waking_s - own_s, 0.0)
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from calibration.fitting.blueprint import ALL_WAITING, Free
 from calibration.live.measured import Spread, Workload
-from calibration.live.scenario_draft import CONSTANT_BELOW_CV
+from calibration.live.scenario_draft import CONSTANT_BELOW_CV, distribution
 from models.units import BANDWIDTH, SIZE
 
 BYTES_PER_S: Final = 1e9
@@ -29,22 +29,39 @@ AT_ONCE: Final = 2
 as come, which four writers would gain more by than they do."""
 BUSY: Final = 0.5
 """Share of the wait that the device is at work for, with how uncertain that is: assumed. The rest is on the way."""
-BUSY_WIDTH: Final = 1.2
+BUSY_WIDTH: Final = 0.8
 OWN_WRITES: Final = 0.5
 """Share of that in an operation's own writes; the rest is the flush, which all share who wait: assumed."""
 OWN_WRITES_WIDTH: Final = 0.8
-COLD: Final = 0.15
+COLD: Final = 0.2
 """Share of an operation's CPU that it takes as its cores idle while it waits, and not where others keep them busy."""
-DEVICE_COLD_WIDTH: Final = 1.0
-"""An fsync took 166 to 200 us with 1 and 2 writers, and 137 with 8 to 50, on one day; on another 1.5 times as much with
-many as with few, when caches were crowded."""
-SLOWDOWN_WIDTH: Final = 0.05
+DEVICE_COLD_WIDTH: Final = 0.6
+"""An fsync took 140 to 200 us with 1 and 2 writers, and 105 to 155 with 8 to 50, on one day; on another 1.5 times as
+much with many as with few, when caches were crowded."""
+LINES_OF_WRITERS: Final = 300
+"""Cache lines that an operation which waits for its writes fetches again in a crowd: between those of a server's
+session, which it seemed to on one day, and next to none, as on another. Between its sleeps the kernel's code runs."""
+LINES_OF_WRITERS_WIDTH: Final = 0.6
+UNCHARGED: Final = 0.25
+"""CPU of an operation that no process is charged with, relative to what it is charged with alone: interrupts, threads
+of the kernel that write, and what cores idle beside a queue. Of an fsync of 175 us the first two were 15 us with 1 and
+2 writers and 24 to 34 with 4 to 50; of the time of two cores 7 to 17 % were idle with 16 to 50 writers."""
+BESIDE: Final = 0.45
+"""What the way to the device takes longer with each doubling of the writers, relative to a single one's wait.
+
+Neither the device nor the cores need to be busy: all interrupts of its queue come on one core, whom they wake is often
+put there beside an idle one, and each waits for threads of the kernel that are woken likewise. Counted in six
+recordings, an operation slept for 260 us alone and for 350, 430, 490, 620, 690 and 790 with 2, 4, 8, 16, 30 and 50
+writers, and was ready for 30, 180 and 460 us with 2, 4 and 8, when cores were busy for 0.3, 0.4 and 0.55 of their time.
+"""
+BESIDE_WIDTH: Final = 0.4
+SLOWDOWN_WIDTH: Final = 0.03
 """How far two of them slow each other down otherwise than computing does: assumed."""
-DEVICE_OUTSIDE: Final = 0.16
+DEVICE_OUTSIDE: Final = 0.12
 """Relative deviation of all figures by what a device does with more writers than were seen, which only it knows.
 
-Root mean square of the logarithms of measured over predicted throughput at 4 to 50 writers of five recordings of one
-disk (25 levels), fitted at 1 and 2 writers; at 4 writers it was 0.22, mostly more than predicted.
+Root mean square of the logarithms of measured over predicted throughput at 4 to 50 writers of six recordings of one
+disk on one day (30 levels), fitted at 1 and 2 writers.
 """
 VARIES: Final = 0.1
 """Relative deviation of a device's time from one repeat to the next, where there was one repeat."""
@@ -63,31 +80,42 @@ the hypervisor wants: p99 of 8 and 16 writers was once longer by 0.25 (as a loga
 """
 
 
-def device_free() -> list[Free]:
-    """Return the numbers of the device: what it takes of the wait, and what of that are an operation's own writes."""
+def device_free(wait_s: float) -> list[Free]:
+    """Return the numbers of the device: what it takes of the wait, what of that are an operation's own writes, and how
+    much longer the way to it takes with each doubling of the writers. wait_s: of a single one.
+    """
     how = "assumed: the writes of an operation take about as long as its flush"
     return [
         Free("serial_wait", BUSY, BUSY_WIDTH, "assumed: half of the wait", "logit", "share"),
         Free("each", OWN_WRITES, OWN_WRITES_WIDTH, how, "logit", "share"),
+        Free("beside", BESIDE * wait_s, BESIDE_WIDTH, "assumed: nearly half of the wait for each doubling of writers"),
     ]
 
 
 def device_stages(service: dict[str, Any], workload: Workload, values: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the stages of writes that a device does `AT_ONCE`, and of the flush after them.
+    """Return the stages of an operation that works before each of its writes and before the flush after them.
 
-    All who wait when a flush begins share it, and flushes wait behind writes.
+    A device does `AT_ONCE` writes at a time. All who wait when a flush begins share it, and flushes wait behind writes.
+    values: "beside" is what the way to the device takes longer under this load [s].
     """
     if workload.wait is None:
         return []
-    busy_s, count = values["wait"] * values["serial_wait"], writes_of(workload)
+    count = writes_of(workload)
+    # what no process is charged with was a part of the wait as it was measured
+    slept_s = max(values["wait"] - UNCHARGED * workload.demand.mean_s.value, 0.0)
+    busy_s = slept_s * values["serial_wait"]
     write_s, flush_s = values["each"] * busy_s / count, (1.0 - values["each"]) * busy_s
     service["links"] = {"device": {"bandwidth": BANDWIDTH.print(BYTES_PER_S), "parallel": AT_ONCE}}
     service["batchers"] = {"flush": {"max_size": ALL_WAITING, "link": "device", "overhead": _as_size(flush_s)}}
+    way_s = slept_s - busy_s + values["beside"]
+    way = {"kind": "delay", "time": distribution(workload.wait, way_s / workload.wait.mean_s.value)}
+    taken = values["demand"] / workload.demand.mean_s.value + UNCHARGED
+    work = {"kind": "cpu", "demand": distribution(workload.demand, taken / (count + 1))}
     # of one of the writes, so that the whole varies as it did: all that has to be waited for stops together
     first = _varying(workload.wait, values["wait"], write_s)
-    sizes = [first, *([_as_size(write_s)] * (count - 1))]
-    writes = [{"kind": "link", "link": "device", "bytes": size} for size in sizes]
-    return [*writes, {"kind": "batch", "batcher": "flush"}]
+    writes = [{"kind": "link", "link": "device", "bytes": size} for size in (first, *[_as_size(write_s)] * (count - 1))]
+    flush = {"kind": "batch", "batcher": "flush"}
+    return [work, way, *(stage for wait in (*writes, flush) for stage in (wait, work))][:-1]
 
 
 def _varying(wait: Spread, whole_s: float, part_s: float) -> Any:

@@ -15,8 +15,11 @@ from calibration.fitting.device import (
     DEVICE_COLD_WIDTH,
     DEVICE_OUTSIDE,
     GROWING,
+    LINES_OF_WRITERS,
+    LINES_OF_WRITERS_WIDTH,
     SLOWDOWN_WIDTH,
     TAILS,
+    UNCHARGED,
     VARIES,
     device_free,
     device_stages,
@@ -310,12 +313,11 @@ def _program(
         stages: list[dict[str, Any]] = []
         if (workload.memory_bytes or 0.0) >= MEMORY_AT_LEAST_BYTES:
             stages.append({"kind": "memory", "bytes": SIZE.print(round(workload.memory_bytes or 0.0))})
-        held = values.get("serial_share", 0.0)
-        scale = values["demand"] / workload.demand.mean_s.value
-        stages.append({"kind": "cpu", "demand": distribution(workload.demand, scale * (1.0 - held))})
-        if held > 0:
-            service["locks"] = {"serial": {"barging": TIME.print(round(barging_s * 1e9))}}
-            stages.append({"kind": "lock", "lock": "serial", "hold": distribution(workload.demand, scale * held)})
+        if waiting == "device":
+            # what an operation is woken for is a small part of it, and its CPU holds the switch to that
+            service.pop("context_switch", None)
+            return {"host": service}, [*stages, *device_stages(service, workload, values)]
+        stages += _work_stages(service, workload, values, barging_s)
         stages += _wait_stages(service, workload, values, waiting)
         return {"host": service}, stages
 
@@ -334,11 +336,24 @@ def _program(
         exits_counted=_exits_counted(known),
         likely=likely,
     )
-    return _crowding(known, found) if waiting == "device" else found
+    return _writing(known, found) if waiting == "device" else found
 
 
-def _crowding(known: Known, blueprint: Blueprint) -> Blueprint:
-    """Return a structure whose processes crowd each other out of the cores' caches.
+def _work_stages(
+    service: dict[str, Any], workload: Workload, values: Mapping[str, float], barging_s: float
+) -> list[dict[str, Any]]:
+    """Return the stages of an operation's work, and put the lock that holds a part of it into the service."""
+    held = values.get("serial_share", 0.0)
+    scale = values["demand"] / workload.demand.mean_s.value
+    stages: list[dict[str, Any]] = [{"kind": "cpu", "demand": distribution(workload.demand, scale * (1.0 - held))}]
+    if held > 0:
+        service["locks"] = {"serial": {"barging": TIME.print(round(barging_s * 1e9))}}
+        stages.append({"kind": "lock", "lock": "serial", "hold": distribution(workload.demand, scale * held)})
+    return stages
+
+
+def _writing(known: Known, blueprint: Blueprint) -> Blueprint:
+    """Return a structure that waits for a device, whose processes crowd each other out of the cores' caches.
 
     Those that sleep for a fraction of a millisecond find their caches warm unless others ran meanwhile: 98 to 142 us
     of CPU for each write and fsync of 1 and 2 copies were 141 to 192 us with 30 and 50. What sleeps for milliseconds
@@ -348,10 +363,19 @@ def _crowding(known: Known, blueprint: Blueprint) -> Blueprint:
     caches = crowded_caches(known.cores, core_cache_bytes(), 1.0)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
-        return {**values, "demand": values["demand"] + extra_s(caches, values, load.in_flight)}
+        demand = values["demand"] + extra_s(caches, values, load.in_flight)
+        return {**values, "demand": demand, "beside": values["beside"] * math.log2(load.in_flight)}
 
-    free = [*blueprint.free, *free_numbers(caches, known.of_host("memory.line", 0.0) or None)]
-    return replace(blueprint, free=free, under=under, crowded=caches)
+    lines, miss = free_numbers(caches, known.of_host("memory.line", 0.0) or None)
+    lines = replace(lines, middle=LINES_OF_WRITERS, width=LINES_OF_WRITERS_WIDTH)
+    return replace(
+        blueprint,
+        free=[*blueprint.free, lines, miss],
+        under=under,
+        crowded=caches,
+        wakes=writes_of(known.workload) + 1,
+        uncharged_s=UNCHARGED * known.workload.demand.mean_s.value,
+    )
 
 
 def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]:
@@ -366,7 +390,7 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
         if waiting == "serial":
             free.append(Free("serial_wait", 0.5, 1.5, "assumed: any share of the wait", "logit", "share"))
         if waiting == "device":
-            free += device_free()
+            free += device_free(wait.mean_s.value)
     if serial is not None:
         free.append(serial)
     if (slowdown := known.slowdown()) is not None:
@@ -425,8 +449,6 @@ def _wait_stages(
         service["pools"] = {"device": {"size": 1}}
         alone = {"kind": "delay", "time": distribution(workload.wait, scale * serial)}
         stages.append({"kind": "pool", "pool": "device", "stages": [alone]})
-    if waiting == "device":
-        stages += device_stages(service, workload, values)
     return stages
 
 
@@ -466,10 +488,11 @@ def _sleeping(known: Known, pacing_cpu_s: float | None, wakes: int = 1) -> list[
     if pacing_cpu_s is not None and pacing_cpu_s > 1e-7:
         wakeup = Free("wakeup", pacing_cpu_s, 0.2, "CPU outside the operations, for each of them")
     else:
-        wakeup = Free("wakeup", known.of_host("wakeup.cpu", WAKEUP_S), 0.7, "the host's calibration, or common")
+        paid_s = _wakeup_s(known, "wakeup.cpu", known.workload.demand.mean_s.value / wakes)
+        wakeup = Free("wakeup", paid_s, 0.7, "the host's calibration, or common")
     if known.cold_s:
         how = "assumed: CPU that idling cores cost an operation that waits for its writes"
-        return [wakeup, Free("idle_exit", known.cold_s, DEVICE_COLD_WIDTH, how)]
+        return [wakeup, Free("idle_exit", known.cold_s / wakes, DEVICE_COLD_WIDTH, how)]
     hand_off = known.workload.hand_off_s
     if hand_off is not None and hand_off.value > 1e-7:
         return [wakeup, Free("idle_exit", hand_off.value, 0.3, "time ready but not running, alone, for each sleep")]

@@ -27,6 +27,8 @@ ONCE: Final = 2.0
 """A level measured once repeats so many times worse than the least deviation, for want of knowing."""
 DISK_ERROR: Final = 0.2
 """Relative deviation of a program's gain from that of the host's probe: other sizes, other work between the writes."""
+OF_A_MEDIAN: Final = 0.5
+"""Variance of the median of three repeats or more, relative to that of one."""
 SINGLE: Final = 0.08
 """Relative standard deviation of one repeat of a service's level on a shared machine, before any was repeated."""
 SINGLE_KNOWN: Final = 2.0
@@ -65,15 +67,18 @@ def repeatability(levels: Sequence[Level]) -> float:
     """Return how far a later measurement may lie from the fitted ones, as relative standard deviation.
 
     A shared machine is slower or faster for minutes, so that the mean of repeats one after the other is off as much as
-    each of them, and what is predicted will be again, independently. Of the closed levels the one that repeats worst,
-    without what random pauses make of the few operations of a repeat; 0 where none was repeated.
+    each of them; what is predicted is a median of repeats that lie minutes apart. Of all closed levels together, as
+    they were measured on the same machine, without what random pauses make of the few operations of a repeat; 0 where
+    none was repeated.
     """
     grouped: dict[tuple[float | None, float | None], list[Level]] = {}
     for level in levels:
         if level.kind != "open":
             grouped.setdefault((level.procs, level.concurrency), []).append(level)
-    spreads = [_variance(repeats) for repeats in grouped.values() if len(repeats) > 1]
-    return math.sqrt(2.0 * max(spreads, default=0.0))
+    repeated = [repeats for repeats in grouped.values() if len(repeats) > 1]
+    freedom = sum(len(repeats) - 1 for repeats in repeated)
+    squares = sum((len(repeats) - 1) * _variance(repeats) for repeats in repeated)
+    return math.sqrt((1.0 + OF_A_MEDIAN) * squares / freedom) if freedom else 0.0
 
 
 def _variance(repeats: Sequence[Level]) -> float:
