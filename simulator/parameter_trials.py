@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from models.scenario import Scenario
 from models.scenario_capacity import offered_utilization
+from simulator.compile import Station
 from simulator.limits.trials import Laboratory, Window
 from simulator.measures import Measures
 from simulator.planning import sheds
@@ -65,11 +66,11 @@ class DrawnMeasures:
     known: dict[str, Shifts | None] = field(default_factory=dict)
 
     def shifts(self, name: str) -> Shifts | None:
-        """Return the shifts of a measure over the draws; None where it is not defined."""
+        """Return the shifts of a measure over the draws; None where it is not defined in each of them."""
         if name not in self.known:
             base = [measures[name] for measures in self.base]
-            drawn = [[measures[name] for measures in row] for row in self.drawn]
-            self.known[name] = shifts(base, drawn, ratio=not is_share(name))
+            drawn = [[measures[name] for measures in row if name in measures] for row in self.drawn]
+            self.known[name] = shifts(base, drawn, ratio=not is_share(name)) if all(drawn) else None
         return self.known[name]
 
 
@@ -92,13 +93,34 @@ def drawn_measures(
     numbers = range(1, replications + 1)
     base: list[Measures] = []
     rows: list[Sequence[Measures]] = []
+    stations: Sequence[Station] = ()
     every = [scenario, *drawn]
     for first in range(0, len(every), AT_ONCE):
         laboratory.tell("draws of the parameters", first, len(every))
         trials = laboratory.trials(every[first : first + AT_ONCE], window, numbers)
-        rows += [trial.totals.measures for trial in trials]
+        stations = stations or trials[0].totals.compiled.stations
+        rows += [
+            [at_stations(one, trial.totals.compiled.stations, stations) for one in trial.totals.measures]
+            for trial in trials
+        ]
     base = list(rows.pop(0))
     return DrawnMeasures(base, rows, sum(map(_overloaded, drawn)))
+
+
+def at_stations(measures: Measures, stations: Sequence[Station], others: Sequence[Station]) -> Measures:
+    """Return measures of one scenario's stations by the places that these have in another; without those it lacks.
+
+    The draws of a fit may be of other structures, with other stations.
+    """
+    named = [(one.name, one.kind) for one in others]
+    if [(one.name, one.kind) for one in stations] == named:
+        return measures
+    found = {name: value for name, value in measures.items() if not name.startswith("stations.")}
+    for index, one in enumerate(stations):
+        if (one.name, one.kind) in named:
+            before, after = f"stations.{index}.", f"stations.{named.index((one.name, one.kind))}."
+            found |= {after + name[len(before) :]: value for name, value in measures.items() if name.startswith(before)}
+    return found
 
 
 def _overloaded(scenario: Scenario) -> bool:

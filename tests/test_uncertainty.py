@@ -11,7 +11,8 @@ import pytest
 from scipy.special import ndtri
 
 from models.measured import Discrepancy, Seen
-from simulator.parameter_trials import draws_of
+from simulator.compile import Station
+from simulator.parameter_trials import DrawnMeasures, at_stations, draws_of
 from simulator.prediction import Budget, predict
 from simulator.run import run
 from simulator.scenario_base import Base, Calibration, drawn_table
@@ -206,6 +207,21 @@ def test_the_models_own_error_is_a_share_too() -> None:
     rows = data["uncertainty"]["shares"]["response_time_s.mean"]
     assert rows[0]["source"] == MODEL
     assert rows[0]["share"] > 0.95
+
+
+def test_draws_of_another_structure_are_compared_station_by_station() -> None:
+    cores, pool, link = (
+        Station(name, kind, "host", 0, 1)
+        for name, kind in (("host[0].cpu", "cpu"), ("host[0].device", "pool"), ("host[0].device", "link"))
+    )
+    measures = {"throughput_per_s": 5.0, "stations.0.utilization": 0.1, "stations.1.utilization": 0.9}
+    moved = at_stations(measures, (link, cores), (cores, pool))
+    # the link has no counterpart: the pool of the same name is another thing
+    assert moved == {"throughput_per_s": 5.0, "stations.0.utilization": 0.9}
+    base = {"throughput_per_s": 4.0, "stations.0.utilization": 0.8, "stations.1.utilization": 0.3}
+    found = DrawnMeasures([base, base], [[base, base], [moved, moved]])
+    assert found.shifts("stations.0.utilization") is not None
+    assert found.shifts("stations.1.utilization") is None
 
 
 def test_draws_are_spread_over_all_that_the_profile_has() -> None:
