@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from calibration.fitting.blueprint import Free, Load, Parts
 from calibration.fitting.by_simulation import Fitted, figures_of, fit_blueprint, simulate
 from calibration.fitting.carried import ServedFit, beyond_each_doubling, tails_of
+from calibration.fitting.device import usual_tails
 from calibration.fitting.fitted import NOT_IDENTIFIED, Parameter
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.server_blueprints import LEAST_STEP, ROUNDS, weighed
@@ -207,9 +208,8 @@ class LiveFit:
         growing = dict(self.best.blueprint.growing)
         if not growing or not closed:
             return None
-        return Missed(
-            concurrency=closed[-1].load.in_flight, slower=0.0, tails=tails_of(closed[-1]), kept=1.0, growing=growing
-        )
+        tails = usual_tails(tails_of(closed[-1]), closed[-1].load.in_flight)
+        return Missed(concurrency=closed[-1].load.in_flight, slower=0.0, tails=tails, kept=1.0, growing=growing)
 
     def _doublings(self, load: Load) -> float:
         """Return how many doublings of the operations in flight a load lies beyond the fitted levels."""

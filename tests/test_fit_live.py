@@ -10,7 +10,7 @@ import pytest
 from calibration.fit_live import fit_live, only
 from calibration.fitting.blueprint import Blueprint, Free, Load
 from calibration.fitting.by_simulation import figures_of, fit_blueprint, simulate
-from calibration.fitting.device import AT_ONCE, GROWING, LINES_OF_WRITERS, OWN_WRITES_WIDTH
+from calibration.fitting.device import AT_ONCE, GROWING, LINES_OF_WRITERS, OWN_WRITES_WIDTH, USUAL
 from calibration.fitting.live_blueprints import live_blueprints
 from calibration.fitting.targets import targets_of
 from calibration.levels import Level, LevelTable
@@ -443,7 +443,7 @@ def test_a_tail_that_the_model_misses_at_the_highest_fitted_level_is_open_to_tha
 
 
 def test_percentiles_of_writers_keep_their_distance_from_the_mean_and_grow(tmp_path) -> None:
-    base, seen = _measurement((1, 2)), {50.0: 0.9, 95.0: 1.4, 99.0: 2.5}
+    base, seen = _measurement((1, 2)), {50.0: 0.9, 95.0: 1.4, 99.0: 3.5}
     levels = [
         one.model_copy(update={"percentiles_s": {percent: far * one.mean_s for percent, far in seen.items()}})
         for one in base.table.levels
@@ -456,13 +456,15 @@ def test_percentiles_of_writers_keep_their_distance_from_the_mean_and_grow(tmp_p
     fit = fit_live(base.model_copy(update=update), draws=4)
     found = {name: value for name, (value, _, _) in fit.predict(Load(16), draws=2).items()}
     assert found["p50"] / found["mean"] == pytest.approx(0.9)
-    assert found["p95"] / found["mean"] == pytest.approx(1.4 * math.exp(3 * GROWING["p95"]))
-    assert found["p99"] / found["mean"] == pytest.approx(2.5 * math.exp(3 * GROWING["p99"]))
+    # half as seen, half as usual
+    at_two = {"p95": math.sqrt(1.4 * USUAL["p95"]), "p99": math.sqrt(3.5 * USUAL["p99"])}
+    assert found["p95"] / found["mean"] == pytest.approx(at_two["p95"] * math.exp(3 * GROWING["p95"]))
+    assert found["p99"] / found["mean"] == pytest.approx(at_two["p99"] * math.exp(3 * GROWING["p99"]))
     # a run with the profile says the same
     path = tmp_path / "profile.toml"
     path.write_text(fit.profile().to_toml())
     kept = Profile.load(path).missed[0]
-    assert kept.tails["p95"] == pytest.approx(math.log(1.4))
+    assert kept.tails["p99"] == pytest.approx(math.log(at_two["p99"]))
     assert kept.growing == GROWING
     # a program that only sleeps is as simulated
     assert fit_live(base, draws=4).profile().missed == []
