@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from calibration.audit.tolerances import MEASUREMENT
-from calibration.audit.usual_forms import FREE, FREEDOM, LOADS, STATISTICS, UNIT, Kind
+from calibration.audit.usual_forms import FREE, FREEDOM, LOADS, STATISTICS, UNIT, Kinds
 
 Numbers = NDArray[np.float64]
 KEYS: Final = tuple("mean" if name == "mean_s" else name for name in STATISTICS)
-KINDS: Final = 12
+KINDS: Final = 64
 """How many kinds of three loads are told apart in each of the mixtures that are taken together."""
 _COLUMNS: Final = np.arange(LOADS * len(STATISTICS)).reshape(LOADS, len(STATISTICS))
 BEGINNINGS: Final = (
@@ -61,13 +61,17 @@ def threes(measured: Iterable[dict[str, Any]]) -> Numbers:
     return np.array(rows)
 
 
-def fitted(rows: Numbers) -> list[Kind]:
+def fitted(rows: Numbers) -> Kinds:
     """Return the kinds of several mixtures, each with its share of them."""
-    found = [kind for low, high in BEGINNINGS for kind in _mixture(rows, KINDS, low, high)]
-    return [Kind(kind.share / len(BEGINNINGS), kind.usual, kind.together) for kind in found]
+    found = [_mixture(rows, KINDS, low, high) for low, high in BEGINNINGS]
+    return Kinds(
+        np.concatenate([one.share for one in found]) / len(BEGINNINGS),
+        np.concatenate([one.usual for one in found]),
+        np.concatenate([one.together for one in found]),
+    )
 
 
-def _mixture(rows: Numbers, count: int, low: NDArray[np.int_], high: NDArray[np.int_]) -> list[Kind]:
+def _mixture(rows: Numbers, count: int, low: NDArray[np.int_], high: NDArray[np.int_]) -> Kinds:
     """Fit a mixture of multivariate t distributions by expectation and maximization (Peel and McLachlan, 2000).
 
     It begins with `count` parts of the rows in the order of how far the columns `high` are above `low`.
@@ -77,36 +81,34 @@ def _mixture(rows: Numbers, count: int, low: NDArray[np.int_], high: NDArray[np.
     above = centred[:, high].mean(axis=1) - centred[:, low].mean(axis=1)
     of_kind = np.eye(count)[np.argsort(np.argsort(above)) * count // number]
     usual_spread = HELD_BY * 0.01 * np.cov(centred.T)
-    weight = np.ones((number, count))
+    weight, likely = np.ones((number, count)), np.empty((number, count))
+    share, usual, together = np.empty(count), np.empty((count, width)), np.empty((count, width, width))
     for _ in range(ROUNDS):
-        kinds = []
         for one in range(count):
             counted = of_kind[:, one] * weight[:, one]
-            usual = (counted[:, None] * centred).sum(axis=0) / counted.sum()
-            apart = centred - usual
-            together = ((counted[:, None] * apart).T @ apart + usual_spread) / (of_kind[:, one].sum() + HELD_BY)
-            kinds.append(Kind(float(of_kind[:, one].mean()), usual, together + RIDGE * np.eye(width)))
-        likely = np.empty((number, count))
-        for one, kind in enumerate(kinds):
-            covariance, apart = kind.together + FREE**2, centred - kind.usual
-            far = np.einsum("ni,ij,nj->n", apart, np.linalg.inv(covariance), apart)
+            share[one], usual[one] = of_kind[:, one].mean(), counted @ centred / counted.sum()
+            apart = centred - usual[one]
+            spread = (counted[:, None] * apart).T @ apart + usual_spread
+            together[one] = spread / (of_kind[:, one].sum() + HELD_BY) + RIDGE * np.eye(width)
+            covariance = together[one] + FREE**2
+            far = ((apart @ np.linalg.inv(covariance)) * apart).sum(axis=1)
             weight[:, one] = (FREEDOM + width - 1.0) / (FREEDOM + far)
-            likely[:, one] = np.log(kind.share) - 0.5 * np.linalg.slogdet(covariance)[1]
+            likely[:, one] = np.log(share[one]) - 0.5 * np.linalg.slogdet(covariance)[1]
             likely[:, one] -= 0.5 * (FREEDOM + width - 1.0) * np.log1p(far / FREEDOM)
         of_kind = np.exp(likely - logsumexp(likely, axis=1, keepdims=True))
-    return kinds
+    return Kinds(share, usual, together)
 
 
-def stored(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
+def stored(kinds: Kinds) -> list[dict[str, Any]]:
     """Return kinds as the audit reads them."""
     lower = np.tril_indices(LOADS * len(STATISTICS))
     return [
         {
-            "share": round(kind.share, 4),
-            "usual": [round(float(value), 3) for value in kind.usual],
-            "together": [round(float(value) / UNIT) for value in kind.together[lower]],
+            "share": round(float(share), 5),
+            "usual": [round(float(value), 3) for value in usual],
+            "together": [round(float(value) / UNIT) for value in together[lower]],
         }
-        for kind in kinds
+        for share, usual, together in zip(kinds.share, kinds.usual, kinds.together, strict=True)
     ]
 
 

@@ -104,11 +104,12 @@ def test_what_is_usual_needs_three_loads_and_two_known_statistics() -> None:
 
 def test_what_is_usual_is_stored_as_covariances_of_all_statistics() -> None:
     kinds = stored_kinds()
-    assert sum(kind.share for kind in kinds) == pytest.approx(1.0, abs=2e-3)
-    for kind in kinds:
-        assert kind.usual.shape == (LOADS * len(STATISTICS),)
-        assert np.allclose(kind.together, kind.together.T)
-        assert np.linalg.eigvalsh(kind.together).min() > -1e-5
+    width = LOADS * len(STATISTICS)
+    assert kinds.share.sum() == pytest.approx(1.0, abs=2e-3)
+    assert kinds.usual.shape == (len(kinds.share), width)
+    assert kinds.together.shape == (len(kinds.share), width, width)
+    assert np.allclose(kinds.together, kinds.together.transpose(0, 2, 1))
+    assert np.linalg.eigvalsh(kinds.together).min() > -1e-5
 
 
 def test_a_mean_that_is_estimated_may_be_off_by_what_estimates_are() -> None:

@@ -39,13 +39,14 @@ _STORED: Final = Path(__file__).parents[1] / "data" / "usual_forms.json"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How the figures of one kind of three loads are distributed: a multivariate t distribution.
+class Kinds:
+    """How the figures of each kind of three loads are distributed: multivariate t distributions.
 
-    share: of all. usual: (LOADS x STATISTICS,), natural logarithms but for the scale. together: their covariance.
+    share: (kinds,), of all. usual: (kinds, LOADS x STATISTICS), natural logarithms but for the scale.
+    together: (kinds, LOADS x STATISTICS, LOADS x STATISTICS), their covariance.
     """
 
-    share: float
+    share: Numbers
     usual: Numbers
     together: Numbers
 
@@ -64,35 +65,31 @@ def predicted_as_usual(names: Sequence[str], figures: Numbers, rounding: Numbers
         return None
     off, deviation = np.zeros(figures.shape), np.full(figures.shape, np.inf)
     taken = np.array([load * len(STATISTICS) + STATISTICS.index(names[one]) for load in range(LOADS) for one in known])
-    for level in range(len(figures)):
-        first = min(max(level - 1, 0), len(figures) - LOADS)
+    windows = len(figures) - LOADS + 1
+    for first in range(windows):
         three = slice(first, first + LOADS)
-        apart, widths = left_out_of(
-            stored_kinds(), taken, figures[three, known].ravel(), rounding[three, known].ravel()
-        )
-        own = slice((level - first) * len(known), (level - first + 1) * len(known))
-        off[level, known], deviation[level, known] = apart[own], widths[own]
+        found = left_out_of(stored_kinds(), taken, figures[three, known].ravel(), rounding[three, known].ravel())
+        apart, widths = (part.reshape(LOADS, len(known)) for part in found)
+        told = slice(int(first > 0), LOADS if first == windows - 1 else LOADS - 1)  # the others are nearer the middle
+        off[first : first + LOADS][told, known] = apart[told]
+        deviation[first : first + LOADS][told, known] = widths[told]
     return LeftOut(off, np.ones(figures.shape), deviation)
 
 
-def left_out_of(
-    kinds: Sequence[Kind], taken: NDArray[np.int_], figures: Numbers, rounding: Numbers
-) -> tuple[Numbers, Numbers]:
+def left_out_of(kinds: Kinds, taken: NDArray[np.int_], figures: Numbers, rounding: Numbers) -> tuple[Numbers, Numbers]:
     """Return how far each figure is from its mean by the others, over all kinds, and the standard deviation of that.
 
     taken: which of LOADS x STATISTICS the figures are.
     """
-    off, variance, likely = (np.empty((len(kinds), len(taken))) for _ in range(3))
     freedom = FREEDOM + len(taken) - 2.0  # one goes to the scale
-    for place, kind in enumerate(kinds):
-        covariance = kind.together[np.ix_(taken, taken)] + FREE**2 + np.diag(NOISE**2 + rounding**2)
-        inverse = np.linalg.inv(covariance)
-        apart = figures - kind.usual[taken]
-        pulled, precision = inverse @ apart, np.diag(inverse)
-        of_others = np.maximum(apart @ pulled - pulled**2 / precision, 0.0)
-        off[place], variance[place] = pulled / precision, (FREEDOM + of_others) / freedom / precision
-        determinant = np.linalg.slogdet(covariance)[1] + np.log(precision)  # of the covariance of the others
-        likely[place] = np.log(kind.share) - 0.5 * (determinant + freedom * np.log1p(of_others / FREEDOM))
+    covariance = kinds.together[:, taken[:, None], taken] + FREE**2 + np.diag(NOISE**2 + rounding**2)
+    inverse = np.linalg.inv(covariance)
+    apart = figures - kinds.usual[:, taken]
+    pulled, precision = np.einsum("kij,kj->ki", inverse, apart), np.einsum("kii->ki", inverse)
+    of_others = np.maximum((apart * pulled).sum(axis=1, keepdims=True) - pulled**2 / precision, 0.0)
+    off, variance = pulled / precision, (FREEDOM + of_others) / freedom / precision
+    determinant = np.linalg.slogdet(covariance)[1][:, None] + np.log(precision)  # of the covariance of the others
+    likely = np.log(kinds.share)[:, None] - 0.5 * (determinant + freedom * np.log1p(of_others / FREEDOM))
     weight = np.exp(likely - likely.max(axis=0))
     weight /= weight.sum(axis=0)
     mean = (weight * off).sum(axis=0)
@@ -100,12 +97,11 @@ def left_out_of(
 
 
 @cache
-def stored_kinds() -> tuple[Kind, ...]:
+def stored_kinds() -> Kinds:
     """Return what was estimated."""
+    stored = json.loads(_STORED.read_text())
     width = LOADS * len(STATISTICS)
-    found = []
-    for one in json.loads(_STORED.read_text()):
-        lower = np.zeros((width, width))
-        lower[np.tril_indices(width)] = np.array(one["together"]) * UNIT
-        found.append(Kind(one["share"], np.array(one["usual"]), lower + np.tril(lower, -1).T))
-    return tuple(found)
+    lower = np.zeros((len(stored), width, width))
+    rows, columns = np.tril_indices(width)
+    lower[:, rows, columns] = lower[:, columns, rows] = np.array([one["together"] for one in stored]) * UNIT
+    return Kinds(np.array([one["share"] for one in stored]), np.array([one["usual"] for one in stored]), lower)
