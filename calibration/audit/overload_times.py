@@ -26,6 +26,8 @@ OFF_THE_LINE: Final = 0.12
 """Relative: how far a statistic may be from the line of the others: operations of several kinds bend it."""
 ON_THE_LINE: Final = 2.0 * MEASUREMENT
 """The same of the others among themselves."""
+UNSERVED: Final = 0.1
+"""Share of what is offered that is not served, from which on the queue grows steadily: with less it comes and goes."""
 LEVERAGE: Final = 2.0
 """Variance of what the line says over that of one of the others, up to which it is believed: beyond them it is not."""
 
@@ -34,8 +36,9 @@ def check_times_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
     """Hold the statistics of overloaded levels against a line over their share of the operations.
 
     While a queue grows by as much in each second, so do response times: those measured are spread evenly between the
-    first and the last, a percentile is a line over its share, and the mean lies where the median does. Where less is
-    served than at another load, the queue itself slows the service, and by ever more as it grows: there is no line.
+    first and the last, a percentile is a line over its share, and the mean lies where the median does. Where hardly
+    less is served than offered, chance makes the queue as much as growth. Where less is served than at another load,
+    the queue itself slows the service, and by ever more as it grows: there is no line.
     """
     usual = max((mean_of(level) or 0.0 for level in levels if is_steady(level)), default=0.0)
     most = max((level.throughput_per_s for level in levels), default=0.0)
@@ -44,6 +47,8 @@ def check_times_of_overload(levels: Sequence[Level], ledger: Ledger) -> None:
         if is_steady(level) or len(names) < FEWEST or not usual or (mean_of(level) or 0.0) <= OVERLOADED * usual:
             continue
         if level.throughput_per_s < (1.0 - MEASUREMENT) * most:
+            continue
+        if level.throughput_per_s > (1.0 - UNSERVED) * (level.arrival_rate_per_s or 0.0):
             continue
         ledger.check("shape")
         shares = np.array([0.5 if name == "mean_s" else percent_of(name) / 100.0 for name in names])

@@ -25,6 +25,9 @@ ALONE: Final = 0.08
 """The same by which one changes that moves alone, of a median: more work waits longer, and all of it shows."""
 AGAINST: Final = 0.07
 """The same by which one falls while no other does."""
+ELSEWHERE: Final = 1.5
+"""How many times as far as it leaves the others between other loads a statistic must move here: what lies beside a gap
+goes to and fro across it by chance, while one wrong figure leaves all other loads as they were."""
 
 
 class _Step(NamedTuple):
@@ -61,6 +64,7 @@ def _steps(names: Sequence[str], figures: Numbers, rounding: Numbers, place: int
     for one, name in enumerate(names):
         others = np.delete(moves, one)
         factor, slack = sampling_factor(name), float(rounded[one] + jumps[one])
+        slack += ELSEWHERE * _leaves_elsewhere(figures, place, one)
         alone = np.abs(others).max() <= STAYS and (moves[one] < 0.0 or one < len(names) - 1)
         if alone and abs(moves[one]) > ALONE * factor + slack:
             found.append(_Step(place, one, float(abs(moves[one])) / (ALONE * factor + slack)))
@@ -69,10 +73,17 @@ def _steps(names: Sequence[str], figures: Numbers, rounding: Numbers, place: int
     return found
 
 
+def _leaves_elsewhere(figures: Numbers, before: int, statistic: int) -> float:
+    """Return how far, at most, a statistic leaves the range of the others' moves between loads without the odd one."""
+    wrong, _ = _wrong_and_right(figures, before, statistic)
+    moves = np.diff(np.delete(figures, wrong, axis=0), axis=0)
+    own, others = moves[:, statistic], np.delete(moves, statistic, axis=1)
+    return float(np.maximum(own - others.max(axis=1), others.min(axis=1) - own).max(initial=0.0))
+
+
 def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], figures: Numbers, step: _Step) -> None:
     """Accuse that of the two levels which agrees less with a third."""
-    apart = [_from_thirds(figures, one, other, step) for one, other in _both_ways(step)]
-    wrong, right = _both_ways(step)[int(apart[1] > apart[0])]
+    wrong, right = _wrong_and_right(figures, step.before, step.statistic)
     level, name = levels[wrong], names[step.statistic]
     if ledger.found_at("shape", level):
         return
@@ -98,15 +109,18 @@ def _report(ledger: Ledger, levels: Sequence[Level], names: Sequence[str], figur
     )
 
 
-def _both_ways(step: _Step) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (step.before, step.before + 1), (step.before + 1, step.before)
+def _wrong_and_right(figures: Numbers, before: int, statistic: int) -> tuple[int, int]:
+    """Return that of two neighbouring levels which agrees less with a third, and the other."""
+    both = (before, before + 1), (before + 1, before)
+    apart = [_from_thirds(figures, one, other, statistic) for one, other in both]
+    return both[int(apart[1] > apart[0])]
 
 
-def _from_thirds(figures: Numbers, level: int, other: int, step: _Step) -> float:
+def _from_thirds(figures: Numbers, level: int, other: int, statistic: int) -> float:
     """Return how far a figure is from where the nearest third level and its own level's others put it."""
     thirds = [one for one in (level - 1, level + 1, level - 2, level + 2) if 0 <= one < len(figures) and one != other]
     moves = figures[level] - figures[thirds[0]]
-    return abs(float(moves[step.statistic] - np.median(np.delete(moves, step.statistic))))
+    return abs(float(moves[statistic] - np.median(np.delete(moves, statistic))))
 
 
 def _listed(names: Sequence[str], but: int) -> str:
