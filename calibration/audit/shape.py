@@ -31,6 +31,7 @@ from calibration.audit.statistics_of_levels import (
     figures_of,
     has_steps,
     next_to_atoms,
+    percentiles_of,
 )
 from calibration.audit.tolerances import sampling_factor
 from calibration.audit.usual_forms import predicted_as_usual
@@ -55,7 +56,7 @@ class _Trust(NamedTuple):
 
 
 TRUST: Final = {
-    "form": _Trust(1.5, 0.004),
+    "form": _Trust(1.8, 0.004),
     "usual": _Trust(1.6, 0.004),
     "load": _Trust(1.45, 0.012),
     "mean": _Trust(2.8, 0.007),
@@ -66,13 +67,17 @@ GAP: Final = 0.5
 """Share of a jump across a gap beside a percentile by which a prediction may be off."""
 JUMP: Final = 0.12
 """Natural logarithm by which a percentile may jump beside a time that many operations take."""
-WRONG: Final = (0.14, 0.3, 0.45)
+WRONG: Final = (0.12, 0.25, 0.4)
 """Natural logarithms by which a wrong figure is off, each as likely: what is left out or counted twice is off by a part
 of the figure, as are figures of another run."""
-BY_FAR: Final = 0.1
+BY_FAR: Final = 0.05
 """How likely a wrong figure is off by any one greater size, over one of those: by a unit, or a digit."""
-LIMIT: Final = -0.7
+LIMIT: Final = -0.9
 """Natural logarithm of how much likelier a figure is wrong than right, over the number of figures, that is accused."""
+LESS_LIKELY: Final = 1.0
+"""The same by which more is asked of two kinds of figures that are out of line in clean reports too: the highest
+percentile at the highest load, where a tail may begin, and those between the lowest and the highest at the lowest load,
+where hardly anything waits, so that they lie at the edge of what operations of one kind take."""
 NOTHING: Final = 1e-12
 """A precision by which nothing is known."""
 KNOWN: Final = 1.0
@@ -116,7 +121,7 @@ def check_shape(levels: Sequence[Level], ledger: Ledger) -> None:
         )
         return
     ledger.check("shape", len(ordered))
-    odd = _likeliest_wrong(known, _jumps(names, figures, rounding))
+    odd = _likeliest_wrong(known, _jumps(names, figures, rounding), _asked(names, figures))
     if odd is not None and not ledger.found_at("shape", ordered[odd.level]):
         _report(ledger, ordered, names, odd)
 
@@ -170,19 +175,29 @@ def _jumps(names: Sequence[str], figures: Numbers, rounding: Numbers) -> Numbers
     return np.asarray(GAP * across_gaps(names, figures) + JUMP * next_to_atoms(figures, rounding, names))
 
 
-def _likeliest_wrong(predictions: Mapping[str, LeftOut], jumps: Numbers) -> _Odd | None:
+def _asked(names: Sequence[str], figures: Numbers) -> Numbers:
+    """Return the natural logarithm of how much likelier wrong than right each figure must be, (levels, statistics)."""
+    asked = np.full(figures.shape, LIMIT + np.log(figures.size))
+    percentiles = percentiles_of(names)
+    if len(names) > 1:
+        asked[-1, percentiles[-1:]] += LESS_LIKELY
+        asked[0, percentiles[1:-1]] += LESS_LIKELY
+    return asked
+
+
+def _likeliest_wrong(predictions: Mapping[str, LeftOut], jumps: Numbers, asked: Numbers) -> _Odd | None:
     """Return the figure that is likeliest to be wrong by what all predictions say together; None if none is.
 
-    jumps: (statistics,), how far each may jump.
+    jumps: (statistics,), how far each may jump. asked: (levels, statistics), odds, natural logarithm.
     """
     trusted = [_trusted(by, one, jumps) for by, one in predictions.items()]
     off, precision = (np.array(part) for part in zip(*trusted, strict=True))
     precise = np.maximum(precision.sum(axis=0), NOTHING)
     together = (precision * off).sum(axis=0) / precise
     variance = (1.0 + DIFFERENT * (precision * (off - together) ** 2).sum(axis=0)) / precise
-    odds = np.where(variance < KNOWN**2, _odds(together, np.sqrt(variance)) - np.log(together.size), -np.inf)
+    odds = np.where(variance < KNOWN**2, _odds(together, np.sqrt(variance)) - asked, -np.inf)
     level, statistic = np.unravel_index(int(odds.argmax()), odds.shape)
-    if odds[level, statistic] <= LIMIT:
+    if odds[level, statistic] <= 0.0:
         return None
     says = precision[:, level, statistic] * off[:, level, statistic] * np.sign(together[level, statistic])
     by = list(predictions)[int(says.argmax())]
