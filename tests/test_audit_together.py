@@ -196,3 +196,26 @@ def test_percentiles_with_steps_are_not_held_against_their_mean() -> None:
     )
     assert accused(header, rows) == []
     assert [figures[-1] for _, figures in accused(header, rows, (4, 2, 1.3))] == ["mean_s"]
+
+
+def test_a_percentile_that_goes_to_and_fro_does_not_move_alone() -> None:
+    """Beside a gap a percentile jumps at any load; where it stays at all others, one of 40 % is wrong."""
+    loads = (4, 8, 16, 32, 64, 128)
+    header = "connections,throughput_per_s,mean_ms,p50_ms,p95_ms,p99_ms"
+    to_and_fro, alone = (5.4, 4.1, 6.1, 4.6, 4.1, 5.2), (4.1, 4.1, 5.8, 4.1, 4.1, 4.1)
+    for p95, is_wrong in ((to_and_fro, False), (alone, True)):
+        rows = tuple((load, load * 100.0, 1.21, 1.0, p95[place], 4.94 * 1.5) for place, load in enumerate(loads))
+        assert (("shape", ("p95",)) in accused(header, rows)) is is_wrong, p95
+
+
+def test_where_hardly_less_is_served_than_offered_times_need_not_lie_on_a_line() -> None:
+    """A simulated service a little beyond its capacity: its queue comes and goes, and the mean is 27 % off the line."""
+    header = "rate_per_s,throughput_per_s,mean_us,p50_us,p95_us,p99_us"
+    rows: tuple[Row, ...] = (
+        (401.3, 405.1, 1998, 1280, 6812, 10800),
+        (1224, 1219, 1986, 1276, 6725, 10700),
+        (2047, 2054, 2032, 1304, 6842, 10910),
+        (2869, 2874, 2576, 1541, 8698, 13630),
+        (3692, 3558, 18280, 14500, 51570, 58580),
+    )
+    assert accused(header, rows) == []
