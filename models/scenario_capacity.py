@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from models.offered_work import OfferedWork, StageCost, member_cpu_ns
 from models.scenario import Operation, Scenario
 from models.service import Lock, Service
 from models.units import NS_PER_S
 from models.workload import Workload
+
+LEAST_CORES: Final = 1e-6
 
 
 class OfferedUtilization(NamedTuple):
@@ -56,10 +58,20 @@ def largest_share(service: Service) -> float:
 
 
 def core_capacity(service: Service) -> float:
-    """The stations of a scenario under operations at given rates [per s], by the names of the operations."""
+    """Return the work that all cores of an instance do for operations [core-seconds of a core alone per s].
+
+    What runs beside them, evenly or as interruptions, is taken off; something is left even where that takes all.
+    """
     speed = service.speed_by_busy[min(service.cores, len(service.speed_by_busy)) - 1]
     hyperthread = service.smt_speedup / 2 if service.threads_per_core == 2 else 1.0
-    return (service.cores - service.background_cores) * speed * hyperthread
+    capacity = (service.cores - service.background_cores) * speed * hyperthread
+    return max(capacity - service.cores * interrupted_share(service), LEAST_CORES)
+
+
+def interrupted_share(service: Service) -> float:
+    """Return the share of a core alone that a service's interruptions take."""
+    found = service.interruptions
+    return 0.0 if found is None else found.rate * found.duration.mean / NS_PER_S
 
 
 def most_popular_share(lock: Lock) -> float:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from models.scenario_capacity import interrupted_share
+
 SATURATED: Final = 0.9  # a closed system slows down before its station is full
 SATURATED_OPEN: Final = 0.98  # an open one below that still takes all that arrives
 NOBODY: Final = 0.02  # waiting on average
+SHARED: Final = 0.005  # of the cores, from which on others' part of their work is said
 THROTTLED: Final = 0.05  # share of core time; where the CPU quota takes more, it is what binds, not the cores
 
 # Stations that others' waiting keeps busy come after those that only their own work keeps busy: a pool of
@@ -36,19 +39,60 @@ def bottleneck(data: Mapping[str, Any], scenario: Any) -> dict[str, Any]:
     stations = data["stations"]
     closed = any(workload.kind == "closed" for workload in scenario.workloads)
     limit = SATURATED if closed else SATURATED_OPEN
+    busy = [_busy(station, data, scenario) for station in stations]
     saturated = [
-        (_depth(station), -_utilization(station), index)
+        (_depth(station), -busy[index], -_utilization(station), index)
         for index, station in enumerate(stations)
-        if _utilization(station) >= limit
+        if busy[index] >= limit
         and not _batches_grow(station, scenario)
         and not _only_flushes(station, stations, scenario)
     ]
     throttled = _throttled(data)
-    if throttled is not None and not any(depth == 0 for depth, _, _ in saturated):
+    if throttled is not None and not any(depth == 0 for depth, *_ in saturated):
         return _quota(data, throttled)
     if saturated:
-        return _station(stations, min(saturated)[2])
+        return _station(data, scenario, min(saturated)[-1])
     return _none_saturated(data, scenario)
+
+
+def _sharers(station: Mapping[str, Any], data: Mapping[str, Any], scenario: Any) -> list[Mapping[str, Any]]:
+    """Return the stations whose work is done by the servers of one: those of all services on the same cores."""
+    if station["kind"] != "cpu":
+        return [station]
+    host = _host(station, scenario)
+    return [one for one in data["stations"] if one["kind"] == "cpu" and _host(one, scenario) == host]
+
+
+def _host(station: Mapping[str, Any], scenario: Any) -> tuple[str, int]:
+    """Return the service and the instance whose cores a station's instance runs on."""
+    owner = scenario.services[station["service"]].cores_of
+    if owner is None:
+        return station["service"], station["instance"]
+    return owner, station["instance"] if scenario.services[owner].instances > 1 else 0
+
+
+def _busy(station: Mapping[str, Any], data: Mapping[str, Any], scenario: Any) -> float:
+    """Return how busy the servers of a station are, whoever keeps them so.
+
+    A station of cores holds its own service's work alone: others that use the same cores, and what interrupts
+    them, are not in its utilization.
+    """
+    own = _utilization(station)
+    if station["kind"] != "cpu":
+        return own
+    others = sum(_utilization(one) for one in _sharers(station, data, scenario)) - own
+    return own + min(others + _interrupted(station, data, scenario), max(1.0 - own, 0.0))
+
+
+def _interrupted(station: Mapping[str, Any], data: Mapping[str, Any], scenario: Any) -> float:
+    """Return the share of a station's cores that interruptions take, as far as they were working."""
+    service, instance = _host(station, scenario)
+    share = interrupted_share(scenario.services[service])
+    if share == 0:
+        return 0.0
+    cores = next(one["cores"] for one in data["instances"] if (one["service"], one["instance"]) == (service, instance))
+    working = (cores["working"]["value"] or 0.0) + (cores["switching"]["value"] or 0.0)
+    return max(working - sum(_utilization(one) for one in _sharers(station, data, scenario)), 0.0)
 
 
 def _batches_grow(station: Mapping[str, Any], scenario: Any) -> bool:
@@ -90,11 +134,14 @@ def place(station: Mapping[str, Any]) -> str:
     return f"{station['service']}[{station['instance']}].{station['name']}"
 
 
-def _station(stations: Sequence[Mapping[str, Any]], index: int) -> dict[str, Any]:
+def _station(data: Mapping[str, Any], scenario: Any, index: int) -> dict[str, Any]:
+    stations = data["stations"]
     station = stations[index]
-    utilization = _utilization(station)
-    waiting = station["mean_queue_length"]["value"] or 0.0
-    why = f"{place(station)} is {utilization:.0%} busy and {waiting:.3g} wait there on average"
+    utilization = _busy(station, data, scenario)
+    waiting = sum(one["mean_queue_length"]["value"] or 0.0 for one in _sharers(station, data, scenario))
+    others = utilization - _utilization(station)
+    shared = f", {others:.0%} with what else runs on its cores," if others >= SHARED else ""
+    why = f"{place(station)} is {utilization:.0%} busy{shared} and {waiting:.3g} wait there on average"
     full = [place(other) for other in stations if _depth(other) > _depth(station) and _utilization(other) >= SATURATED]
     if full:
         why += f"; {', '.join(full[:3])} fill up behind it"
@@ -165,15 +212,18 @@ def _delayed(data: Mapping[str, Any]) -> float:
 def _next(data: Mapping[str, Any], scenario: Any) -> dict[str, Any] | None:
     """Return the busiest station and the throughput at which it would be full."""
     proportional = [station for station in data["stations"] if not _batches_grow(station, scenario)]
-    busiest = max(proportional, key=_utilization, default=None)
+    busiest = max(
+        proportional, key=lambda station: (_busy(station, data, scenario), _utilization(station)), default=None
+    )
     throughput = data["throughput_per_s"]["value"]
     if busiest is None or not throughput or _utilization(busiest) == 0:
         return None
-    utilization = _utilization(busiest)
+    utilization = _busy(busiest, data, scenario)
+    constant = _interrupted(busiest, data, scenario) if busiest["kind"] == "cpu" else 0.0
     return {
         "name": place(busiest),
         "utilization": utilization,
-        "full_at_throughput_per_s": throughput / utilization,
+        "full_at_throughput_per_s": throughput * (1 - constant) / (utilization - constant),
     }
 
 

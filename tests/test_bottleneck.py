@@ -33,8 +33,13 @@ def result(*stations, throughput=100.0, mean_s=0.01, throttled=0.0, **causes):
     }
 
 
-def scenario(*kinds, users=10):
-    return SimpleNamespace(workloads=[SimpleNamespace(kind=kind, users=users) for kind in kinds])
+def service(**fields):
+    return SimpleNamespace(**({"cores_of": None, "instances": 1, "interruptions": None, "batchers": {}} | fields))
+
+
+def scenario(*kinds, users=10, **services):
+    workloads = [SimpleNamespace(kind=kind, users=users) for kind in kinds]
+    return SimpleNamespace(workloads=workloads, services={"web": service(), **services})
 
 
 def test_the_busiest_saturated_station_binds():
@@ -100,8 +105,8 @@ def batching(flushing, cpu, waiting_for_core):
         {**station("cpu", "cpu", cpu, waiting_for_core), "servers": 1},
         station("outbox", "batcher", flushing, waiting=8),
     )
-    service = SimpleNamespace(batchers={"outbox": SimpleNamespace(max_size=16)})
-    return bottleneck(data, SimpleNamespace(workloads=scenario("open").workloads, services={"web": service}))
+    outbox = {"outbox": SimpleNamespace(max_size=16)}
+    return bottleneck(data, scenario("open", web=service(batchers=outbox)))
 
 
 def test_a_core_that_does_nothing_but_flush_growing_batches_has_room():
@@ -111,3 +116,36 @@ def test_a_core_that_does_nothing_but_flush_growing_batches_has_room():
 @pytest.mark.parametrize(("flushing", "waiting_for_core"), [(0.5, 0.0), (0.99, 1.0)])
 def test_a_core_that_does_more_or_is_waited_for_has_none(flushing, waiting_for_core):
     assert batching(flushing, 0.99, waiting_for_core)["name"] == "web[0].cpu"
+
+
+def test_cores_that_several_services_fill_together_bind():
+    guest = {**station("cpu", "cpu", 0.6, waiting=7), "service": "side"}
+    data = result(station("cpu", "cpu", 0.4, waiting=2), guest)
+    found = bottleneck(data, scenario("closed", side=service(cores_of="web")))
+    assert (found["kind"], found["name"], found["utilization"]) == ("station", "side[0].cpu", 1.0)
+    assert found["why"] == "side[0].cpu is 100% busy, 40% with what else runs on its cores, and 9 wait there on average"
+
+
+def test_room_on_shared_cores_is_what_all_services_leave():
+    guest = {**station("cpu", "cpu", 0.3), "service": "side"}
+    found = bottleneck(result(station("cpu", "cpu", 0.2), guest), scenario("closed", side=service(cores_of="web")))
+    assert found["next"] == {"name": "side[0].cpu", "utilization": 0.5, "full_at_throughput_per_s": 200.0}
+
+
+def interrupted(working, own, kind="closed"):
+    """Return what binds a service whose cores are interrupted for a tenth of the time."""
+    data = result(station("cpu", "cpu", own, 3))
+    data["instances"][0]["cores"] |= {"working": estimate(working), "switching": estimate(0.0)}
+    bursts = SimpleNamespace(rate=100.0, duration=SimpleNamespace(mean=1e6))
+    return bottleneck(data, scenario(kind, web=service(interruptions=bursts)))
+
+
+def test_interruptions_fill_cores_too():
+    found = interrupted(working=1.0, own=0.85)
+    assert (found["kind"], found["utilization"]) == ("station", 1.0)
+    assert "15% with what else runs on its cores" in found["why"]
+
+
+def test_room_beside_interruptions_is_counted_without_them():
+    found = interrupted(working=0.55, own=0.45, kind="open")
+    assert found["next"]["full_at_throughput_per_s"] == pytest.approx(100 * 0.9 / 0.45)

@@ -30,6 +30,8 @@ def offered(service: dict[str, Any], *stages: dict[str, Any], **more: Any) -> di
         ({"cores": 1, "instances": 4}, 0.5),
         ({"cores": 4, "speed_by_busy": [1.0, 0.9, 0.8]}, 2 / 3.2),
         ({"cores": 4, "background_cores": 1.5}, 2 / 2.5),
+        ({"cores": 4, "interruptions": {"rate": "100/s", "duration": "1ms"}}, 2 / 3.6),
+        ({"cores": 4, "background_cores": 3.5, "interruptions": {"rate": "900/s", "duration": "1ms"}}, 2e6),
         ({"cores": 4, "threads_per_core": 2, "smt_speedup": 1.25}, 2 / 2.5),
         ({"instances": 2, "cores": 4, "balancer": {"policy": "weighted", "weights": [3, 1]}}, 2 * 0.75 / 4),
         ({"instances": 2, "cores": 4, "balancer": {"enabled": False}}, 0.5),
