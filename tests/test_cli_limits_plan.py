@@ -87,7 +87,7 @@ def test_an_infeasible_plan_is_exit_code_3(sim: Sim) -> None:
         (["limits", "counter.toml", "--no-defaults"], "no criterion is left"),
         (["plan", "counter.toml", "--cores", "4..1"], "--cores"),
         (["plan", "counter.toml", "--instances", "0"], "--instances"),
-        (["plan", "counter.toml", "--memory", "much"], "--memory"),
+        (["plan", "counter.toml", "--memory", "much"], '--memory: found "much"; accepted: a size'),
         (["plan", "counter.toml", "--threshold", "latency < 1s"], "unknown metric"),
         (["plan", "counter.toml", "--export-json", "no/where.json"], "cannot be written"),
     ],

@@ -95,6 +95,18 @@ def test_a_report_and_tables_carry_the_prediction(here: Path) -> None:
     assert "uncertainty of throughput: " in page
 
 
+def test_a_comparison_of_saved_answers_says_how_far_they_are_from_what_was_measured(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, procs in (("a.json", "1"), ("b.json", "32")):
+        assert main(["run", *SHORT, "--procs", procs, "--export-json", name]) == 0
+    capsys.readouterr()
+    assert main(["compare", "a.json", "b.json"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "trust zone: beyond what was measured: concurrency 32" in printed
+    assert "not calibrated" not in printed
+
+
 def test_no_profile_means_the_built_in_scenario(here: Path) -> None:
     data = answer("run", "--no-profile", "--procs", "1")
     assert data["scenario"]["name"] != "calls"
@@ -203,7 +215,20 @@ def test_a_plan_is_made_larger_where_calibration_leaves_it_open(here: Path, caps
     assert data["uncertainty"]["plan"]["cores"] == 3
     assert data["uncertainty"]["plan"]["probability"] >= 0.95
     printed = " ".join(capsys.readouterr().out.split())
-    assert "1 instance x 3 cores: 3 cores, each threshold met with probability" in printed
+    assert "1 instance x 3 cores: 3 cores, each threshold met with probability above 0.99, calibration taken" in printed
+    bought = data["uncertainty"]["plan"]
+    assert bought["cpu_utilization"]["value"] == pytest.approx(190 * 0.01 / 3, rel=0.1)
+    shown = f"there: p95 {1e3 * bought['response_time_s']['p95']['value']:.1f} ms"
+    assert shown in printed  # of what is bought, not of what would do at the estimates alone
+
+
+def test_a_plan_takes_another_of_the_same_cost_before_a_dearer_one(here: Path) -> None:
+    options = ["--rate", "190/s", "--cores", "1,2,3", "--instances", "1,2", "--threshold", "response_time: p(95) < 1s"]
+    prices = ["--price-core", "0", "--price-instance", "1"]
+    assert main(["plan", *options, *prices, "--export-json", "r.json"]) == 0
+    found = json.loads(Path("r.json").read_text())
+    assert found["uncertainty"]["at_estimates"]["text"] == "1 instance x 2 cores"
+    assert found["uncertainty"]["plan"]["text"] == "1 instance x 3 cores"
 
 
 def test_a_host_fills_what_a_scenario_leaves_open() -> None:

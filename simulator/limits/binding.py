@@ -57,6 +57,15 @@ def resource(criterion: Criterion, data: Data, empty: Data | None) -> dict[str, 
             cause, more_s = grown
             why = f"{cause.replace('_', ' ')} takes {more_s * 1e3:.3g} ms more than in the nearly empty system"
             return _busiest(data, KIND_OF_CAUSE.get(cause, ""), why, cause.replace("_", " "))
+    return _binding(data)
+
+
+def busiest(data: Data) -> str:
+    """Return the name of what binds, or else of what would be full next."""
+    return str(_binding(data)["name"])
+
+
+def _binding(data: Data) -> dict[str, Any]:
     binds = data["bottleneck"]
     if binds["station"] is None and binds["next"] is not None:
         ahead = binds["next"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from models.scenario import Scenario
 from simulator.assembly import scenario_hash
 from simulator.engines import Engine
-from simulator.limits.binding import result_data
+from simulator.limits.binding import Data, result_data
 from simulator.limits.criteria import (
     DEFAULTS,
     FAMILIES,
@@ -191,7 +191,7 @@ def _brief(verdict: Verdict, prices: Prices) -> dict[str, Any]:
 
 def _entry(verdict: Verdict, prices: Prices) -> dict[str, Any]:
     """Return a verdict as it stands in an answer."""
-    one, data = verdict.configuration, verdict.data
+    one = verdict.configuration
     return {
         "cores": one.cores,
         "instances": one.instances,
@@ -202,11 +202,14 @@ def _entry(verdict: Verdict, prices: Prices) -> dict[str, Any]:
         "why": verdict.why,
         "resource": verdict.resource,
         "probability": verdict.probability,
-        "response_time_s": None if data is None else data["response_time_s"],
-        "throughput_per_s": None if data is None else data["throughput_per_s"],
-        "cpu_utilization": None if data is None else data["cpu_utilization"],
-        "error_rate": None if data is None else data["error_rate"],
+        **figures(verdict.data),
     }
+
+
+def figures(data: Data | None) -> dict[str, Any]:
+    """Return what is shown of a configuration, out of its estimates; None for each where a law decided."""
+    names = ("response_time_s", "throughput_per_s", "cpu_utilization", "error_rate")
+    return {name: None if data is None else data[name] for name in names}
 
 
 def _notes(space: Space) -> list[dict[str, str]]:

@@ -1,13 +1,14 @@
 """Adds to a plan what calibration leaves open: the probability that a configuration meets each criterion, over draws.
 
 The plan was found at the estimates of the parameters. Where it does not meet the criteria with the probability wanted
-once the draws are taken in, dearer configurations are judged in the order of their cost until one does.
+once the draws are taken in, others of the same cost and dearer ones are judged in the order of their cost until one
+does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,12 +17,13 @@ from models.scenario import Scenario
 from models.scenario_capacity import offered_utilization
 from simulator import warnings as notes
 from simulator.engines import Engine
+from simulator.limits.binding import Data, busiest, result_data
 from simulator.limits.criteria import GROWTH, Criterion
 from simulator.limits.load import axis_of, without_one
 from simulator.limits.prediction import criterion_error
 from simulator.limits.trials import Laboratory, Trial, chosen_for_search, percents_of
 from simulator.parameter_trials import AT_ONCE, Draws, draws_of
-from simulator.plan.answer import Wanted, criteria_of
+from simulator.plan.answer import Wanted, criteria_of, figures
 from simulator.plan.judge import empty_axis
 from simulator.plan.search import ranked
 from simulator.plan.space import Configuration, Space, space_of
@@ -44,13 +46,18 @@ MOST_JUDGED: Final = 25
 
 @dataclass(frozen=True)
 class Judged:
-    """A configuration over all draws. probability: of the criterion least sure to be met, which `binding` names."""
+    """A configuration over all draws.
+
+    probability: of the criterion least sure to be met, which `binding` names. data: at the estimates of the parameters;
+    None where they are offered too much.
+    """
 
     configuration: Configuration
     probability: float
     binding: str
     criteria: list[dict[str, Any]]
     shares: list[dict[str, Any]]
+    data: Data | None
 
 
 @dataclass
@@ -84,10 +91,11 @@ class _Judge:
         share = sum(fits[1:]) / (len(fits) - 1)
         entries: list[dict[str, Any]] = []
         divided: dict[str, list[dict[str, Any]]] = {}
+        data: Data | None = None
         if fits[0] and share > 0.5:
             trials = self._trials([scenarios[index] for index in playable])
             empties = [self.empties[index] for index in playable]
-            wider = self._widening(one)
+            wider, data = self._widening(one), result_data(trials[0])
             for criterion in self.criteria:
                 values = [
                     [float("nan")] * REPEATS if criterion.field == GROWTH else trial.values(criterion, empty)
@@ -100,7 +108,8 @@ class _Judge:
         else:
             entries = [{"criterion": criterion.text, "probability": share} for criterion in self.criteria]
         worst = min(entries, key=lambda entry: entry["probability"])
-        return Judged(one, worst["probability"], worst["criterion"], entries, divided.get(worst["criterion"], []))
+        shared = divided.get(worst["criterion"], [])
+        return Judged(one, worst["probability"], worst["criterion"], entries, shared, data)
 
     def _at(self, one: Configuration, scenario: Scenario) -> Scenario:
         placed = replace(self.space, scenario=scenario).at(one)
@@ -193,7 +202,8 @@ def predict_plan(
     judge = _Judge(laboratory, space, draws, criteria, calibration.discrepancy, prepared, wanted.without_one)
     try:
         judge.prepare()
-        judged = _search(judge, bought, wanted)
+        fails = {_configuration(row) for row in data["known"] if not row["feasible"]}
+        judged = _search(judge, bought, wanted, fails)
     except KeyboardInterrupt:
         data["interrupted"] = True
         data["warnings"] += notes.without_draws()
@@ -221,15 +231,16 @@ def _configuration(row: dict[str, Any] | None) -> Configuration | None:
     return None if row is None else Configuration(row["cores"], row["instances"], row["memory_bytes"])
 
 
-def _search(judge: _Judge, bought: Configuration, wanted: Wanted) -> list[Judged]:
-    """Judge the plan and then dearer configurations, until one meets all criteria with the probability wanted.
+def _search(judge: _Judge, bought: Configuration, wanted: Wanted, fails: Set[Configuration | None]) -> list[Judged]:
+    """Judge the plan and then others of its cost and dearer ones, until one meets all criteria as surely as is wanted.
 
-    What has no more of anything than one that failed is not judged: more of everything never hurts.
+    What has no more of anything than one that failed is not judged: more of everything never hurts. Nor is what fails
+    at the estimates alone.
     """
     judged = [judge.judge(bought)]
-    cost = wanted.prices.of(bought)
-    dearer = [one for one in judge.space.all() if wanted.prices.of(one) > cost]
-    for one in sorted(dearer, key=ranked(wanted.prices)):
+    key = ranked(wanted.prices)
+    others = [one for one in judge.space.all() if key(one) > key(bought) and one not in fails]
+    for one in sorted(others, key=key):
         if judged[-1].probability >= wanted.probability or len(judged) > MOST_JUDGED:
             break
         if any(one.within(failed.configuration) for failed in judged):
@@ -250,4 +261,6 @@ def _bought(judged: Judged, wanted: Wanted) -> dict[str, Any]:
         "probability": judged.probability,
         "binding": judged.binding,
         "criteria": judged.criteria,
+        **figures(judged.data),
+        "resource": None if judged.data is None else busiest(judged.data),
     }

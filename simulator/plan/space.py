@@ -175,5 +175,5 @@ def _sizes(texts: Sequence[str]) -> tuple[int | None, ...]:
         try:
             sizes.append(SIZE.read_whole(text))
         except InvalidField as problem:
-            raise ScenarioError("--memory", [FieldProblem((), f'"{text}"', str(problem))]) from None
+            raise ScenarioError("--memory", problem.problems) from None
     return tuple(sorted(set(sizes)))

@@ -59,11 +59,17 @@ def plan_verdict(data: Data) -> str:
             )
         taken = found["plan"]
         also = "" if taken["text"] == best["text"] else f" (at the estimates alone {best['text']} would do)"
-        sure = f"each threshold met with probability {probability_text(taken['probability'])} or more"
+        sure = f"each threshold met with probability {_at_least(taken['probability'])}"
         return f"{taken['text']}: {_cost(taken['cost'], data['unit'])}, {sure}, calibration taken in{also}"
     stopped = "interrupted; the cheapest that was seen to serve until then: " if data.get("interrupted") else ""
     sure = "" if best["probability"] is None else f", each threshold met with probability {_sure(best['probability'])}"
     return f"{stopped}{best['text']}: {_cost(best['cost'], data['unit'])}{sure}"
+
+
+def _at_least(probability: float) -> str:
+    """Print the probability of the criterion least sure to be met: the others have that, or more."""
+    text = probability_text(probability)
+    return text if text.startswith("above") else f"{text} or more"
 
 
 def _sure(probability: float) -> str:
@@ -77,8 +83,8 @@ def _cost(cost: float, unit: str) -> str:
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
     mark, code = ("✓", _GREEN) if enough(data) else ("✗", _RED)
     yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {plan_verdict(data)}", "  "))
-    best = data["plan"]
-    if best is not None and best["resource"]:
+    best = ((data.get("uncertainty") or {}).get("plan")) or data["plan"]
+    if best is not None and best.get("resource"):
         cpu = estimate_text(best["cpu_utilization"], SHARE, brief=True)
         p95 = estimate_text((best["response_time_s"] or {}).get("p95"), TIME, brief=True)
         yield from wrapped(f"  there: p95 {p95}, cpu {cpu}; {best['resource']} would bind next", "  ")
