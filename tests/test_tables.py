@@ -211,6 +211,14 @@ def test_a_table_parted_by_semicolons_may_have_decimal_commas() -> None:
     assert [level.mean_s for level in table.levels] == pytest.approx([0.0102, 0.0104])
 
 
+def test_where_commas_are_decimal_points_part_thousands() -> None:
+    table = csv("procs;throughput_per_s;mean_ms\n1;1.000,5;0,999\n2;1.900;1,052\n64;12.345.678;9,5\n")
+    assert [level.throughput_per_s for level in table.levels] == [1000.5, 1900.0, 12345678.0]
+    assert table.levels[0].mean_s == pytest.approx(0.999e-3)
+    points = csv("procs;throughput_per_s\n1;1.125\n2;2.250\n")
+    assert [level.throughput_per_s for level in points.levels] == [1.125, 2.25]
+
+
 def test_a_column_of_a_known_name_without_numbers_is_named() -> None:
     table = csv("concurrency,throughput\nfour,100\n8,200\n")
     assert "column concurrency holds 'four', which is no number" in table.remarks[0].message

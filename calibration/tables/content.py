@@ -61,12 +61,12 @@ class Content:
         """The text as CSV: line number and stripped cells, without comments and empty lines."""
         lines = [line if not line.lstrip().startswith("#") else "" for line in self.text.splitlines()]
         delimiter = _delimiter(lines)
-        clean = _with_point if delimiter == ";" else str.strip
         try:
             reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
-            return [(reader.line_num, [clean(cell) for cell in row]) for row in reader if any(row)]
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
         except csv.Error:
             return []
+        return [(line, _with_points(row, rows)) for line, row in rows] if delimiter == ";" else rows
 
     @cached_property
     def header(self) -> list[str]:
@@ -79,9 +79,18 @@ def _delimiter(lines: list[str]) -> str:
     return max(",;\t", key=first.count)
 
 
-def _with_point(cell: str) -> str:
-    """Return a cell with a decimal point for a decimal comma, as tables have that are parted by semicolons."""
-    return re.sub(r"^([-+]?\d+),(\d+)(?!\d*,)", r"\1.\2", cell.strip())
+def _with_points(cells: list[str], rows: list[tuple[int, list[str]]]) -> list[str]:
+    """Return cells with decimal points for decimal commas, as tables have that are parted by semicolons.
+
+    Where one number of the table has a point before a comma, such as 1.234,5, points part thousands everywhere.
+    """
+    if any(_THOUSANDS_AND_COMMA.match(cell) for _, row in rows for cell in row):
+        cells = [_THOUSANDS.sub(lambda match: match[0].replace(".", ""), cell) for cell in cells]
+    return [re.sub(r"^([-+]?\d+),(\d+)(?!\d*,)", r"\1.\2", cell) for cell in cells]
+
+
+_THOUSANDS: Final = re.compile(r"^[-+]?\d{1,3}(?:\.\d{3})+(?![\d.])")
+_THOUSANDS_AND_COMMA: Final = re.compile(_THOUSANDS.pattern + r",\d")
 
 
 class Reader(Protocol):
