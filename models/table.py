@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import (
     BaseModel,
@@ -27,6 +27,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def nothing() -> list[Any]:
     """Return an empty list, as the default of a field: Pydantic looks at its signature; that of `list` takes long."""
     return []
+
+
+WHOLE: Final = "whole"
+"""The context of a dump that leaves nothing out."""
 
 
 class Table(BaseModel):
@@ -77,7 +81,7 @@ class Table(BaseModel):
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
         printed: dict[str, Any] = handler(self)
-        if info.mode != "json":
+        if info.mode != "json" or info.context is WHOLE:
             return printed
         without_effect = {field for field, _ in self.meaningless()}
         return {
@@ -92,5 +96,8 @@ class Table(BaseModel):
 
 
 def shown_field(table: Table, field: str) -> str:
-    """Print the value of a field the way it is written in a scenario."""
-    return shown(table.model_dump(mode="json", include={field}).get(field, getattr(table, field)))
+    """Print the value of a field the way it is written in a scenario, also where it has no effect."""
+    value = table.model_dump(mode="json", include={field}, context=WHOLE)[field]
+    if isinstance(value, dict):
+        value = {name: one for name, one in value.items() if one is not None}
+    return shown(value)

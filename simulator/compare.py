@@ -20,6 +20,7 @@ from simulator.replications import PRECISE, Replicator, Report
 from simulator.result import Result
 from simulator.saved_answer import Answer
 from simulator.statistics import replications_needed
+from simulator.trust_zone import farthest
 
 FEWEST_PAIRS: Final = 2  # replications of each, of which a difference can be told from noise
 
@@ -153,5 +154,8 @@ def _needed(arms: Sequence[Arm], results: Sequence[Result], planned: Plan, opera
 def compare_results(names: Sequence[str], results: Sequence[Result]) -> Answer:
     """Compare two saved results: paired where they have the same seed and window, else as independent samples."""
     data = comparison(names, results)
+    zones = [result.data.get("trust") for result in results]
+    if all(zones):
+        data["trust"] = farthest([zone for zone in zones if zone])
     data["provenance"] = {**provenance(data["engine"], "", 0.0), "source": " and ".join(names), "notes": []}
     return Answer(data)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from models.errors import FieldProblem, ScenarioError
 from simulator.checkpoint import Checkpoint
 from simulator.curve import LOAD_AXES, describe
 from simulator.grid import Axis, Grid
-from simulator.overrides import Override
+from simulator.overrides import Override, apply
 from simulator.parallel_runs import Task, Workers, run_all, settled
 from simulator.provenance import provenance
 from simulator.quantity_text import value_of
@@ -20,7 +21,7 @@ from simulator.result import SCHEMA_VERSION
 from simulator.saved_answer import Answer
 from simulator.scenario_base import Base
 from simulator.scenario_bounds import scenario_bounds
-from simulator.scenario_source import Prepared, prepare
+from simulator.scenario_source import Prepared, prepare, scenario_table
 from simulator.statistics import Estimate, quotient
 from simulator.usl_fit import fit_usl
 
@@ -52,11 +53,26 @@ def prepare_sweep(
 
     path: scenario file, or a scenario from calibration; None: the one built in. overrides: made at every point, before
     the grid's.
-    Raises ScenarioError and ThresholdError.
+    Raises ScenarioError, also where two axes are the same field, and ThresholdError.
     """
     settings = list(grid.points())
+    _refuse_the_same(path, [*overrides, *grid.overrides(settings[0])], len(grid.axes))
     prepared = [_coarser(prepare(path, [*overrides, *grid.overrides(setting)], thresholds)) for setting in settings]
     return Sweep(grid, settings, prepared, prepare(path, overrides, thresholds))
+
+
+def _refuse_the_same(path: Path | Base | None, overrides: Sequence[Override], axes: int) -> None:
+    """Raise ScenarioError where two axes set one field: under `--cores` and as `--set services.web.cores`.
+
+    axes: how many of the overrides, the last ones, are a point of the grid.
+    """
+    table = path.table(None) if isinstance(path, Base) else scenario_table(path)[-1]
+    swept = apply(table, overrides).paths[len(overrides) - axes :]
+    for index, (place, override) in enumerate(swept):
+        other = next((one for there, one in swept[:index] if there == place), None)
+        if other is not None:
+            found = f"the same field as {other.origin}"
+            raise ScenarioError(override.origin, [FieldProblem((), found, "one list of values")])
 
 
 def _coarser(prepared: Prepared) -> Prepared:

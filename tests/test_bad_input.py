@@ -446,6 +446,18 @@ CASES: list[tuple[str, dict[tuple[Any, ...], Any], str, str]] = [
     ("two operations of one name", {("operations", 1, "name"): "request"}, "operations[1].name", "no other"),
     # Fields that the neighbours make meaningless.
     (
+        "think time of an open workload",
+        {(*OPEN, "think_time"): {"distribution": "exponential", "mean": "1ms"}},
+        "workloads[1].think_time",
+        'found {"distribution": "exponential", "mean": "1ms"}; accepted: nothing',
+    ),
+    (
+        "linux table under fifo, as it was written",
+        {(*HUB, "discipline"): "fifo", (*HUB, "linux"): {"tick": "3ms"}},
+        "services.hub.linux",
+        '"tick": "3ms"',
+    ),
+    (
         "time slice under fifo",
         {(*HUB, "discipline"): "fifo", (*HUB, "round_robin"): {"time_slice": "4ms"}},
         "services.hub.round_robin",

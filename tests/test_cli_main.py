@@ -143,6 +143,15 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         assert process.wait() == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    program = [sys.executable, "-m", "simulator.cli.main", "scenario", "schema"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "sim: the answer cannot be written (no space left on device)\n"
+
+
 @pytest.mark.parametrize(("command", "expected"), [("run", "1"), ("calibrate", None), ("validate", None)])
 def test_programs_of_the_user_get_the_environment_as_it_is(
     command: str, expected: str | None, monkeypatch: pytest.MonkeyPatch

@@ -204,6 +204,13 @@ def test_json_on_standard_output_stands_alone(sim: Sim) -> None:
     assert "throughput...." in err
 
 
+def test_records_on_standard_output_stand_alone(sim: Sim) -> None:
+    code, out, err = sim("--export-records", "-")
+    assert code == 0
+    assert len({len(row) for row in csv.reader(out.splitlines())}) == 1
+    assert "throughput...." in err
+
+
 def test_quiet_says_the_verdict_only(sim: Sim) -> None:
     _, out, err = sim("--quiet")
     assert out.count("\n") == 1

@@ -73,6 +73,7 @@ def test_any_field_can_be_swept_and_variables_take_lists_too(sim: Sim, monkeypat
         (["--cores", "0..2"], "--cores: found 0"),
         (["--set", "services.desk.croes=1,2"], "croes"),
         (["--rate", "1,2"], "--rate: found 1"),
+        (["--cores", "1,2", "--set", "services.desk.cores=2,4"], "the same field as --set services.desk"),
         (["--procs", "1,2", "--plot", "a.gif"], ".png, .svg, .pdf"),
         (["--procs", "1,2", "--export-json", "no/where"], "cannot be written"),
         (["--procs", "1,2", "--threshold", "thruput > 1/s"], "did you mean 'throughput'"),

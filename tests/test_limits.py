@@ -77,6 +77,9 @@ def test_the_levels_rise_and_each_says_how_sure_its_criteria_are() -> None:
     assert "recommended" in text
     assert "web[0].cpu" in text
     assert limits_verdict(data).startswith("up to these loads: recommended ")
+    assert "✓ up to these loads" in text
+    data["levels"]["safe"]["prediction"] = {"load": None}
+    assert "! up to these loads" in limits_text({**data, "provenance": {"source": "here"}})
 
 
 def test_alerts_are_quiet_at_the_recommended_load_and_fire_before_the_tolerable_one() -> None:

@@ -35,6 +35,32 @@ def test_validate_needs_a_level_to_hold_out(tmp_path: Path, capsys: pytest.Captu
     assert "fewer than four levels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("content", "said"), [(None, "no such file"), (b"\xff\x00", "something other than text")])
+def test_validate_says_what_is_wrong_with_a_table(
+    content: bytes | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "levels.csv"
+    if content is not None:
+        table.write_bytes(content)
+    assert main(["validate", "--table", str(table)]) == 2
+    assert f"{table}: found {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--table", "levels.csv", "--plot", "a.png"], "--plot: found --table beside it"),
+        (["--table", "levels.csv", "--duration", "1s"], "--duration: found --table beside it"),
+        (["--procs", "4", "--cores", "2"], "--cores: found no --table beside it"),
+    ],
+)
+def test_validate_refuses_what_has_no_effect(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["validate", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_simulation_of_a_skeleton_gives_its_throughput() -> None:
     skeleton = Skeleton(0.002, 0.004, 0.0004, cores=2, threads=4, smt_speedup=1.3, pairing=0.5, contention=0.1)
     for load in (1, 4, 12):

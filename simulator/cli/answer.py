@@ -62,8 +62,8 @@ class Destinations(NamedTuple):
             outputs.write("--plot", plot_bytes(result.data, picture_format(self.plot)))
 
     def show(self, result: Result, colour: Colour, quiet: bool) -> None:
-        """Print the summary, or only the verdict; on standard error where the JSON is on standard output."""
-        aside = self.json == STANDARD_OUTPUT
+        """Print the summary, or only the verdict; on standard error where a file is on standard output."""
+        aside = STANDARD_OUTPUT in (self.json, self.records)
         if quiet and aside:
             return
         coloured = is_coloured(colour, aside)

@@ -5,6 +5,7 @@ Only the subcommand that is asked for is loaded: the help of `sim` needs no more
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -50,6 +51,9 @@ _INPUT_ERRORS: Final = (
     ("calibration.tables.errors", "TableError"),
 )
 """What is the input's fault. A module that was not loaded has raised nothing."""
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What happens to standard output that goes into a file; files that were asked for raise OutputError."""
 
 # Typer brings its own copy of click since 0.26 and used the package before: both stand above BadParameter.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -131,8 +135,13 @@ def perform(arguments: Sequence[str], loaded: Callable[[], object] | None = None
 
 def _after_closed_pipe() -> int:
     """Leave quietly: the reader has what it wanted, and what is still buffered has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    _to_nowhere()
     return 0
+
+
+def _to_nowhere() -> None:
+    """Let what is still to be written to standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def _explained(error: Exception) -> tuple[str, int]:
@@ -140,6 +149,9 @@ def _explained(error: Exception) -> tuple[str, int]:
     expected = tuple(getattr(sys.modules[module], name) for module, name in _INPUT_ERRORS if module in sys.modules)
     if isinstance(error, expected):
         return str(error), EXIT_INPUT
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _to_nowhere()  # what is still buffered would fail again
+        return f"the answer cannot be written ({(error.strerror or '').lower()})", EXIT_INPUT
     if isinstance(error, MemoryError):
         advice = "less at once (procs, concurrency, arrival_rate), fewer replications or a shorter duration"
         return f"found too little memory for this ({error}); accepted: {advice}", EXIT_INPUT

@@ -75,6 +75,8 @@ def _check_fit_options(fit: bool, output: str | None, cpus: int | None, threads_
         raise typer.BadParameter("--fit: found no --output; accepted: --output with the profile's file")
     if not fit and (output is not None or cpus is not None or threads_per_core != 1):
         raise typer.BadParameter("--output, --cores, --threads-per-core: found without --fit; accepted: with it")
+    if threads_per_core != 1 and cpus is None:
+        raise typer.BadParameter("--threads-per-core: found no --cores beside it; accepted: both")
 
 
 def _fitted(first: Path, tables: list[LevelTable], machine: Machine | None) -> Profile:
@@ -85,9 +87,14 @@ def _fitted(first: Path, tables: list[LevelTable], machine: Machine | None) -> P
         raise typer.BadParameter(f"--fit: found {len(series)} series ({names}); accepted: one")
     source, _, levels = series[0]
     try:
-        return fit_table(source, levels, machine or machine_of(levels, stated_machine(first))).profile
+        return fit_table(source, levels, machine or machine_of(levels, _stated(Path(source), first))).profile
     except FitError as error:
         raise typer.BadParameter(f"--fit: {error}") from None
+
+
+def _stated(*places: Path) -> Machine:
+    """Return the machine that the first of some places tells of that is a file."""
+    return next((stated_machine(place) for place in places if place.is_file()), Machine())
 
 
 def _counts(text: str, files: int) -> list[float]:

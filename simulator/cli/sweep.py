@@ -38,6 +38,16 @@ CheckpointFile = Annotated[
         text="Where done points are kept until all are; without it, in the user's cache directory.",
     ),
 ]
+Thresholds = Annotated[
+    list[str] | None,
+    options.repeatable(
+        "--threshold",
+        panel=options.ANSWER,
+        metavar="TEXT",
+        text="Such as 'response_time: p(95) < 150ms': at which points it holds. Repeatable; SIM_THRESHOLD is split at "
+        "semicolons.",
+    ),
+]
 Jobs = Annotated[
     int | None, options.option("--jobs", panel=options.RUN, metavar="N", text="Points at once; one for each CPU.")
 ]
@@ -66,7 +76,7 @@ def sweep(
     replications: options.Replications = None,
     precision: options.Precision = None,
     engine: options.Engine = options.EngineName.auto,
-    threshold: options.Thresholds = None,
+    threshold: Thresholds = None,
     jobs: Jobs = None,
     resume: Resume = False,
     checkpoint: CheckpointFile = None,

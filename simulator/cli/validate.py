@@ -12,6 +12,7 @@ from calibration.fitting.heldout_text import heldout_json, heldout_texts
 from calibration.fitting.skeleton import Machine
 from calibration.live.measured import DEFAULT_FILE as MEASUREMENT_FILE
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
+from calibration.tables import read_table
 from calibration.validate_attempts import ATTEMPTS
 from calibration.validate_prediction import DEFAULT_FILE as PREDICTION_FILE
 from simulator.cli.options import option
@@ -23,10 +24,13 @@ TABLE_HELP = "A table of measured levels: fitted on its lower half (at least thr
 LEVELS: Final = "Levels to predict and then to measure"
 TABLE: Final = "Or a table that somebody else measured"
 RUN: Final = "How they are measured"
+OF_TABLE: Final = ("table", "cpus", "threads_per_core")  # parameters that only count with --table
+WITH_BOTH: Final = ("export_json", "quiet")
 ANSWER: Final = "The answer"
 
 
 def validate(
+    context: typer.Context,
     procs: Annotated[
         str | None, option("--procs", "--connections", panel=LEVELS, metavar="N,N,...", text="Clients of each level.")
     ] = None,
@@ -110,6 +114,7 @@ def validate(
     2 bad input or a level that could not be measured, 4 a level or every attempt was disturbed, 130 interrupted (what
     was measured is compared).
     """
+    _refuse_without_effect(context, table is not None)
     if table is None:
         return validate_levels(
             Options(
@@ -132,10 +137,22 @@ def validate(
                 quiet=quiet,
             )
         )
-    if procs is not None or rate is not None:
-        raise typer.BadParameter("--table: found levels to measure beside it; accepted: one of both")
     _table(table, None if cpus is None else Machine(float(cpus), threads_per_core), export_json)
     return 0
+
+
+def _refuse_without_effect(context: typer.Context, by_table: bool) -> None:
+    """Raise typer.BadParameter for options on the command line that have no effect with, or without, --table."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is None or source.name != "COMMANDLINE" or parameter.name in WITH_BOTH:
+            continue
+        if by_table and parameter.name not in OF_TABLE:
+            raise typer.BadParameter(f"{parameter.opts[0]}: found --table beside it; accepted: one of both")
+        if not by_table and parameter.name in OF_TABLE:
+            raise typer.BadParameter(f"{parameter.opts[0]}: found no --table beside it; accepted: both")
+    if context.params["threads_per_core"] != 1 and context.params["cpus"] is None:
+        raise typer.BadParameter("--threads-per-core: found no --cores beside it; accepted: both")
 
 
 def _table(table: Path, machine: Machine | None, export_json: str | None) -> None:
@@ -143,6 +160,7 @@ def _table(table: Path, machine: Machine | None, export_json: str | None) -> Non
     with Outputs() as outputs:
         if export_json is not None:
             outputs.open("--export-json", export_json)
+        read_table(table)  # says what is wrong with the file, before anything else looks into it
         curves = held_out(table, machine)
         if not curves:
             raise typer.BadParameter(f"--table: {table}: found fewer than four levels in each series; accepted: four")

@@ -73,6 +73,12 @@ def limits_verdict(data: Data) -> str:
     return f"{stopped}up to these loads: {', '.join(said)}"
 
 
+def _is_there(row: Data) -> bool:
+    """Return whether there is a load that keeps the criteria, with calibration taken in where there is one."""
+    found = row.get("prediction")
+    return row["load"] is not None and not (found and not found["load"])
+
+
 def _verdict_text(row: Data, data: Data) -> str:
     """Print a limit; where calibration is taken in, the load that is kept with 95 % first."""
     found = row.get("prediction")
@@ -117,7 +123,7 @@ def _headline(data: Data, ink: Ink) -> Iterator[str]:
 
 
 def _verdict(data: Data, ink: Ink) -> Iterator[str]:
-    fine = all(row["load"] is not None for row in data["levels"].values()) and not data.get("interrupted")
+    fine = all(map(_is_there, data["levels"].values())) and not data.get("interrupted")
     mark, code = ("✓", _GREEN) if fine else ("!", _YELLOW)
     yield from (ink(line, _BOLD, code) for line in wrapped(f"{mark} {limits_verdict(data)}", "  "))
 
