@@ -20,6 +20,7 @@ from calibration.scenario_samples import scenario_samples
 from models.measured import Seen
 from models.scenario import Scenario
 
+NEAR_ONE: Final = 0.1  # of an operation, by which response times may be off from one in flight for each process
 MEASURED_BY: Final = "sim calibrate table --fit"
 _UNITS: Final[dict[str, Unit]] = {
     "operation_s": "s",
@@ -57,10 +58,16 @@ def fit_table(source: str, levels: Sequence[Level], machine: Machine, draws: int
     source: what the levels are called. machine: the CPUs of the service, as far as they are known.
     Raises FitError where the levels are no closed load, or too few.
     """
+    levels = with_one_each(levels)
     points = points_of(levels)
-    if grows(levels) or any(level.kind == "open" or level.population is None for level in levels):
+    if grows(levels) or any(level.kind == "open" or level.procs is None for level in levels):
         raise FitError(
             f"{source}: found levels over cores, nodes or rates; accepted: levels over clients in a closed loop"
+        )
+    if any(level.population is None for level in levels):
+        raise FitError(
+            f"{source}: found processes of which it is not known how many operations each keeps in flight; accepted: "
+            "clients instead of procs, or a column concurrency"
         )
     if len(points) < 2:
         raise FitError(f"{source}: found {len(points)} level; accepted: at least two")
@@ -79,6 +86,26 @@ def fit_table(source: str, levels: Sequence[Level], machine: Machine, draws: int
     profile = _profile(source, fit, simulated, scenario, machine)
     profile = profile.model_copy(update={"scenario_samples": scenario_samples(scenario, drawn)})
     return FittedTable(fit, simulated, scenario, profile)
+
+
+def with_one_each(levels: Sequence[Level]) -> list[Level]:
+    """Return levels of processes whose concurrency is not said with that of 1, where all response times say so.
+
+    By Little's law throughput times cycle time is what circulates.
+    """
+    unsaid = [level for level in levels if level.kind != "open" and level.procs and level.concurrency is None]
+    circulating = [_circulating(level) for level in unsaid]
+    if not all(one is not None and abs(one - 1.0) <= NEAR_ONE for one in circulating):
+        return list(levels)
+    known = {id(level) for level in unsaid}
+    return [level.model_copy(update={"concurrency": 1.0}) if id(level) in known else level for level in levels]
+
+
+def _circulating(level: Level) -> float | None:
+    """Return the operations that circulate for each process; None where no response time was measured."""
+    if level.mean_s is None or level.procs is None:
+        return None
+    return level.throughput_per_s * (level.mean_s + (level.think_time_s or 0.0)) / level.procs
 
 
 def _profile(source: str, fit: Fit, simulated: SimulatedFit, scenario: Scenario, machine: Machine) -> Profile:

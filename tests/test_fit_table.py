@@ -54,6 +54,23 @@ def test_options_of_the_fit_are_refused_where_they_mean_nothing(
     assert message in capsys.readouterr().err
 
 
+def test_processes_keep_one_operation_each_where_the_response_times_say_so(tmp_path: Path) -> None:
+    path, output = tmp_path / "levels.csv", tmp_path / "profile.toml"
+    path.write_text("procs,throughput_per_s,mean_ms,cores\n1,100,10,2\n2,199,10.05,2\n4,200,20,2\n8,200,40.1,2\n")
+    assert main(["calibrate", "table", str(path), "--fit", "--output", str(output)]) == 0
+    assert Profile.load(output).seen.concurrency == (1, 8)
+
+
+@pytest.mark.parametrize("mean_ms", ["", "40"])
+def test_processes_that_keep_an_unknown_number_of_operations_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mean_ms: str
+) -> None:
+    path, output = tmp_path / "levels.csv", tmp_path / "profile.toml"
+    path.write_text(f"procs,throughput_per_s,mean_ms\n1,100,{mean_ms}\n2,199,{mean_ms}\n4,390,{mean_ms}\n")
+    assert main(["calibrate", "table", str(path), "--fit", "--output", str(output)]) == 2
+    assert "accepted: clients instead of procs, or a column concurrency" in capsys.readouterr().err
+
+
 def test_levels_over_cores_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "cores.csv"
     path.write_text("cores,tps\n1,100\n2,190\n4,370\n")
