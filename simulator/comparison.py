@@ -10,7 +10,7 @@ from simulator.controls import CONTROLS, controlled, controls_of, worth_taking_o
 from simulator.factorial import combinations, effect
 from simulator.operation_controls import BEYOND, CYCLES
 from simulator.paired import Difference, Series, over, paired_difference, unpaired_difference
-from simulator.result import SCHEMA_VERSION, Result
+from simulator.result import SCHEMA_VERSION, Result, refuse_incomplete
 from simulator.statistics import Estimate
 
 HIDDEN: Final = ("started_per_s", CYCLES, *CONTROLS)  # serve others, as do all of BEYOND
@@ -49,7 +49,12 @@ def paired_of(first: Mapping[str, Any], second: Mapping[str, Any], name: str, co
 
 
 def comparison(names: Sequence[str], results: Sequence[Result]) -> dict[str, Any]:
-    """Return how each result differs from the first, as it is saved."""
+    """Return how each result differs from the first, as it is saved.
+
+    Raises ResultError for one that lacks its replications' measures.
+    """
+    for name, result in zip(names, results, strict=True):
+        refuse_incomplete(result.data, name, "samples")
     first = results[0].data
     same = ("seed", "warmup_s", "duration_s", "stagger_s")
     paired = all([result.data.get(key) for key in same] == [first.get(key) for key in same] for result in results)

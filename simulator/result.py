@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,34 @@ from simulator.statistics import Estimate
 SCHEMA_VERSION: Final = 1
 
 
+_OF_ALL: Final = ("seed", "engine", "provenance")
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "run": (
+        *_OF_ALL,
+        *("scenario", "replications", "duration_s", "warmup_s", "operations", "throughput_per_s", "response_time_s"),
+        *("success_rate", "error_rate", "cpu_utilization", "stations", "instances", "workloads", "bottleneck"),
+        "warnings",
+    ),
+    "sweep": (*_OF_ALL, "name", "axes", "planned_points", "curves", "points"),
+    "compare": (*_OF_ALL, "name", "replications", "duration_s", "paired", "arms", "differences", "factorial"),
+    "limits": (*_OF_ALL, "scenario", "axis", "precision", "levels", "n_minus_1", "recovery", "monitoring", "warnings"),
+    "plan": (*_OF_ALL, "scenario", "criteria", "probability", "plan", "smaller", "runners_up", "equal_cost", "warnings"),
+}
+"""What a saved answer of each kind holds at least, that it can be printed again."""
+
+
 class ResultError(ValueError):
     """A file that holds no result; its text is one line."""
+
+
+def refuse_incomplete(data: Mapping[str, Any], source: str, *more: str) -> None:
+    """Raise ResultError for an answer that lacks what its kind, or who asks, has to have.
+
+    source: what the error calls it. more: names that are needed beside those.
+    """
+    missing = [name for name in (*REQUIRED[data["kind"]], *more) if name not in data]
+    if missing:
+        raise ResultError(f"{source}: has no {', '.join(missing[:3])}; accepted: a result saved by sim, whole")
 
 
 @dataclass
@@ -129,4 +156,5 @@ class Result:
             raise ResultError(f"{source}: schema_version: found {found!r}; accepted: {SCHEMA_VERSION}")
         if data["kind"] != "run":
             raise ResultError(f"{source}: kind: found {data['kind']!r}; accepted: 'run'")
+        refuse_incomplete(data, source)
         return cls(data)

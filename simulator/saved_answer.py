@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from simulator.export import json_text
 from simulator.output_files import write_atomically
-from simulator.result import SCHEMA_VERSION, ResultError
+from simulator.result import REQUIRED, SCHEMA_VERSION, ResultError, refuse_incomplete
 
-KINDS: Final = ("run", "sweep", "compare", "limits", "plan")
+KINDS: Final = tuple(REQUIRED)
 
 
 @dataclass
@@ -51,4 +51,5 @@ def load_answer(path: str | Path) -> dict[str, Any]:
         if data[name] not in accepted:
             said = ", ".join(map(repr, accepted))
             raise ResultError(f"{path}: {name}: found {data[name]!r}; accepted: {said}")
+    refuse_incomplete(data, str(path))
     return data

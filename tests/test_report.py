@@ -131,6 +131,8 @@ def test_a_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ("{", "is not JSON"),
         ("[]", "accepted: a result saved by sim"),
         ('{"schema_version": 99, "kind": "run"}', "schema_version: found 99"),
+        ('{"schema_version": 1, "kind": "sweep"}', "has no seed, engine, provenance"),
+        ('{"schema_version": 1, "kind": "limits", "levels": 3}', "accepted: a result saved by sim, whole"),
     ],
 )
 def test_what_is_no_result_is_one_line(

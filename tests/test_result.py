@@ -95,6 +95,7 @@ def test_estimates_are_found_by_their_place(result):
         ("{}", "no schema_version"),
         ('{"schema_version": 99, "kind": "run"}', "schema_version: found 99; accepted: 1"),
         ('{"schema_version": 1, "kind": "sweep"}', "kind: found 'sweep'; accepted: 'run'"),
+        ('{"schema_version": 1, "kind": "run"}', "has no seed, engine, provenance; accepted: a result saved by sim"),
     ],
 )
 def test_what_is_no_result_is_an_error_of_one_line(tmp_path, text, said):
