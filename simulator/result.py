@@ -28,7 +28,7 @@ REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "sweep": (*_OF_ALL, "name", "axes", "planned_points", "curves", "points"),
     "compare": (*_OF_ALL, "name", "replications", "duration_s", "paired", "arms", "differences", "factorial"),
     "limits": (*_OF_ALL, "scenario", "axis", "precision", "levels", "n_minus_1", "recovery", "monitoring", "warnings"),
-    "plan": (*_OF_ALL, "scenario", "criteria", "probability", "plan", "smaller", "runners_up", "equal_cost", "warnings"),
+    "plan": (*_OF_ALL, "scenario", "criteria", "probability", "plan", "smaller", "runners_up", "equal_cost"),
 }
 """What a saved answer of each kind holds at least, that it can be printed again."""
 
