@@ -89,7 +89,7 @@ def _hosts(scenario: Scenario) -> Iterator[FieldProblem]:
         elif host.cores_of is not None:
             yield FieldProblem(path, shown(service.cores_of), "a service with cores of its own, which this one has not")
         elif host.instances not in (1, service.instances):
-            accepted = f"1, or the {host.instances} instances of the host {service.cores_of}"
+            accepted = f"{host.instances}, as the host {service.cores_of} has, or a host of one instance"
             yield FieldProblem(("services", name, "instances"), str(service.instances), accepted)
         elif host.discipline == "processor_sharing" and "cpu_quota_slice" in service.model_fields_set:
             accepted = "nothing, as the host's processor sharing has no slices"

@@ -119,6 +119,18 @@ def test_workers_follow_the_cores_only_where_they_did() -> None:
     assert follows.at(Configuration(4, 2)).services["web"].instances == 2
 
 
+def test_a_service_on_the_same_cores_has_as_many_instances() -> None:
+    data = busy().model_dump(mode="json", exclude_none=True)
+    data["services"]["web"]["instances"] = 1
+    data["services"]["generator"] = {"cores_of": "web"}
+    scenario = Scenario.from_dict(data)
+    space = space_of(scenario, ["4"], ["1", "3"], (), Path())
+    assert {service.instances for service in space.at(Configuration(4, 3)).services.values()} == {3}
+    wanted = Wanted(cores=("8", "16"), instances=("1", "2"), thresholds=SLOW, defaults=False)
+    data = plan(scenario, wanted, engine=one_server_engine())
+    assert "guests_follow_hosts" in {one["code"] for one in data["warnings"]}
+
+
 def test_memory_is_a_choice_where_it_is_given() -> None:
     data = busy().model_dump(mode="json", exclude_none=True)
     data["services"]["web"] |= {"memory": "2GiB", "memory_base": "1500MiB"}

@@ -213,7 +213,13 @@ def figures(data: Data | None) -> dict[str, Any]:
 
 
 def _notes(space: Space) -> list[dict[str, str]]:
-    if not space.follows:
-        return []
-    message = f"{space.service} has one worker for each core, as in the scenario"
-    return [warning("workers_follow_cores", message, "set its workers to another number to keep that number")]
+    found = []
+    if space.follows:
+        message = f"{space.service} has one worker for each core, as in the scenario"
+        found.append(
+            warning("workers_follow_cores", message, "set its workers to another number to keep that number")
+        )
+    if space.guests and len(space.instances) > 1:
+        message = f"as many instances as of {space.service} are taken of what is on its cores: {', '.join(space.guests)}"
+        found.append(warning("guests_follow_hosts", message, "give --instances one number to keep it"))
+    return found

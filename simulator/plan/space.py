@@ -104,8 +104,19 @@ class Space:
             service["memory"] = SIZE.print(one.memory_bytes)
         if self.follows:
             service["workers"] = one.cores
-        table = {**self._table, "services": {**services, self.service: service}}
+        guests = {name: {**services[name], "instances": one.instances} for name in self.guests}
+        table = {**self._table, "services": {**services, **guests, self.service: service}}
         return Scenario.from_dict(table, one.text, self.directory)
+
+    @cached_property
+    def guests(self) -> list[str]:
+        """The services on the cores of that one, with an instance on each of its instances, as in the scenario."""
+        host = self.scenario.services[self.service]
+        return [
+            name
+            for name, service in self.scenario.services.items()
+            if service.cores_of == self.service and service.instances == host.instances
+        ]
 
     @cached_property
     def _table(self) -> dict[str, Any]:
