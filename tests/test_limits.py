@@ -20,7 +20,7 @@ from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, wi
 from simulator.limits.recovery import amplifies
 from simulator.limits.root import broken, crossing, is_lost, keeps, slack, statistic
 from simulator.limits.summary import limits_text, limits_verdict
-from simulator.limits.trials import FRESH, Laboratory, Spent, Window, work_of
+from simulator.limits.trials import FRESH, Laboratory, Spent, Window, series_of, work_of
 from simulator.statistics import Estimate, interval, probability_below
 from simulator.thresholds import ThresholdError
 
@@ -277,6 +277,17 @@ def test_a_search_that_is_out_of_work_says_so_and_its_limit_is_still_confirmed(
     (said,) = [one for one in data["warnings"] if "safe:" in one["message"]]
     assert said["code"] == "precision_not_reached"
     assert "not 0.1%" in said["message"]
+
+
+def test_where_not_even_the_least_load_is_confirmed_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def worse(trial: Any, criteria: Any, base: Any) -> dict[Any, list[float]]:
+        return {one: [100 * value for value in values] for one, values in series_of(trial, criteria, base).items()}
+
+    monkeypatch.setattr("simulator.limits.confirmation.series_of", worse)
+    found = answer(fake_engine.scenario(500), "response_time: p(95) < 6ms", precision=0.1)["levels"]["safe"]
+    assert found["load"] is None
+    assert not found["confirmed"]
+    assert found["binding"] == "response_time: p(95) < 6ms"
 
 
 @pytest.mark.parametrize(("confirming", "least", "most"), [(False, 400, 500), (True, 200, 400)])

@@ -112,9 +112,11 @@ class Confirmation:
 
     def _keeps(self, load: float) -> bool:
         at, criteria = self.at, self.criteria
-        first = min(FIRST_LOOK, at.count) if load > self.axis.least else at.count
-        trial = fresh(self.laboratory, self.axis, load, at.operations, count=first)
-        if any(is_lost(one, values, at.count) for one, values in series_of(trial, criteria, self.base).items()):
+        lowest = load <= self.axis.least  # there is no lower one: all of it is shown, also where it is lost
+        count = at.count if lowest else min(FIRST_LOOK, at.count)
+        trial = fresh(self.laboratory, self.axis, load, at.operations, count=count)
+        found = series_of(trial, criteria, self.base)
+        if not lowest and any(is_lost(one, values, at.count) for one, values in found.items()):
             return False
         self.laboratory.extend([trial], range(FRESH, FRESH + at.count))
         self.seen[load] = trial, series_of(trial, criteria, self.base)

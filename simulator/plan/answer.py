@@ -220,6 +220,7 @@ def _notes(space: Space) -> list[dict[str, str]]:
             warning("workers_follow_cores", message, "set its workers to another number to keep that number")
         )
     if space.guests and len(space.instances) > 1:
-        message = f"as many instances as of {space.service} are taken of what is on its cores: {', '.join(space.guests)}"
+        guests = ", ".join(space.guests)
+        message = f"as many instances as of {space.service} are taken of what is on its cores: {guests}"
         found.append(warning("guests_follow_hosts", message, "give --instances one number to keep it"))
     return found
