@@ -17,7 +17,7 @@ from simulator.limits.answer import criterion_entry
 from simulator.limits.bracket import Bracketing
 from simulator.limits.criteria import DEFAULTS, LEVELS, Given, by_level, read
 from simulator.limits.load import PROCS, RATE, axis_of, capacity_of, losable, without_one
-from simulator.limits.recovery import amplifies
+from simulator.limits.recovery import amplifies, backlog_of
 from simulator.limits.root import broken, crossing, is_lost, keeps, slack, statistic
 from simulator.limits.summary import limits_text, limits_verdict
 from simulator.limits.trials import FRESH, Laboratory, Spent, Window, series_of, work_of
@@ -277,6 +277,13 @@ def test_a_search_that_is_out_of_work_says_so_and_its_limit_is_still_confirmed(
     (said,) = [one for one in data["warnings"] if "safe:" in one["message"]]
     assert said["code"] == "precision_not_reached"
     assert "not 0.1%" in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "usual", "backlog"), [(1.7, 1.5, 0.0), (103.0, 100.0, 0.0), (40.0, 2.0, 38.0), (1.0, 2.0, 0.0)]
+)
+def test_what_was_inside_before_a_spike_is_no_backlog_after_it(inside: float, usual: float, backlog: float) -> None:
+    assert backlog_of(inside, usual) == pytest.approx(backlog)
 
 
 def test_where_not_even_the_least_load_is_confirmed_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,17 @@ def test_workers_follow_the_cores_only_where_they_did() -> None:
     assert follows.at(Configuration(4, 2)).services["web"].instances == 2
 
 
+def test_a_trace_is_held_against_nothing_that_needs_an_empty_system() -> None:
+    scenario = Scenario.load(Path(__file__).parents[1] / "examples" / "trace.toml")
+    assert [one.metric for one in criteria_of(scenario, Wanted())] == ["growth", "error_rate", "cpu_headroom"]
+    with pytest.raises(ThresholdError, match="no nearly empty system; accepted: response_time"):
+        criteria_of(scenario, Wanted(thresholds=("slowdown: p(95) < 2",)))
+
+
+def test_a_value_that_is_undefined_is_said_to_be() -> None:
+    assert read("slowdown: p(95) < 2", []).print(math.nan) == "undefined"
+
+
 def test_a_service_on_the_same_cores_has_as_many_instances() -> None:
     data = busy().model_dump(mode="json", exclude_none=True)
     data["services"]["web"]["instances"] = 1

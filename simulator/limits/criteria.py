@@ -9,6 +9,7 @@ memory_headroom > 20%            free share of the fullest instance's memory, at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -131,6 +132,8 @@ class Criterion:
 
     def print(self, value: float) -> str:
         """Print a value of the criterion in its unit, to three digits."""
+        if math.isnan(value):
+            return "undefined"
         if self.metric == "slowdown":
             return f"{value:.3g}x"
         known = METRICS.get(self.metric)
@@ -225,10 +228,17 @@ def can_grow(scenario: Scenario) -> bool:
     return any(workload.kind != "closed" or workload.timeout is not None for workload in scenario.workloads)
 
 
+def is_traced(scenario: Scenario) -> bool:
+    """Return whether all arrivals are recorded ones: there is no nearly empty system to compare with."""
+    return all(workload.kind == "trace" for workload in scenario.workloads)
+
+
 def applies(criterion: Criterion, scenario: Scenario) -> bool:
     """Return whether a scenario has what a default criterion is about."""
     if criterion.metric == "efficiency":
         return scenario.workloads[0].kind == "closed"
+    if criterion.relative:
+        return not is_traced(scenario)
     if criterion.metric == "memory_headroom":
         return any(service.memory is not None for service in scenario.services.values())
     return True

@@ -161,7 +161,8 @@ class Spikes:
             if len(done) == len(few):
                 return Recovery(load, part, seconds(float(np.mean(done))), None, -1.0, observed_s)
         backlog, drift, noise = self._drift(scenario, story, numbers)
-        expected_s = observed_s + backlog / -drift / NS_PER_S if drift < -noise else math.inf
+        shrinking = backlog / -drift / NS_PER_S if drift < -noise else math.inf
+        expected_s = observed_s + (0.0 if backlog == 0 else shrinking)
         return Recovery(load, story, None, expected_s, drift, observed_s)
 
     def _returns_ns(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> list[int]:
@@ -171,20 +172,23 @@ class Spikes:
         return [time_ns for time_ns in returned if time_ns is not None]
 
     def _drift(self, scenario: Scenario, story: Story, numbers: Sequence[int]) -> tuple[float, float, float]:
-        """Return how many are inside at the end, the rate at which that changes [per ns], and its half-width.
+        """Return how many are inside at the end, the rate of change [per ns], and its half-width.
 
-        From the mean numbers at the stations in the last two thirds of the observation, abandoned attempts included.
+        Where nothing makes work of failures only those count that are more than before the spike. From the mean numbers
+        at the stations in the last two thirds of the observation, abandoned attempts included.
         """
         part_ns = (story.end_ns - story.stop_ns) // 3
         edges = [story.stop_ns + part_ns, story.stop_ns + 2 * part_ns, story.end_ns]
-        inside = [
+        usual, *inside = (
             [_inside(output) for output in self._laboratory.counted(scenario, numbers, first, last)]
-            for first, last in pairwise(edges)
-        ]
+            for first, last in ((story.start_ns // 2, story.start_ns), *pairwise(edges))
+        )
         changes = [late - early for early, late in zip(*inside, strict=True)]
         estimate = interval(changes)
         slope = (estimate.value or 0.0) / part_ns
-        backlog = max(float(np.mean(inside[1])) + slope * part_ns / 2, 0.0)
+        at_end = max(float(np.mean(inside[1])) + slope * part_ns / 2, 0.0)
+        # Where failures make work, a bad state may have no more inside than a good one.
+        backlog = at_end if amplifies(scenario) else backlog_of(at_end, float(np.mean(usual)))
         return backlog, slope, (estimate.half_width or 0.0) / part_ns
 
     def begins(self, most: float) -> dict[str, Any]:
@@ -221,6 +225,15 @@ class Spikes:
         zero = -intercept / slope if slope > 0 else low
         reach = high * (NEAR if self.at(low).return_s is None else 1.0)
         return float(min(max(zero, low), reach))
+
+
+def backlog_of(inside: float, usual: float) -> float:
+    """Return how many more operations are inside than before a spike; 0 where that is less than one, or next to none.
+
+    Users who circulate in another pattern than before have slower operations for good, and no backlog.
+    """
+    more = inside - usual
+    return more if more >= max(1.0, BAD_SHARE * usual) else 0.0
 
 
 def _with_spike(scenario: Scenario, story: Story, factor: float) -> Scenario:

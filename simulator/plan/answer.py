@@ -19,6 +19,7 @@ from simulator.limits.criteria import (
     Criterion,
     applies,
     can_grow,
+    is_traced,
     read,
     reject_impossible,
 )
@@ -30,6 +31,7 @@ from simulator.plan.space import Configuration, Prices, Space, space_of
 from simulator.provenance import provenance
 from simulator.replications import Report
 from simulator.result import SCHEMA_VERSION
+from simulator.thresholds import ThresholdError
 from simulator.warnings import engine_fallback, warning
 
 LEVEL: Final = "safe"  # whose default criteria stand where no threshold is given
@@ -130,6 +132,8 @@ def criteria_of(scenario: Scenario, wanted: Wanted) -> list[Criterion]:
     asked = [read(text, names) for text in wanted.thresholds]
     for criterion in asked:
         reject_impossible(criterion)
+        if criterion.relative and is_traced(scenario):
+            raise ThresholdError(f"{criterion.text!r}: a trace has no nearly empty system; accepted: response_time")
     standing = [replace(read(STABILITY, names), default=True)] if can_grow(scenario) else []
     if wanted.defaults:
         taken = {FAMILIES.get(criterion.metric, criterion.metric) for criterion in asked}
@@ -143,7 +147,7 @@ def criteria_of(scenario: Scenario, wanted: Wanted) -> list[Criterion]:
 
 def measure_empty(judge: Judge) -> None:
     """Simulate the nearly empty system of the largest configuration: what ratios and added waiting are taken of."""
-    if all(workload.kind == "trace" for workload in judge.space.scenario.workloads):
+    if is_traced(judge.space.scenario):
         return
     laboratory = judge.laboratory
     judge.base = empty_trial(laboratory, empty_axis(judge.space), EMPTY_SHARE * laboratory.engine.operations)

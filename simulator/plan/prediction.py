@@ -78,8 +78,7 @@ class _Judge:
         """Make the scenarios of the draws, and where criteria are relative, play the nearly empty systems."""
         self.drawn = [self.space.scenario, *self.draws.scenarios()]
         self.empties = [None] * len(self.drawn)
-        traced = all(workload.kind == "trace" for workload in self.space.scenario.workloads)
-        if any(criterion.relative for criterion in self.criteria) and not traced:
+        if any(criterion.relative for criterion in self.criteria):  # of which a trace has none
             axes = [empty_axis(replace(self.space, scenario=one)) for one in self.drawn]
             self.empties = list(self._trials([axis.empty() for axis in axes]))
 
