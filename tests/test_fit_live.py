@@ -1,5 +1,6 @@
 """The fit of a live measurement, on levels that a known scenario gave instead of a real program."""
 
+import json
 import math
 import statistics
 from dataclasses import replace
@@ -19,6 +20,7 @@ from calibration.profile import Profile
 from calibration.profile_base import base_of
 from models.scenario import Scenario
 from models.units import TIME
+from simulator.cli.main import main
 from simulator.run import run
 
 DEMAND_S, WAIT_S, CORES = 0.001, 0.004, 2
@@ -468,6 +470,22 @@ def test_percentiles_of_writers_keep_their_distance_from_the_mean_and_grow(tmp_p
     assert kept.growing == GROWING
     # a program that only sleeps is as simulated
     assert fit_live(base, draws=4).profile().missed == []
+
+
+def test_a_fit_of_several_structures_is_run_with_the_defaults_of_a_user(tmp_path, capsys) -> None:
+    """A run chooses its windows by a pilot, which has interruptions in it, and draws are of several structures."""
+    base = _measurement((1, 2))
+    written = {"disk_written_bytes": 4096.0, "written_bytes": 4096.0, "sleeps": 4.0}
+    fit = fit_live(base.model_copy(update={"workload": base.workload.model_copy(update=written)}), draws=4)
+    others = [one.fitted for one in fit.structures if one.fitted is not fit.best]
+    fit = replace(fit, redraws=[(one, one.position) for one in (fit.best, others[0], fit.best, others[0])])
+    path, answer = tmp_path / "profile.toml", tmp_path / "answer.json"
+    path.write_text(fit.profile().to_toml())
+    assert main(["run", "--profile", str(path), "--procs", "8", "--export-json", str(answer)]) == 0
+    assert "throughput" in capsys.readouterr().out
+    said, predicted = json.loads(answer.read_text()), fit.predict(Load(8), draws=0)
+    for name, found in (("throughput", said["throughput_per_s"]), ("mean", said["response_time_s"]["mean"])):
+        assert found["value"] == pytest.approx(predicted[name][0], rel=0.05), name
 
 
 def test_writers_crowd_each_other_out_of_the_caches_in_a_run_with_their_profile_too(tmp_path) -> None:
