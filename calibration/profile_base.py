@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,44 +69,37 @@ def _under_its_load(table: dict[str, Any], profile: Profile, draw: int | None) -
     drawn = profile.drawn_structures
     structure = drawn[draw % len(drawn)] if draw is not None and drawn else 0
     miss = missed_at(profile.missed, scenario, structure)
-    table = _beside_others(_crowded(table, scenario, profile, draw), scenario, profile, draw)
+    table = _among_others(table, scenario, profile, draw)
     return table if miss is None or not miss.slower else slowed(table, math.exp(miss.slower))
 
 
-def _crowded(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: int | None) -> dict[str, Any]:
-    """Return a scenario whose operations pay for the caches that its connections crowd each other out of.
+def _among_others(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: int | None) -> dict[str, Any]:
+    """Return a scenario whose operations take longer by how many of them circulate.
 
-    The profile's scenario holds already what they pay at its own load.
+    They pay for the caches that processes crowd each other out of, and their way to a device takes longer. The
+    profile's scenario holds already what they take at its own load.
     """
-    lines, line_s = (_of_draw(profile, name, draw) for name in ("fit.own_lines", "fit.line_miss"))
-    if profile.crowded is None or profile.scenario is None or lines is None or line_s is None:
+    lines, line_s, beside_s = (_of_draw(profile, f"fit.{name}", draw) for name in ("own_lines", "line_miss", "beside"))
+    to_device = any("device" in one.get("links", {}) for one in table.get("services", {}).values())
+    if profile.scenario is None or (profile.crowded is None and not to_device):
         return table
     here, there = in_flight(scenario), in_flight(Scenario.from_dict(dict(profile.scenario)))
-    more_s = profile.crowded.extra_s(lines, line_s, here) - profile.crowded.extra_s(lines, line_s, there)
     made = copy.deepcopy(table)
-    stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
-    served = next((one for one in _every_stage(stages) if _is_served(one)), None)
-    if served is not None:
-        served["demand"] = _longer(served["demand"], more_s * NS_PER_S)
+    stages = [*_every_stage([stage for one in made.get("operations", ()) for stage in one.get("stages", ())])]
+    if profile.crowded is not None and lines is not None and line_s is not None:
+        extra_s = [profile.crowded.extra_s(lines, line_s, count) for count in (here, there)]
+        _lengthen(filter(_is_served, stages), "demand", extra_s[0] - extra_s[1])
+    if to_device and beside_s is not None:
+        ways = (one for one in stages if one.get("kind") == "delay")
+        _lengthen(ways, "time", beside_s * math.log2(here / there))
     return made
 
 
-def _beside_others(table: dict[str, Any], scenario: Scenario, profile: Profile, draw: int | None) -> dict[str, Any]:
-    """Return a scenario whose operations take longer to a device by how many of them circulate.
-
-    The profile's scenario holds already what they take at its own load.
-    """
-    more_s = _of_draw(profile, "fit.beside", draw)
-    devices = [one for one in table.get("services", {}).values() if "device" in one.get("links", {})]
-    if more_s is None or profile.scenario is None or not devices:
-        return table
-    doublings = math.log2(in_flight(scenario) / in_flight(Scenario.from_dict(dict(profile.scenario))))
-    made = copy.deepcopy(table)
-    stages = [stage for one in made.get("operations", ()) for stage in one.get("stages", ())]
-    way = next((one for one in _every_stage(stages) if one.get("kind") == "delay"), None)
-    if way is not None:
-        way["time"] = _longer(way["time"], more_s * doublings * NS_PER_S)
-    return made
+def _lengthen(stages: Iterable[dict[str, Any]], field: str, more_s: float) -> None:
+    """Make the time of the first of some stages so much longer in the mean."""
+    first = next(iter(stages), None)
+    if first is not None:
+        first[field] = _longer(first[field], more_s * NS_PER_S)
 
 
 def _longer(demand: Any, more_ns: float) -> Any:

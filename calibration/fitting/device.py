@@ -114,15 +114,15 @@ def device_stages(service: dict[str, Any], workload: Workload, values: Mapping[s
         return []
     count = writes_of(workload)
     # what no process is charged with was a part of the wait as it was measured
-    slept_s = max(values["wait"] - UNCHARGED * workload.demand.mean_s.value, 0.0)
+    slept_s = max(values["wait"] - uncharged_s(workload), 0.0)
     busy_s = slept_s * values["serial_wait"]
     write_s, flush_s = values["each"] * busy_s / count, (1.0 - values["each"]) * busy_s
     service["links"] = {"device": {"bandwidth": BANDWIDTH.print(BYTES_PER_S), "parallel": AT_ONCE}}
     service["batchers"] = {"flush": {"max_size": ALL_WAITING, "link": "device", "overhead": _as_size(flush_s)}}
     way_s = slept_s - busy_s + values["beside"]
     way = {"kind": "delay", "time": distribution(workload.wait, way_s / workload.wait.mean_s.value)}
-    taken = values["demand"] / workload.demand.mean_s.value + UNCHARGED
-    work = {"kind": "cpu", "demand": distribution(workload.demand, taken / (count + 1))}
+    part_s = (values["demand"] + uncharged_s(workload)) / (count + 1)
+    work = {"kind": "cpu", "demand": distribution(workload.demand, part_s / workload.demand.mean_s.value)}
     # of one of the writes, so that the whole varies as it did: all that has to be waited for stops together
     first = _varying(workload.wait, values["wait"], write_s)
     writes = [{"kind": "link", "link": "device", "bytes": size} for size in (first, *[_as_size(write_s)] * (count - 1))]
@@ -149,6 +149,11 @@ def _varying(wait: Spread, whole_s: float, part_s: float) -> Any:
 def _as_size(seconds: float) -> str:
     """Return what a device of `BYTES_PER_S` takes so long for."""
     return SIZE.print(max(round(seconds * BYTES_PER_S), 1))
+
+
+def uncharged_s(workload: Workload) -> float:
+    """Return the CPU of an operation that no process is charged with [s]."""
+    return UNCHARGED * workload.demand.mean_s.value
 
 
 def waits_for_writes(workload: Workload) -> bool:

@@ -19,10 +19,10 @@ from calibration.fitting.device import (
     LINES_OF_WRITERS_WIDTH,
     SLOWDOWN_WIDTH,
     TAILS,
-    UNCHARGED,
     VARIES,
     device_free,
     device_stages,
+    uncharged_s,
     waits_for_writes,
     writes_of,
 )
@@ -321,9 +321,10 @@ def _program(
         stages += _wait_stages(service, workload, values, waiting)
         return {"host": service}, stages
 
+    writes = waits_for_writes(workload)
     # who waits for writes mostly waits: what memory does to it is a part of what was seen of devices
-    outside = DEVICE_OUTSIDE if waits_for_writes(workload) else known.shared_outside()
-    if outside and not waits_for_writes(workload):
+    outside = DEVICE_OUTSIDE if writes else known.shared_outside()
+    if outside and not writes:
         notes = [*notes, "what slows the cores down together is shared with other machines, and may change"]
     found = Blueprint(
         label,
@@ -331,7 +332,7 @@ def _program(
         build,
         notes,
         tails=tails,
-        growing=GROWING if waits_for_writes(workload) else NO_TAILS,
+        growing=GROWING if writes else NO_TAILS,
         shared_outside=outside,
         exits_counted=_exits_counted(known),
         likely=likely,
@@ -374,7 +375,7 @@ def _writing(known: Known, blueprint: Blueprint) -> Blueprint:
         under=under,
         crowded=caches,
         wakes=writes_of(known.workload) + 1,
-        uncharged_s=UNCHARGED * known.workload.demand.mean_s.value,
+        uncharged_s=uncharged_s(known.workload),
     )
 
 
