@@ -114,10 +114,11 @@ def held_out(path: Path, machine: Machine | None = None, draws: int = DRAWS) -> 
 
     machine: of the service, instead of what the table says of it. Raises TableError.
     """
+    series = read_table(path).series()  # first, as it says what is wrong with a file
     stated = stated_machine(path)
     return [
         one
-        for name, levels in read_table(path).series().items()
+        for name, levels in series.items()
         if (one := score_series(path.name, name, levels, machine or machine_of(levels, stated), draws)) is not None
     ]
 

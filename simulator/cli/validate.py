@@ -12,7 +12,6 @@ from calibration.fitting.heldout_text import heldout_json, heldout_texts
 from calibration.fitting.skeleton import Machine
 from calibration.live.measured import DEFAULT_FILE as MEASUREMENT_FILE
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
-from calibration.tables import read_table
 from calibration.validate_attempts import ATTEMPTS
 from calibration.validate_prediction import DEFAULT_FILE as PREDICTION_FILE
 from simulator.cli.options import option
@@ -160,7 +159,6 @@ def _table(table: Path, machine: Machine | None, export_json: str | None) -> Non
     with Outputs() as outputs:
         if export_json is not None:
             outputs.open("--export-json", export_json)
-        read_table(table)  # says what is wrong with the file, before anything else looks into it
         curves = held_out(table, machine)
         if not curves:
             raise typer.BadParameter(f"--table: {table}: found fewer than four levels in each series; accepted: four")
