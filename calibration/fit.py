@@ -93,12 +93,14 @@ def with_one_each(levels: Sequence[Level]) -> list[Level]:
 
     By Little's law throughput times cycle time is what circulates.
     """
-    unsaid = [level for level in levels if level.kind != "open" and level.procs and level.concurrency is None]
-    circulating = [_circulating(level) for level in unsaid]
+    unsaid = [level.kind != "open" and bool(level.procs) and level.concurrency is None for level in levels]
+    circulating = [_circulating(level) for level, is_unsaid in zip(levels, unsaid, strict=True) if is_unsaid]
     if not all(one is not None and abs(one - 1.0) <= NEAR_ONE for one in circulating):
         return list(levels)
-    known = {id(level) for level in unsaid}
-    return [level.model_copy(update={"concurrency": 1.0}) if id(level) in known else level for level in levels]
+    return [
+        level.model_copy(update={"concurrency": 1.0}) if is_unsaid else level
+        for level, is_unsaid in zip(levels, unsaid, strict=True)
+    ]
 
 
 def _circulating(level: Level) -> float | None:
