@@ -16,6 +16,7 @@ from calibration.levels_text import levels_text
 from calibration.profile import Profile
 from calibration.profile_text import profile_text
 from calibration.tables import read_tables
+from simulator.cli.asked_machine import asked_machine
 from simulator.export import json_text
 from simulator.output_files import STANDARD_OUTPUT, Outputs
 
@@ -49,6 +50,7 @@ def table(
 ) -> None:
     """Read the levels that other tools measured, whatever wrote them, and warn where they contradict themselves."""
     _check_fit_options(fit, output, cpus, threads_per_core)
+    machine = asked_machine(cpus, threads_per_core)
     with Outputs() as outputs:
         if export_json is not None:
             outputs.open("--export-json", export_json)
@@ -60,7 +62,6 @@ def table(
             outputs.write("--export-json", json_text({"kind": "levels", "tables": [one.to_data() for one in tables]}))
         typer.echo("\n".join(levels_text(one) for one in tables), nl=False, err=export_json == STANDARD_OUTPUT)
         if output is not None:
-            machine = None if cpus is None else Machine(float(cpus), threads_per_core)
             profile = _fitted(files[0], tables, machine)
             outputs.write("--output", profile.to_toml())
             typer.echo(profile_text(profile, full=False), nl=False, err=export_json == STANDARD_OUTPUT)
@@ -75,8 +76,6 @@ def _check_fit_options(fit: bool, output: str | None, cpus: int | None, threads_
         raise typer.BadParameter("--fit: found no --output; accepted: --output with the profile's file")
     if not fit and (output is not None or cpus is not None or threads_per_core != 1):
         raise typer.BadParameter("--output, --cores, --threads-per-core: found without --fit; accepted: with it")
-    if threads_per_core != 1 and cpus is None:
-        raise typer.BadParameter("--threads-per-core: found no --cores beside it; accepted: both")
 
 
 def _fitted(first: Path, tables: list[LevelTable], machine: Machine | None) -> Profile:

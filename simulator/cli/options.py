@@ -57,6 +57,11 @@ def repeatable(name: str, *, panel: str, text: str, metavar: str) -> Any:
     return typer.Option(name, help=text, metavar=metavar, rich_help_panel=panel)
 
 
+def thresholds(text: str) -> Any:
+    """Declare the thresholds of an answer. text: what they do to it."""
+    return repeatable("--threshold", panel=ANSWER, metavar="TEXT", text=text)
+
+
 def from_variable(name: str) -> list[str]:
     """Return the values in the variable of a repeatable option, separated by semicolons."""
     text = os.environ.get(f"SIM_{name.upper()}", "")
@@ -182,12 +187,9 @@ Efficiency = Annotated[
 ]
 Thresholds = Annotated[
     list[str] | None,
-    repeatable(
-        "--threshold",
-        panel=ANSWER,
-        metavar="TEXT",
-        text="Such as 'response_time: p(95) < 150ms'; exit code 99 if one fails. Repeatable; "
-        "SIM_THRESHOLD is split at semicolons.",
+    thresholds(
+        "Such as 'response_time: p(95) < 150ms'; exit code 99 if one fails. Repeatable; SIM_THRESHOLD is split at "
+        "semicolons."
     ),
 ]
 ExportJson = Annotated[

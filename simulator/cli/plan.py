@@ -39,11 +39,8 @@ Memories = Annotated[
 ]
 Thresholds = Annotated[
     list[str] | None,
-    options.repeatable(
-        "--threshold",
-        panel=options.ANSWER,
-        metavar="TEXT",
-        text="What is to be met, such as 'response_time: p(95) < 150ms'; default: a safe load. Repeatable.",
+    options.thresholds(
+        "What is to be met, such as 'response_time: p(95) < 150ms'; default: a safe load. Repeatable."
     ),
 ]
 Defaults = Annotated[

@@ -40,12 +40,9 @@ CheckpointFile = Annotated[
 ]
 Thresholds = Annotated[
     list[str] | None,
-    options.repeatable(
-        "--threshold",
-        panel=options.ANSWER,
-        metavar="TEXT",
-        text="Such as 'response_time: p(95) < 150ms': at which points it holds. Repeatable; SIM_THRESHOLD is split at "
-        "semicolons.",
+    options.thresholds(
+        "Such as 'response_time: p(95) < 150ms': at which points it holds. Repeatable; SIM_THRESHOLD is split at "
+        "semicolons."
     ),
 ]
 Jobs = Annotated[

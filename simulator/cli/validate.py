@@ -14,6 +14,7 @@ from calibration.live.measured import DEFAULT_FILE as MEASUREMENT_FILE
 from calibration.profile import DEFAULT_FILE as PROFILE_FILE
 from calibration.validate_attempts import ATTEMPTS
 from calibration.validate_prediction import DEFAULT_FILE as PREDICTION_FILE
+from simulator.cli.asked_machine import asked_machine
 from simulator.cli.options import option
 from simulator.cli.validate_levels import Options, validate_levels
 from simulator.export import json_text
@@ -114,6 +115,7 @@ def validate(
     was measured is compared).
     """
     _refuse_without_effect(context, table is not None)
+    machine = asked_machine(cpus, threads_per_core)
     if table is None:
         return validate_levels(
             Options(
@@ -136,7 +138,7 @@ def validate(
                 quiet=quiet,
             )
         )
-    _table(table, None if cpus is None else Machine(float(cpus), threads_per_core), export_json)
+    _table(table, machine, export_json)
     return 0
 
 
@@ -150,8 +152,6 @@ def _refuse_without_effect(context: typer.Context, by_table: bool) -> None:
             raise typer.BadParameter(f"{parameter.opts[0]}: found --table beside it; accepted: one of both")
         if not by_table and parameter.name in OF_TABLE:
             raise typer.BadParameter(f"{parameter.opts[0]}: found no --table beside it; accepted: both")
-    if context.params["threads_per_core"] != 1 and context.params["cpus"] is None:
-        raise typer.BadParameter("--threads-per-core: found no --cores beside it; accepted: both")
 
 
 def _table(table: Path, machine: Machine | None, export_json: str | None) -> None:
