@@ -51,10 +51,10 @@ TICK_S: Final = 0.004
 WOKEN_PAST_THE_CORES: Final = 2.0
 """Interruptions of each core where processes share it, relative to one process on each: balancing, the grace periods of
 the kernel's memory and the queues that these leave unequal come on top of what was woken there anyway."""
-STRAY_MOVES: Final = 0.11
-"""Tasks that balancing moves without need, for each of its periods: traced with four copies that never sleep on two
-cores, three of them shared one for a tenth of the time. How uncertain that is, is assumed."""
-STRAY_MOVES_WIDTH: Final = 0.7
+STRAY_MOVES: Final = 0.02
+"""Tasks that balancing moves without need, for each of its periods: about one in 15 s of 4 and 8 copies that never
+sleep on two cores, one a second of 16 and more. How uncertain that is, is assumed."""
+STRAY_MOVES_WIDTH: Final = 1.0
 BALANCE_FROM: Final = 1.17
 """Linux evens out queues from this ratio on (`imbalance_pct`)."""
 OTHERS: Final = 0.01
@@ -398,7 +398,7 @@ def _program_free(known: Known, waiting: str, serial: Free | None) -> list[Free]
         free.append(slowdown)
     free += [_background(known), _interruptions(known)]
     if known.cores > 1 and serial is None and known.never_sleeps:
-        how = "assumed: as traced with tasks that never sleep"
+        how = "assumed: as counted with tasks that never sleep"
         free.append(Free("stray_moves", STRAY_MOVES, STRAY_MOVES_WIDTH, how, "logit", "share"))
     return free
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.levels import LevelTable, Remark
 from calibration.live.awake import can_keep_awake
@@ -25,6 +26,8 @@ from simulator.provenance import provenance
 
 WRITES_AT_LEAST_BYTES: Final = 512
 CLOCKED_AT_MOST_NS: Final = 2_000_000_000
+ROUNDS: Final = 2.0
+"""Operations of each copy before the window begins."""
 
 Tell = Callable[[str], None]
 
@@ -49,6 +52,7 @@ def measure_program(subject: Subject, settings: Settings, tell: Tell, watch: Wat
     with guarded():
         alone = _alone(subject.program, plans[0], settings, watch)
         clocked = alone if (alone.operations["cpu_ns"] >= 0).all() else None
+        plans = [_warmed(plan, alone) for plan in plans]
         if plans[0].copies == 1 and plans[0].pacing.rate_per_s is None and _sleeps(alone) and can_keep_awake():
             plans.insert(1, replace(plans[0], awake=True))
 
@@ -91,6 +95,16 @@ def _alone(program: Program, plan: Plan, settings: Settings, watch: WatchMaker) 
         return run_level(program, whole, watch, settings.ready_timeout_s)
 
 
+def _warmed(plan: Plan, alone: Recording) -> Plan:
+    """Return a plan whose warm-up is long enough for `ROUNDS` operations of each copy, but no longer than its window.
+
+    All copies begin at once, so that what is under way in the first rounds had other queues than what follows.
+    """
+    rounds = max(plan.copies / usable_cores() - 1, 0.0)
+    response_ns = float(np.mean(response_ns_of(alone))) + rounds * _cpu_of_operation(alone)
+    return replace(plan, warmup_ns=max(plan.warmup_ns, min(round(ROUNDS * response_ns), plan.duration_ns)))
+
+
 def _writes(recording: Recording) -> bool:
     """Return whether its operations have a disk write something."""
     return (recording.used.disk_written_bytes or 0) >= WRITES_AT_LEAST_BYTES * recording.done > 0
@@ -107,8 +121,13 @@ def _cpu_of_operation(recording: Recording) -> float:
 
 def _wanted(recording: Recording) -> list[float]:
     """Return what a level must tell: the CPU of an operation and its median response [ns]."""
-    response = float(np.median(response_ns(succeeded(recording.operations), recording.overhead_ns)))
+    response = float(np.median(response_ns_of(recording)))
     return [max(_cpu_of_operation(recording), 1.0), max(response, 1.0)]
+
+
+def response_ns_of(recording: Recording) -> NDArray[np.float64]:
+    """Return the response times of operations that succeeded, without the recorder's own part [ns]."""
+    return response_ns(succeeded(recording.operations), recording.overhead_ns)
 
 
 def response_at_rate_s(recording: Recording) -> float | None:

@@ -93,7 +93,9 @@ Rate = Annotated[
 Duration = Annotated[
     str, option("--duration", panel=RUN, metavar="TIME", text="Measured time of each repeat of a level.")
 ]
-Warmup = Annotated[str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured.")]
+Warmup = Annotated[
+    str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured, at least.")
+]
 Repeats = Annotated[int, option("--repeats", panel=RUN, text="Repeats of each level, interleaved.")]
 Retries = Annotated[int, option("--retries", panel=RUN, text="Further repeats in all, where some were disturbed.")]
 Precision = Annotated[

@@ -70,7 +70,7 @@ def validate(
         str, option("--duration", panel=RUN, metavar="TIME", text="Measured time of each repeat of a level.")
     ] = "3s",
     warmup: Annotated[
-        str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured.")
+        str, option("--warmup", panel=RUN, metavar="TIME", text="Time before it that is not measured, at least.")
     ] = "1s",
     repeats: Annotated[int, option("--repeats", panel=RUN, text="Repeats of each level, interleaved.")] = 3,
     retries: Annotated[
