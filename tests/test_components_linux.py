@@ -247,6 +247,44 @@ def test_a_slice_runs_across_operations_by_the_old_deadline():
     assert kit.tasks["a"].deadline == 10
 
 
+@pytest.mark.parametrize(("until_parity", "running"), [(False, "b"), (True, "c")])
+def test_a_delayed_task_that_is_picked_before_a_woken_one_leaves_instead_of_protecting_the_running_one(
+    until_parity, running
+):
+    kit = linux(until_parity=until_parity, slice_ns=20)
+    kit.ask(0, "a1", 4, task="a")  # sleeps at 4 with v 4 and deadline 10, ahead of the average
+    kit.ask(1, "b", 100)  # v 1, deadline 11
+    kit.ask(8, "c", 100)  # b: v 5; V = floor((4 + 5) / 2) = 4: c gets 4 and 14; b is past 4, and a the first pick
+    kit.run(9)
+    assert kit.running() == [running]
+    assert kit.tasks["a"].delayed is not until_parity
+    assert keeps_its_books(kit)
+
+
+def test_a_running_task_that_is_at_the_average_once_delayed_ones_have_left_stays_protected():
+    kit = linux(until_parity=True, slice_ns=20)
+    kit.ask(0, "a1", 4, task="a")
+    kit.ask(1, "b", 100)
+    ahead = kit.task("c")
+    ahead.fresh, ahead.lag, ahead.last_core = False, -2, kit.cores.cores[0]
+    kit.ask(8, "c", 100)  # V = 4, c gets 4 + 2 * 3 / 2 = 7; V = 5 with a, which b has not passed
+    kit.run(9)
+    assert kit.running() == ["b"]
+    assert keeps_its_books(kit)
+
+
+def test_until_parity_a_task_that_wakes_in_place_is_compared_with_the_average_of_the_last_accounting():
+    kit = linux(until_parity=True, slice_ns=40)
+    kit.ask(0, "a1", 4, task="a")  # v 4, deadline 20
+    kit.ask(1, "b", 100)  # v 1, deadline 21
+    kit.ask(14, "a2", 5, task="a")  # V = floor((4 + 1) / 2) = 2, as b was last accounted when a fell asleep
+    kit.run(15)
+    a = kit.tasks["a"]
+    assert (a.v, a.deadline) == (4, 20)  # its old ones, where b's 11 would make the average 7
+    assert kit.running() == ["a"]  # b is past the average now, and a has the earliest deadline
+    assert keeps_its_books(kit)
+
+
 def test_if_the_average_has_passed_it_has_the_average_and_a_new_deadline():
     kit = linux()
     kit.ask(0, "a1", 4, task="a")

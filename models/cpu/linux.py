@@ -51,10 +51,11 @@ class LinuxCores(Cores):
     ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances
     that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another;
     ``balance_ns``: period of the balancing. ``balance_permille``: thousandths of the shortest queue that the longest
-    must be beyond to be shortened; ``stray_moves``: chance of a move where none is. ``until_parity``: whether the
-    running task is protected from a task that wakes only while it is eligible, as in Linux (RUN_TO_PARITY), else until
-    its deadline. ``search_draw``, ``steal_draw`` and ``stray_draw`` return the next draw; ``identifier`` is the host's
-    among simultaneous events.
+    must be beyond to be shortened; ``stray_moves``: chance of a move where none is. ``until_parity``: whether
+    wake-ups are as in Linux with RUN_TO_PARITY, else the running task is protected from them until its deadline: only
+    while it is eligible; delayed tasks that would be picked before the woken one leave; and one that wakes in place
+    is compared with the average of the last accounting, before the running task is accounted. ``search_draw``,
+    ``steal_draw`` and ``stray_draw`` return the next draw; ``identifier`` is the host's among simultaneous events.
     """
 
     idle_cores_look = False
@@ -202,13 +203,16 @@ class LinuxCores(Cores):
     def _wake_in_place(self, core: Core, task: Task) -> None:
         """Go on with the old v and the old deadline, unless the average has passed meanwhile."""
         queue = self.queues[core.position]
-        self._expect_repick(core)
+        if not self.until_parity:
+            self._expect_repick(core)
         task.delayed = False
         average = queue.average()
         if average > task.v:
             queue.sum_v += average - task.v
             task.v = average
             task.deadline = task.v + self.slice_ns
+        if self.until_parity:
+            self._expect_repick(core)
 
     def _enqueue(self, core: Core, task: Task) -> None:
         """Place a woken task by its lag."""
@@ -246,10 +250,17 @@ class LinuxCores(Cores):
             self._repick(core)
 
     def _preempts(self, core: Core, running: Task, woken: Task) -> bool:
-        """Return whether a woken task is picked in place of a running one that has passed the average."""
+        """Return whether a woken task is picked in place of a running one that has passed the average.
+
+        Delayed tasks that are picked before it leave, after which the average is another one.
+        """
         queue = self.queues[core.position]
-        past = self.until_parity and queue.count * running.v > queue.sum_v
-        return past and self._choose(core) is woken
+        while self.until_parity and queue.count * running.v > queue.sum_v:
+            chosen = self._choose(core)
+            if chosen is None or not chosen.delayed:
+                return chosen is woken
+            self._drop_delayed(core, chosen)
+        return False
 
     def _find_core(self, task: Task) -> Core:
         """Return the core for a task that wakes up: the previous one if idle, else perhaps another idle one."""

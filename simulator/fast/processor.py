@@ -20,6 +20,7 @@ from simulator.fast.cpu_cores import (
 from simulator.fast.cpu_linux import (
     average,
     choose,
+    drop_delayed,
     join_queue,
     leave_while_waiting,
     put_to_sleep,
@@ -195,10 +196,17 @@ def _place_linux(sim: Any, h: int, t: int) -> None:
 
 @inlined
 def _preempts(sim: Any, c: int, t: int) -> bool:
-    """Return whether a woken task is picked in place of the running one, which has passed the average."""
+    """Return whether a woken task is picked in place of the running one, which has passed the average.
+
+    Delayed tasks that are picked before it leave.
+    """
     core = core_at(sim, c)
-    past = host_at(sim, core.host).until_parity != 0 and task_at(sim, core.task).v > average(sim, c)
-    return past and choose(sim, c) == t
+    while host_at(sim, core.host).until_parity != 0 and task_at(sim, core.task).v > average(sim, c):
+        chosen = choose(sim, c)
+        if chosen < 0 or task_at(sim, chosen).delayed == 0:
+            return chosen == t
+        drop_delayed(sim, c, chosen)
+    return False
 
 
 @inlined
@@ -214,7 +222,9 @@ def _wake_in_place(sim: Any, c: int, t: int) -> None:
     """Go on with the old v and the old deadline, unless the average has passed meanwhile."""
     core = core_at(sim, c)
     task = task_at(sim, t)
-    _expect_repick(sim, c)
+    until_parity = host_at(sim, core.host).until_parity
+    if until_parity == 0:
+        _expect_repick(sim, c)
     task.delayed = 0
     core.delayed -= 1
     mean = average(sim, c)
@@ -222,6 +232,8 @@ def _wake_in_place(sim: Any, c: int, t: int) -> None:
         core.sum_v += mean - task.v
         task.v = mean
         task.deadline = mean + host_at(sim, core.host).base_slice_ns
+    if until_parity != 0:
+        _expect_repick(sim, c)
 
 
 @inlined
