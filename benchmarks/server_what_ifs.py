@@ -7,8 +7,8 @@ It reads the calibration that `python -m benchmarks.real_programs --only http-bl
 calibrate` left in the work directory. All numbers of workers, the calibrated one too, are measured in turns, a repeat
 of each after the other: the machine's speed changes by a tenth within the hour, as much as some of the effects are.
 
-Asked for are the right sign and 30 % of the effect; an effect that is not larger than what its two levels repeat to is
-none, and one of a level that other load disturbed each time says nothing. Each step leaves a file that the next one
+Asked for are the right sign and 30 % of the effect, but no error smaller than what the measured effect repeats to ("as
+it repeats"); an effect of a level that other load disturbed each time says nothing. Each step leaves a file that the next one
 reads; only `measure` needs a quiet machine. The table replaces the part of the output between its two marks.
 """
 
@@ -181,13 +181,13 @@ class Effect:
 
     @property
     def verdict(self) -> str:
-        """Whether the prediction is right: yes, no, or why that cannot be said."""
+        """Whether the prediction is right: yes, as far as the effect repeats, no, or why that cannot be said."""
         if not (self.before.quiet and self.after.quiet):
             return "disturbed"
-        none = max(NO_EFFECT, self.repeats or 0.0)
-        if abs(self.measured) <= none:
-            return "yes" if abs(self.predicted) <= none else "no"
-        return "yes" if abs(self.predicted - self.measured) <= ASKED * abs(self.measured) else "no"
+        error = abs(self.predicted - self.measured)
+        if error <= ASKED * abs(self.measured):
+            return "yes"
+        return "as it repeats" if error <= max(NO_EFFECT, self.repeats or 0.0) else "no"
 
     def __str__(self) -> str:
         """Return the cells of the table."""
