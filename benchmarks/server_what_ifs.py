@@ -7,9 +7,10 @@ It reads the calibration that `python -m benchmarks.real_programs --only http-bl
 calibrate` left in the work directory. All numbers of workers, the calibrated one too, are measured in turns, a repeat
 of each after the other: the machine's speed changes by a tenth within the hour, as much as some of the effects are.
 
-Asked for are the right sign and 30 % of the effect, but no error smaller than what the measured effect repeats to ("as
-it repeats"); an effect of a level that other load disturbed each time says nothing. Each step leaves a file that the next one
-reads; only `measure` needs a quiet machine. The table replaces the part of the output between its two marks.
+Asked for are the right sign and 30 % of the effect, but no error smaller than what the measured effect repeats to
+("as it repeats"); an effect of a level that other load disturbed each time says nothing. Each step leaves a file that
+the next one reads; only `measure` needs a quiet machine. The table replaces the part of the output between its two
+marks.
 """
 
 from __future__ import annotations
