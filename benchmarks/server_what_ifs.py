@@ -181,6 +181,11 @@ class Effect:
         return math.hypot(self.before.spread, self.after.spread)
 
     @property
+    def unsure(self) -> float:
+        """What a measured effect may be off by: as far as it repeats, and a little."""
+        return max(NO_EFFECT, self.repeats or 0.0)
+
+    @property
     def verdict(self) -> str:
         """Whether the prediction is right: yes, as far as the effect repeats, no, or why that cannot be said."""
         if not (self.before.quiet and self.after.quiet):
@@ -188,11 +193,11 @@ class Effect:
         error = abs(self.predicted - self.measured)
         if error <= ASKED * abs(self.measured):
             return "yes"
-        return "as it repeats" if error <= max(NO_EFFECT, self.repeats or 0.0) else "no"
+        return "as it repeats" if error <= self.unsure else "no"
 
     def __str__(self) -> str:
         """Return the cells of the table."""
-        none = abs(self.measured) <= max(NO_EFFECT, self.repeats or 0.0)
+        none = abs(self.measured) <= self.unsure
         off = "no effect" if none else f"{abs(self.predicted - self.measured) / abs(self.measured):.0%} of the effect"
         repeats = "-" if self.repeats is None else f"±{self.repeats:.1%}"
         return f"{self.measured:+.1%} | {repeats} | {self.predicted:+.1%} | {off} | {self.verdict}"

@@ -16,8 +16,15 @@ from numpy.typing import NDArray
 from calibration.live.apart import ends_apart
 from calibration.live.level_run import Recording
 from calibration.live.measured import Awake, Detail, Figure, SerialShare, Spread, Workload
-from calibration.live.operations import quantile_table, response_ns, service_ns
-from calibration.live.summarize import detail_of, net_cpu_ns, service_cpu_ns, service_detail_of, succeeded
+from calibration.live.operations import quantile_table, service_ns
+from calibration.live.summarize import (
+    detail_of,
+    net_cpu_ns,
+    service_cpu_ns,
+    service_detail_of,
+    succeeded,
+    succeeded_response_ns,
+)
 from simulator.statistics import interval
 
 SLEEPS_AT_LEAST: Final = 0.05
@@ -80,7 +87,7 @@ def _awake(recordings: Sequence[Recording]) -> Awake | None:
     found = [one for one in recordings if one.done and len(succeeded(one.operations))]
     if not found:
         return None
-    medians_s = [float(np.median(response_ns(succeeded(one.operations), one.overhead_ns))) / 1e9 for one in found]
+    medians_s = [float(np.median(succeeded_response_ns(one))) / 1e9 for one in found]
     return Awake(cpu_s=figure([net_cpu_ns(one) / one.done / 1e9 for one in found]), response_s=figure(medians_s))
 
 

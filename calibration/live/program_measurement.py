@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibration.levels import LevelTable, Remark
 from calibration.live.awake import can_keep_awake
@@ -17,10 +16,9 @@ from calibration.live.describe import SLEEPS_AT_LEAST, describe
 from calibration.live.errors import NothingEndedError
 from calibration.live.level_run import Plan, Recording, WatchMaker, run_level
 from calibration.live.measured import Measurement
-from calibration.live.operations import response_ns
 from calibration.live.repeats import Judge, Lost, Repeat, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
-from calibration.live.summarize import detail_of, level_of, net_cpu_ns, succeeded
+from calibration.live.summarize import detail_of, level_of, net_cpu_ns, succeeded_response_ns
 from simulator.processors import usable_cores
 from simulator.provenance import provenance
 
@@ -101,7 +99,7 @@ def _warmed(plan: Plan, alone: Recording) -> Plan:
     All copies begin at once, so that what is under way in the first rounds had other queues than what follows.
     """
     rounds = max(plan.copies / usable_cores() - 1, 0.0)
-    response_ns = float(np.mean(response_ns_of(alone))) + rounds * _cpu_of_operation(alone)
+    response_ns = float(np.mean(succeeded_response_ns(alone))) + rounds * _cpu_of_operation(alone)
     return replace(plan, warmup_ns=max(plan.warmup_ns, min(round(ROUNDS * response_ns), plan.duration_ns)))
 
 
@@ -121,13 +119,8 @@ def _cpu_of_operation(recording: Recording) -> float:
 
 def _wanted(recording: Recording) -> list[float]:
     """Return what a level must tell: the CPU of an operation and its median response [ns]."""
-    response = float(np.median(response_ns_of(recording)))
+    response = float(np.median(succeeded_response_ns(recording)))
     return [max(_cpu_of_operation(recording), 1.0), max(response, 1.0)]
-
-
-def response_ns_of(recording: Recording) -> NDArray[np.float64]:
-    """Return the response times of operations that succeeded, without the recorder's own part [ns]."""
-    return response_ns(succeeded(recording.operations), recording.overhead_ns)
 
 
 def response_at_rate_s(recording: Recording) -> float | None:

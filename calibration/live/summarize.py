@@ -39,6 +39,11 @@ def succeeded(rows: Operations) -> Operations:
     return kept
 
 
+def succeeded_response_ns(recording: Recording) -> NDArray[np.float64]:
+    """Return the response times of operations that succeeded, without the recorder's own part [ns]."""
+    return response_ns(succeeded(recording.operations), recording.overhead_ns)
+
+
 def level_of(recording: Recording, run: int, cores: int) -> Level:
     """Return one repeat as a level. run: number of the repeat. cores: that the copies may use."""
     plan = recording.plan
