@@ -1,4 +1,4 @@
-"""Pauses of a whole instance, such as those of a garbage collector."""
+"""Pauses of a whole instance, such as those of a garbage collector, or of one core, as by a hypervisor."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from models.ranks import PAUSE
 class Pausable(Protocol):
     """Cores that can stop."""
 
-    def pause(self) -> None:
-        """Stop."""
+    def pause(self, position: int) -> None:
+        """Stop the core at a position, or all (-1)."""
         ...
 
-    def resume(self) -> None:
+    def resume(self, position: int) -> None:
         """Go on."""
         ...
 
 
 class Pauses:
-    """Pauses that follow one another; ``every_ns`` and ``duration_ns`` return the next draw of each."""
+    """Pauses that follow one another; ``every_ns`` and ``duration_ns`` return the next draw of each.
+
+    position: of the core that stops; -1: all of them.
+    """
 
     def __init__(
         self,
@@ -31,12 +34,14 @@ class Pauses:
         identifier: int,
         every_ns: Callable[[], int],
         duration_ns: Callable[[], int],
+        position: int = -1,
     ) -> None:
         self.clock = clock
         self.cores = cores
         self.identifier = identifier
         self.every_ns = every_ns
         self.duration_ns = duration_ns
+        self.position = position
         self._schedule()
 
     def _schedule(self) -> None:
@@ -45,10 +50,10 @@ class Pauses:
 
     def _begin(self) -> None:
         """Stop the cores."""
-        self.cores.pause()
+        self.cores.pause(self.position)
         self.clock.at(self.clock.now + max(1, self.duration_ns()), PAUSE, self.identifier, self._end)
 
     def _end(self) -> None:
         """Let the cores go on."""
-        self.cores.resume()
+        self.cores.resume(self.position)
         self._schedule()

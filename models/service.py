@@ -130,13 +130,16 @@ class Balancer(Table):
 
 
 class Pause(Table):
-    """A recurring pause of a whole instance.
+    """A recurring pause of a whole instance, or of each of its cores by itself.
 
-    every: from the end of a pause to the start of the next [ns]. duration: how long all cores stop [ns].
+    every: from the end of a pause to the start of the next [ns]. duration: how long the cores stop [ns].
+    scope: what stops at once: all cores of the instance, as for a garbage collector, or one, as where a hypervisor
+        runs something else on it; each core then has pauses of its own.
     """
 
     every: TimeDistribution
     duration: TimeDistribution
+    scope: Literal["instance", "core"] = "instance"
 
     def problems(self) -> Iterator[FieldProblem]:
         """Reject pauses without length or without time between them."""
@@ -312,6 +315,7 @@ class Service(Table):
             if self.background_cores >= self.cores:
                 accepted = f"less than the {self.cores} cores of an instance"
                 yield FieldProblem(("background_cores",), f"{self.background_cores:g}", accepted)
+        yield from self._pause_problems()
         if not self.speed_by_busy:
             yield FieldProblem(("speed_by_busy",), "an empty list", "at least one speed, such as [1.0]")
         weights = self.balancer.weights
@@ -323,6 +327,14 @@ class Service(Table):
             if batcher.link is not None and batcher.link not in self.links:
                 known = ", ".join(self.links) or "none, as this service has no links"
                 yield FieldProblem(("batchers", name, "link"), f'"{batcher.link}"', f"a link of it: {known}")
+
+    def _pause_problems(self) -> Iterator[FieldProblem]:
+        if self.discipline != "processor_sharing":
+            return
+        for number, pause in enumerate(self.pauses):
+            if pause.scope == "core":
+                accepted = '"instance", or a discipline with separate cores, such as "linux"'
+                yield FieldProblem(("pauses", number, "scope"), shown_field(pause, "scope"), accepted)
 
     def _memory_problems(self) -> Iterator[FieldProblem]:
         if self.memory is None:

@@ -20,6 +20,7 @@ from models.draws import CONSTANT, KIND_CODES
 from models.scenario import Scenario
 from models.service import Service
 from simulator.compiled_tables import (
+    ALL_CORES,
     BATCHER,
     BLOCKING,
     BUDGET_ONE,
@@ -289,7 +290,9 @@ class _Compiler:
         host = len(self.rows.get("hosts", []))
         first_pause = len(self.rows.get("pauses", []))
         for pause in service.pauses:
-            self.add("pauses", host, self.distribution(pause.every), self.distribution(pause.duration))
+            every, duration = self.distribution(pause.every), self.distribution(pause.duration)
+            for core in range(cores) if pause.scope == "core" else [ALL_CORES]:
+                self.add("pauses", host, core, every, duration)
         linux = service.linux
         self.add(
             "hosts",
@@ -312,7 +315,7 @@ class _Compiler:
             first_speed,
             uniform,
             first_pause,
-            len(service.pauses),
+            len(self.rows.get("pauses", [])) - first_pause,
         )
         self.core_count += cores
         return host

@@ -80,7 +80,9 @@ WORKLOAD: Final = _table(
 )
 OPERATION: Final = _table("first_row service")
 EVENT: Final = _table("at_ns action instance factor_q20")
-PAUSE: Final = _table("host every duration")
+PAUSE: Final = _table("host core every duration")
+ALL_CORES: Final = -1
+"""Position of the core that a pause stops, if it stops all."""
 
 BUDGET_ONE: Final = 1_000_000
 """A retry budget counts tokens in millionths."""

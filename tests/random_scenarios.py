@@ -314,9 +314,11 @@ class Generator:
             table["background_cores"] = self.pick((0.25, 0.5, 0.3))
         if self.chance(15):
             table["interruptions"] = {"rate": f"{self.integer(20, 200)}/s", "duration": self.time(1, 4)}
+        scopes = ("instance",) if discipline == "processor_sharing" else ("instance", "core")
         if self.chance(20):
             table["pauses"] = [
-                {"every": self.time(5, 40), "duration": self.time(1, 6)} for _ in range(self.pick((1, 1, 2)))
+                {"every": self.time(5, 40), "duration": self.time(1, 6), "scope": self.pick(scopes)}
+                for _ in range(self.pick((1, 1, 2)))
             ]
         if discipline == "linux":
             table["linux"] = {

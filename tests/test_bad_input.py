@@ -694,6 +694,15 @@ CASES: list[tuple[str, dict[tuple[Any, ...], Any], str, str]] = [
         "services.hub.pauses[0].duration",
         "above 0",
     ),
+    (
+        "pause of one of the cores that are shared as a whole",
+        {
+            (*HUB, "discipline"): "processor_sharing",
+            (*HUB, "pauses"): [{"every": "2s", "duration": "1ms", "scope": "core"}],
+        },
+        "services.hub.pauses[0].scope",
+        "separate cores",
+    ),
     ("base above memory", {(*HUB, "memory_base"): "2GiB"}, "services.hub.memory_base", "1GiB"),
     (
         "pool above memory",

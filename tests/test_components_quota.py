@@ -260,14 +260,38 @@ def test_a_pause_does_not_use_the_quota(discipline):
     assert kit.finished == {"a": 70}
 
 
+@pytest.mark.parametrize("discipline", SEPARATE)
+def test_a_pause_of_one_core_stops_what_runs_there_alone(discipline):
+    kit = CoresKit(discipline, 2)
+    kit.ask(0, "a", 10)
+    kit.ask(0, "b", 20)
+    kit.at(4, lambda: kit.cores.pause(0))
+    kit.at(6, lambda: kit.cores.pause())
+    kit.at(7, lambda: kit.cores.resume())
+    kit.at(11, lambda: kit.cores.resume(0))
+    kit.run(100)
+    assert kit.finished == {"a": 17, "b": 21}
+    assert [times[CORE_PAUSED] for times in kit.states()] == [7, 1]
+
+
+def test_who_waits_behind_a_stopped_core_is_taken_by_another_that_becomes_idle():
+    kit = CoresKit(LinuxCores, 2)
+    for name, demand in (("a", 10), ("b", 30), ("c", 5)):
+        kit.ask(0, name, demand)
+    kit.at(1, lambda: kit.cores.pause(0))
+    kit.at(90, lambda: kit.cores.resume(0))
+    kit.run(200)
+    assert kit.finished == {"a": 99, "b": 30, "c": 35}
+
+
 def test_pauses_follow_one_another_from_end_to_start():
     kit = Kit()
 
     class Cores:
-        def pause(self):
+        def pause(self, position):
             kit.note("pause")
 
-        def resume(self):
+        def resume(self, position):
             kit.note("resume")
 
     every, duration = iter((10, 20, 0, 1000)), iter((5, 7, 0))

@@ -253,6 +253,11 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Balancer.weights": ((*S, "balancer", "weights"), [1.0, 2.0]),
     "Pause.every": ((*S, "pauses", 0, "every"), "20ms"),
     "Pause.duration": ((*S, "pauses", 0, "duration"), "3ms"),
+    "Pause.scope": (
+        ((*S, "pauses", 0, "scope"), "core"),
+        # of a constant length cores would stop together even if each has pauses of its own
+        {(*S, "pauses", 0, "every"): {"distribution": "exponential", "mean": "10ms"}},
+    ),
     "Batcher.enabled": ((*S, "batchers", "b", "enabled"), False),
     "Batcher.max_size": ((*S, "batchers", "b", "max_size"), 2),
     "Batcher.linger": ((*S, "batchers", "b", "linger"), "0s"),

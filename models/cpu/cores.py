@@ -46,6 +46,7 @@ class Core:
         self.version = 0
         self.last_task: Task | None = None
         self.throttled: set[Group] = set()
+        self.pauses = 0
         self.budget_ns: dict[Group, int] = {}
 
 
@@ -78,7 +79,6 @@ class Cores:
         self.busy_cores = 0
         self.busy_core_ns = 0  # integral of busy_cores up to busy_since_ns
         self.busy_since_ns = 0
-        self.pauses = 0
         self.groups: list[Group] = []
         self.checks = False  # whether idle_beside_waiting is counted
         self.idle_beside_waiting = 0  # how often a core was idle beside a task that it may run
@@ -287,7 +287,7 @@ class Cores:
             return
         core.since_ns = now
         task = core.task
-        if self.pauses:
+        if core.pauses:
             core.times_ns[CORE_PAUSED] += elapsed
         elif task is None:
             core.times_ns[CORE_THROTTLED if core.throttled else CORE_IDLE] += elapsed
@@ -325,7 +325,7 @@ class Cores:
         if task is None or core.held:
             return
         core.version += 1
-        if self.pauses:
+        if core.pauses:
             return
         wait = time_for_work(task.work, core.speed)
         if self.shares(core):
@@ -417,21 +417,26 @@ class Cores:
 
     # --- pauses ----------------------------------------------------------------------------------------------
 
-    def pause(self) -> None:
-        """Stop all cores; pauses may overlap."""
-        for core in self.cores:
+    def _at(self, position: int) -> list[Core]:
+        """Return the core at a position, all of them for -1."""
+        return self.cores if position < 0 else [self.cores[position]]
+
+    def pause(self, position: int = -1) -> None:
+        """Stop one core or all (-1); pauses may overlap."""
+        for core in self._at(position):
             self.account(core)
             core.version += 1
+            core.pauses += 1
             if core.task is not None and core.task.burst is not None:
                 core.task.burst.enter(THROTTLED_OR_PAUSED)
-        self.pauses += 1
 
-    def resume(self) -> None:
-        """End one pause; the last one lets the cores go on."""
-        for core in self.cores:
+    def resume(self, position: int = -1) -> None:
+        """End one pause; the last one lets the core go on, or all (-1)."""
+        stopped = self._at(position)
+        for core in stopped:
             self.account(core)
-        self.pauses -= 1
-        for core in self.cores:
+            core.pauses -= 1
+        for core in stopped:
             if core.task is not None:
                 assert core.task.burst is not None
                 core.task.burst.enter(THROTTLED_OR_PAUSED)

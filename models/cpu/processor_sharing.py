@@ -224,8 +224,9 @@ class ProcessorSharingCores:
         group.speed = speed
         self._share()
 
-    def pause(self) -> None:
-        """Stop all cores; pauses may overlap."""
+    def pause(self, position: int = -1) -> None:
+        """Stop all cores, which here are one; pauses may overlap."""
+        assert position < 0, "scenarios with pauses of single cores are rejected"
         self._account()
         for task in self.active:
             assert task.burst is not None
@@ -233,7 +234,7 @@ class ProcessorSharingCores:
         self.pauses += 1
         self._arm()
 
-    def resume(self) -> None:
+    def resume(self, position: int = -1) -> None:
         """End one pause; the last one lets the cores go on."""
         self._account()
         self.pauses -= 1

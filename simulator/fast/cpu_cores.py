@@ -38,7 +38,7 @@ def account(sim: Any, c: int) -> None:
     if elapsed == 0:
         return
     core.since_ns = sim.now
-    if host_at(sim, core.host).pausing:
+    if core.pausing:
         core.paused_ns += elapsed
     elif core.task < 0:
         if core.throttled:
@@ -136,7 +136,7 @@ def arm_started(sim: Any, c: int) -> None:
     """Set the timer of a core with a running task: completion, end of the slice or of its budget, the first of them."""
     core = core_at(sim, c)
     host = host_at(sim, core.host)
-    if host.pausing:
+    if core.pausing:
         burst_enters(sim, core.task, THROTTLED_OR_PAUSED)
         stop_timer(sim, c)
         return

@@ -30,10 +30,10 @@ def schedule_pause(sim: Any, p: int) -> None:
 
 @rare
 def change_pause(sim: Any, p: int) -> None:
-    """Stop the cores of a host, or let them go on."""
+    """Stop a core of a host or all of them, or let them go on."""
     row = pause_at(sim, p)
     row.running = 1 - row.running
-    pause(sim, row.host, 1 if row.running else -1)
+    pause(sim, row.host, row.core, 1 if row.running else -1)
     schedule_pause(sim, p)
 
 

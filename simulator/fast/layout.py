@@ -75,7 +75,7 @@ HOST: Final = _dtype(
 CORE: Final = _dtype(
     "host task held busy speed exit_left_ns switch_left_ns slice_left_ns since_ns last_serial throttled releasing "
     "working_ns switching_ns exiting_ns throttled_ns paused_ns idle_ns "
-    "queue sum_v count last_average repick delayed"
+    "queue sum_v count last_average repick delayed pausing"
 )
 CORE_GROUP: Final = _dtype("throttled budget_ns released")
 INSTANCE: Final = _dtype(

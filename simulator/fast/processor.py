@@ -383,8 +383,8 @@ def release(sim: Any, c: int) -> None:
 
 
 @kernel
-def pause(sim: Any, h: int, change_by: int) -> None:
-    """Stop all cores of a host (1), or end one pause (-1); pauses may overlap."""
+def pause(sim: Any, h: int, position: int, change_by: int) -> None:
+    """Stop (1) the core at a position of a host or all of them (-1), or end one pause (-1); pauses may overlap."""
     host = host_at(sim, h)
     if host.discipline == PROCESSOR_SHARING:
         sharing_account(sim, h)
@@ -392,10 +392,12 @@ def pause(sim: Any, h: int, change_by: int) -> None:
         host.pausing += change_by
         sharing_arm(sim, h)
         return
-    for c in range(host.first_core, host.first_core + host.cores):
+    first = host.first_core + max(position, 0)
+    last = first + 1 if position >= 0 else first + host.cores
+    for c in range(first, last):
         account(sim, c)
-    host.pausing += change_by
-    for c in range(host.first_core, host.first_core + host.cores):
+        core_at(sim, c).pausing += change_by
+    for c in range(first, last):
         t = core_at(sim, c).task
         if t >= 0:
             burst_enters(sim, t, WORKING)  # unless `arm` finds that it is paused
