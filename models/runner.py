@@ -29,12 +29,21 @@ class Runner:
 
     It serves them in turns. A turn takes all that are ready when the one before is done: those after a timer behind
     the others, each first come, first served. ``totals``: the station "workers" of an event loop, None otherwise.
+    ``own_first``: whether what it made ready itself comes first in a turn: bursts asked for at the instant at which it
+    finished one. What the last burst of a turn makes ready so belongs to the turn that begins at that instant.
     """
 
-    def __init__(self, processor: Processor, task: Task, totals: StationTotals | None = None) -> None:
+    def __init__(
+        self, processor: Processor, task: Task, totals: StationTotals | None = None, *, own_first: bool = False
+    ) -> None:
         self.processor = processor
         self.task = task
         self.totals = totals
+        self.own_first = own_first
+        self.finished_ns = -1
+        self.turn_began_ns = -1
+        self.turn_own = 0  # bursts at the head of the turn that it made ready itself
+        self.own: deque[Burst] = deque()
         self.turn: deque[Burst] = deque()
         self.ready: deque[Burst] = deque()
         self.after_timers: deque[Burst] = deque()
@@ -51,9 +60,21 @@ class Runner:
             self._begin(burst)
         else:
             strand.enter(WAITING_FOR_WORKER)
-            (self.after_timers if after_timer else self.ready).append(burst)
+            self._queue(burst, strand.clock.now, after_timer=after_timer)
             if self.totals is not None:
                 self.totals.change(waiting=1)
+
+    def _queue(self, burst: Burst, now_ns: int, *, after_timer: bool) -> None:
+        """Let a burst wait for its turn."""
+        if after_timer:
+            self.after_timers.append(burst)
+        elif not self.own_first or now_ns != self.finished_ns:
+            self.ready.append(burst)
+        elif now_ns == self.turn_began_ns:
+            self.turn.insert(self.turn_own, burst)
+            self.turn_own += 1
+        else:
+            self.own.append(burst)
 
     def _begin(self, burst: Burst) -> None:
         """Let the task execute a burst."""
@@ -74,17 +95,20 @@ class Runner:
         assert burst is not None
         assert burst.strand is not None
         self.current = None
+        self.finished_ns = burst.strand.clock.now
         self._end(burst, busy=True)
         burst.strand.wake()
-        self._next()
+        self._next(self.finished_ns)
 
-    def _next(self) -> None:
+    def _next(self, now_ns: int) -> None:
         """Go on with the next ready burst."""
-        if not self.turn:
-            self.turn = self.ready + self.after_timers
-            self.ready.clear()
-            self.after_timers.clear()
+        if not self.turn and (self.own or self.ready or self.after_timers):
+            self.turn = self.own + self.ready + self.after_timers
+            self.turn_own, self.turn_began_ns = len(self.own), now_ns
+            for queue in (self.own, self.ready, self.after_timers):
+                queue.clear()
         if self.turn:
+            self.turn_own = max(self.turn_own - 1, 0)
             if self.totals is not None:
                 self.totals.change(waiting=-1)
             self._begin(self.turn.popleft())
@@ -96,10 +120,12 @@ class Runner:
             self.current = None
             self.processor.withdraw(self.task)
             self._end(current, busy=True)
-            self._next()
+            self._next(strand.clock.now)
             return True
-        queues = (self.turn, self.ready, self.after_timers)
+        queues = (self.turn, self.own, self.ready, self.after_timers)
         queue, burst = next((queue, burst) for queue in queues for burst in queue if burst.strand is strand)
+        if queue is self.turn and queue.index(burst) < self.turn_own:
+            self.turn_own -= 1
         queue.remove(burst)
         self._end(burst, busy=False)
         return True

@@ -243,6 +243,8 @@ class Service(Table):
     wakeup: CPU paid when a sleeping task is made to run [ns].
     idle_exit: time (not work) that an idle core takes to start a woken task [ns].
     workers: threads or processes of each instance, or "per_operation". worker_kind: how these serve.
+    ready_order: what an event loop takes first in a turn: what became ready first, or what it made ready itself, as
+        programs do that have a queue of callbacks beside the events of the system (asyncio).
     cpu_quota: cores' worth per cpu_quota_period [ns]; cpu_quota_slice: what a core takes of it at a time
         [ns], 0 = ideal.
     queue_limit: attempts inside an instance beyond which an arrival is rejected; None: no limit.
@@ -264,6 +266,7 @@ class Service(Table):
     idle_exit: TimeNs = 0
     workers: Annotated[int | str, whole_or("per_operation")] = "per_operation"
     worker_kind: Literal["event_loop", "blocking"] = "event_loop"
+    ready_order: Literal["arrival", "own_first"] = "arrival"
     cpu_quota: Annotated[float, number(0.001, 4096)] | None = None
     cpu_quota_period: PositiveTimeNs = 100 * _MS
     cpu_quota_slice: TimeNs = 5 * _MS
@@ -292,6 +295,8 @@ class Service(Table):
             yield from self._meaningless_of_cores()
         if self.workers == "per_operation":
             yield "worker_kind", "a number of workers"
+        if self.workers == "per_operation" or self.worker_kind != "event_loop":
+            yield "ready_order", 'a number of workers with worker_kind = "event_loop"'
         if self.cpu_quota is None:
             yield "cpu_quota_period", "a cpu_quota"
             yield "cpu_quota_slice", "a cpu_quota"

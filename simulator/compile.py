@@ -361,6 +361,7 @@ class _Compiler:
             worker_kind,
             workers,
             -1 if service.queue_limit is None else service.queue_limit,
+            int(service.ready_order == "own_first"),
             service.wakeup,
             quota,
             period,

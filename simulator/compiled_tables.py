@@ -63,7 +63,7 @@ HOST: Final = _table(
 )
 INSTANCE: Final = _table(
     "service position host memory_bytes memory_base_bytes pool_bytes hit_ns miss_ns worker_kind workers queue_limit "
-    "wakeup_ns quota_ns period_ns quota_slice_ns first_batcher first_lock first_pool first_link "
+    "own_first wakeup_ns quota_ns period_ns quota_slice_ns first_batcher first_lock first_pool first_link "
     "cpu_station worker_station memory_station first_worker"
 )
 SERVICE: Final = _table("first_instance instances policy dispatch_ns hop_ns first_weight station")

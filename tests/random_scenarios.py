@@ -290,6 +290,8 @@ class Generator:
         if self.chance(45):
             table["workers"] = self.integer(1, 4)
             table["worker_kind"] = self.pick(("event_loop", "blocking"))
+            if table["worker_kind"] == "event_loop" and self.chance(50):
+                table["ready_order"] = "own_first"
         if self.chance(30):
             table |= self.quota(discipline)
         if self.chance(15):

@@ -266,6 +266,13 @@ def test_what_a_timer_made_ready_is_served_behind_all_else_of_its_turn(play, aft
     assert ends_ms(output) == ends
 
 
+@pytest.mark.parametrize(("order", "ends"), [("arrival", [40, 50, 70, 80]), ("own_first", [30, 50, 60, 80])])
+def test_a_loop_goes_on_with_what_it_made_ready_before_what_came_meanwhile(play, order, ends):
+    services = {"s": {"discipline": "fifo", "workers": 1, "worker_kind": "event_loop", "ready_order": order}}
+    # the second and the third come while the first is served, the last while the second is
+    assert ends_ms(play([CPU, CPU], [0, 1, 2, 25], services=services)) == ends
+
+
 def test_a_blocking_worker_of_another_service_is_held_for_the_visit_only(play):
     services = {
         "s": {"discipline": "fifo"},

@@ -216,6 +216,10 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "Service.idle_exit": ((*S, "idle_exit"), "30us"),
     "Service.workers": ((*S, "workers"), 2),
     "Service.worker_kind": ((*S, "worker_kind"), "event_loop"),
+    "Service.ready_order": (
+        ((*S, "ready_order"), "own_first"),
+        {(*S, "workers"): 1, (*S, "worker_kind"): "event_loop"},
+    ),
     "Service.cpu_quota": ((*S, "cpu_quota"), 0.8),
     "Service.cpu_quota_period": ((*S, "cpu_quota_period"), "5ms"),
     "Service.cpu_quota_slice": ((*S, "cpu_quota_slice"), "0s"),

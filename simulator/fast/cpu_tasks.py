@@ -44,6 +44,10 @@ def new_task(sim: Any, g: int, station: int) -> int:
     task.in_held = 0
     task.turn_end = -1
     task.first_timer = -1
+    task.turn_own = -1
+    task.own_end = -1
+    task.finished_ns = -1
+    task.turn_began_ns = -1
     return t
 
 

@@ -132,9 +132,10 @@ HOLDING: Final = _dtype(
 TASK: Final = _dtype(
     "next v deadline state delayed attempts current lag executed_ns work "
     "strand next_task core last_core batcher visit group station serial previous demand_ns arrived_ns "
-    "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held turn_end first_timer",
+    "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held turn_end first_timer turn_own own_end "
+    "finished_ns turn_began_ns",
     halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active "
-    "turn_end first_timer",
+    "turn_end first_timer turn_own own_end",
     lines=True,
 )
 BATCH: Final = _dtype("next member_bytes due_ns")

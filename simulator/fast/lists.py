@@ -39,6 +39,16 @@ def insert_strand(sim: Any, q: int, a: int, behind: int) -> None:
 
 
 @kernel
+def insert_strand_after(sim: Any, q: int, a: int, before: int) -> None:
+    """Put a strand into a queue directly after one that is in it; -1: at its head."""
+    following = strand_at(sim, before).next if before >= 0 else queue_at(sim, q).head
+    if following >= 0:
+        insert_strand(sim, q, a, following)
+    else:
+        push_strand(sim, q, a)
+
+
+@kernel
 def remove_strand(sim: Any, q: int, a: int) -> None:
     """Take a strand out of a queue, wherever it is in it."""
     queue = queue_at(sim, q)

@@ -23,7 +23,7 @@ from simulator.fast.layout import (
     user_task_at,
     worker_at,
 )
-from simulator.fast.lists import insert_strand, push_strand, ready_queue, remove_strand
+from simulator.fast.lists import insert_strand, insert_strand_after, push_strand, ready_queue, remove_strand
 from simulator.fast.processor import ask, withdraw_burst
 from simulator.fast.strands import enter, prepare, wake
 from simulator.fast.totals import arrive, change, depart
@@ -48,7 +48,8 @@ def _queue_burst(sim: Any, t: int, a: int, demand_ns: int) -> None:
     """Let a strand's burst wait until its task is done with those before it.
 
     The queue holds what is left of the turn, up to `turn_end`, then what came since, then what timers of the next turn
-    made ready, from `first_timer` on; -1 where there is none.
+    made ready, from `first_timer` on; -1 where there is none. What the loop made ready itself, if that comes first,
+    stands at the head of both: up to `turn_own` of the turn, up to `own_end` of what came since.
     """
     enter(sim, a, WAITING_FOR_WORKER)
     strand_at(sim, a).demand_ns = demand_ns
@@ -58,10 +59,30 @@ def _queue_burst(sim: Any, t: int, a: int, demand_ns: int) -> None:
         push_strand(sim, ready_queue(sim, t), a)
         if task.first_timer < 0:
             task.first_timer = a
+    elif task.finished_ns == sim.now and instance_at(sim, task.group).own_first:
+        _queue_own(sim, t, a)
     elif task.first_timer >= 0:
         insert_strand(sim, ready_queue(sim, t), a, task.first_timer)
     else:
         push_strand(sim, ready_queue(sim, t), a)
+
+
+@rare
+def _queue_own(sim: Any, t: int, a: int) -> None:
+    """Let a burst that the loop made ready itself wait before what came from outside.
+
+    What the last burst of a turn makes ready belongs to the turn that begins at that instant.
+    """
+    task = task_at(sim, t)
+    if task.turn_began_ns == sim.now:
+        before = task.turn_own
+        task.turn_own = a
+        if task.turn_end == before:
+            task.turn_end = a
+    else:
+        before = task.own_end if task.own_end >= 0 else task.turn_end
+        task.own_end = a
+    insert_strand_after(sim, ready_queue(sim, t), a, before)
 
 
 @inlined
@@ -82,6 +103,10 @@ def run_burst(sim: Any, t: int, a: int, demand_ns: int, resume: int) -> None:
 def _leave_queue(sim: Any, t: int, a: int) -> None:
     """Take a strand out of its task's queue, wherever it is in it."""
     task, strand = task_at(sim, t), strand_at(sim, a)
+    if a == task.turn_own:
+        task.turn_own = strand.previous
+    if a == task.own_end:
+        task.own_end = strand.previous if strand.previous != task.turn_end else -1
     if a == task.turn_end:
         task.turn_end = strand.previous
     if a == task.first_timer:
@@ -98,6 +123,9 @@ def _next_burst(sim: Any, t: int) -> None:
     if task.turn_end < 0:
         task.turn_end = queue_at(sim, q).tail
         task.first_timer = -1
+        task.turn_own = task.own_end
+        task.own_end = -1
+        task.turn_began_ns = sim.now
     _leave_queue(sim, t, a)
     enter(sim, a, WAITING_FOR_CORE)
     _begin(sim, t, a, strand_at(sim, a).demand_ns)
@@ -108,6 +136,7 @@ def burst_done(sim: Any, t: int) -> int:
     """Go on with the next burst; returns the strand whose burst is finished, to go on next as nothing else waits."""
     task = task_at(sim, t)
     task.current = 0
+    task.finished_ns = sim.now
     if task.station >= 0:
         change(sim, task.station, -1, 0)
         depart(sim, task.station, task.joined_ns)

@@ -44,6 +44,10 @@ from simulator.fast.layout import (
 from simulator.histogram import BINS
 
 _SPARE: Final = 64
+_OF_NO_TASK_YET: Final = (
+    *("core", "last_core", "strand", "batcher", "next_task", "visit", "turn_end", "first_timer"),
+    *("turn_own", "own_end", "finished_ns", "turn_began_ns"),
+)
 
 
 def _aligned_zeros(rows: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
@@ -417,7 +421,7 @@ class FastTables:
         t = self.get("task_top")
         self.set(task_top=t + 1, next_task_serial=t + 1)
         task = self.arrays["tasks"][t : t + 1]
-        for name in ("core", "last_core", "strand", "batcher", "next_task", "visit", "turn_end", "first_timer"):
+        for name in _OF_NO_TASK_YET:
             task[name] = -1
         task["serial"], task["group"], task["station"], task["fresh"] = t, instance, station, 1
         ready = self.arrays["queues"][self.queues + 2 * t]

@@ -221,7 +221,12 @@ class System:
         event_loop = row.worker_kind == tables.EVENT_LOOP
         totals = StationTotals(self.clock)
         runners = [
-            Runner(instance.processor, self.new_task(instance.group), totals if event_loop else None)
+            Runner(
+                instance.processor,
+                self.new_task(instance.group),
+                totals if event_loop else None,
+                own_first=bool(row.own_first),
+            )
             for _ in range(row.workers)
         ]
         if event_loop:
