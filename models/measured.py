@@ -72,7 +72,7 @@ class Missed(Table):
     figures: dict[str, float] = Field(default_factory=dict)
     size: dict[str, float] = Field(default_factory=dict)
     tails: dict[str, float] = Field(default_factory=dict)
-    kept: Annotated[float, Field(gt=0, le=1)] = 0.5
+    kept: Annotated[float, Field(ge=0, le=1)] = 0.5
     stops_s: Annotated[float, Field(ge=0)] | None = None
     growing: dict[str, float] = Field(default_factory=dict)
 

@@ -108,10 +108,13 @@ class ServedFit:
         ]
         beside = [self._played(one, one.position, load, rate_per_s, miss[id(one)]) for one in likely[1:] if draws]
         own = self._own(load, here, again, best.blueprint.crowding)
-        bent = dict.fromkeys(value, 0.0) if load.rate_per_s is not None else self._bent(load, value, here)
+        bent, far = (
+            dict.fromkeys(value, 0.0) if load.rate_per_s is not None else self._bent(load, value, one)
+            for one in (here, here.model_copy(update={"kept": 1.0}))
+        )
         found = {}
         for name, middle in value.items():
-            low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], GOES_ON * bent[name] / here.kept))
+            low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], GOES_ON * far[name]))
             bend = math.exp(bent[name])
             found[name] = middle * bend, low * bend, high * bend
         return _ordered(found if load.rate_per_s is None else self._possible(found))
@@ -154,7 +157,8 @@ class ServedFit:
 
         In the queue of a loop the times of those ahead even out, so that tails come closer to the mean with more
         connections; what stops the machine does not even out. Which it is, few connections do not show: halfway.
-        Processes do not even out: who has just been served is before the others again.
+        Processes do not even out: who has just been served is before the others again. Where requests gather in waves,
+        the structure has these, and none of it goes on.
         """
         beyond = self._doublings(load)
         return dict.fromkeys(value, 0.0) | (bends(here, value, beyond) if beyond > 0 else {})
@@ -208,8 +212,8 @@ class ServedFit:
         workload = self.measurement.workload
         of = {name: value for name, (value, _) in target.measured.items()}
         update: dict[str, Any] = {"tails": tails_of(target)}
-        if each:
-            update["kept"] = 1.0
+        if each or fitted.blueprint.waves:
+            update["kept"] = 1.0 if each else 0.0
         if workload is not None and workload.disk_written_bytes and {"p95", "p99"} <= of.keys():
             update["stops_s"] = max(of["p99"] - of["p95"], 0.0)
         return found.model_copy(update=update)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from calibration.fitting.blueprint import ALL_WAITING, LEAST_S, Blueprint, Free, Load, Parts
 from calibration.fitting.crowded import crowded_caches, extra_s, free_numbers, others_served
 from calibration.fitting.server_costs import LEAST_WORK, Costs, costs_of
-from calibration.fitting.stops import Stops, stops_of
+from calibration.fitting.stops import Stops, core_stops_of, stops_of
 from calibration.fitting.targets import Target
 from calibration.host.caches import core_cache_bytes
 from calibration.live.measured import Measurement, Workload
@@ -59,8 +59,9 @@ SERVER_CPU: Final = "CPU of the server for each operation at its busiest level"
 FLUSH_BYTES: Final = "1B"
 SENT: Final = 0.5
 """Share of the generator's work that sends a request in a turn of its own; the answer takes the rest."""
-AFTER: Final = 0.1
-"""Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited."""
+AFTER: Final = 0.05
+"""Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited. Traced, a
+service of one asyncio loop took 30 us of 1.2 ms for it, what the kernel does for the system call aside."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Served:
     core's own cache [s]; None: not measured. sleeps: of an operation at the highest level, which has so many
     connections. timers: nobody else ends the waits of an event loop. turns: the generator takes an answer in one turn
     of its loop and sends the next request in a later one. stops: of everything, as one connection shows them.
+    core_stops: of each core by itself.
     others: that are served between two operations of the same client, as `CrowdedCaches` has them.
     """
 
@@ -84,6 +86,7 @@ class Served:
     timers: bool = False
     turns: bool = False
     stops: Stops | None = None
+    core_stops: Stops | None = None
     others: Sequence[float] = (1.0,)
 
     def chance(self, name: str) -> float:
@@ -127,7 +130,9 @@ def served_blueprints(
     most = max((one.copies for one in measurement.details), default=1)
     known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most, talks_to_nobody(measurement))
     # requests over HTTP are sent by this product's own generator, an asyncio program
-    known = replace(known, turns=measurement.request is not None, stops=stops_of(measurement))
+    stops = stops_of(measurement)
+    known = replace(known, turns=measurement.request is not None, stops=stops)
+    known = replace(known, core_stops=core_stops_of(measurement, stops))
     known = replace(known, others=others_served(measurement))
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
@@ -195,10 +200,14 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         server |= {"idle_exit": _time(values["idle_exit"]), "wakeup": _time(values["wakeup"])}
         chances = {name: round(values[name], 6) for name in ("idle_search", "idle_steal")}
         server["linux"] = server.get("linux", {}) | chances
+        if known.core_stops is not None:
+            server["pauses"] = known.core_stops.pauses_of_cores()
         services: dict[str, Any] = {"server": server}
         stages = _stages(server, values, wait, known.timers and workers.get("worker_kind") == "event_loop")
         if "generator" in values:
             services["generator"] = {"cores_of": "server", "workers": 1, "wakeup": _time(values["generator_wakeup"])}
+            if known.turns:
+                services["generator"]["ready_order"] = "own_first"
             before, after = values["generator"] * sent, values["generator"] * (1.0 - sent)
             stages = [*_by_generator(before), *stages, *_by_generator(after)]
         return services, stages
@@ -208,7 +217,9 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         return _arriving(values, load, build({**values, **more}, SENT))
 
     if workers:
-        return Blueprint(label, _free(known, wait), build, arriving=arriving, stops=known.stops)
+        # a loop looks at its timers when it is done with all that was ready, so that whom they wake gather
+        waves = bool(known.costs.wait) and known.timers and workers["worker_kind"] == "event_loop"
+        return Blueprint(label, _free(known, wait), build, arriving=arriving, stops=known.stops, waves=waves)
     caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps, known.others)
 
     def under(values: Mapping[str, float], load: Load) -> dict[str, float]:
@@ -259,7 +270,7 @@ def _free(known: Served, wait: str) -> list[Free]:
     if costs.wait:
         free.append(Free("wait", costs.wait, 0.1, "response time that nothing else explains"))
         how = "assumed: share of the work that follows the wait, as writing the answer does"
-        free.append(Free("after", AFTER, 1.0, how, "logit", "share"))
+        free.append(Free("after", AFTER, 0.5, how, "logit", "share"))
     if wait == "group":
         free.append(Free("grouped", 0.7, 1.5, "assumed: any share of the wait", "logit", "share"))
     return free
