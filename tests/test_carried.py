@@ -20,7 +20,7 @@ from simulator.prediction import Budget, model_error, predict
 from simulator.run import run
 from simulator.scenario_source import prepare
 from simulator.trust_zone import trust_zone
-from tests.test_server_blueprints import FORKS, LOOP
+from tests.test_server_blueprints import FORKS, LOOP, measurement
 
 
 def test_a_miss_within_the_noise_is_not_carried() -> None:
@@ -67,6 +67,22 @@ def test_percentiles_of_processes_keep_their_distance_from_the_mean_those_of_a_l
             assert found[name][0] == pytest.approx(kept, rel=1e-6), name
             assert found[name][1] < plain[name] * 1.25
             assert found[name][2] > far * plain["mean"]
+
+
+def test_of_waves_under_one_load_nothing_goes_on_to_another_but_how_far_it_may_be_off() -> None:
+    alone, busy = (1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])
+    seen = _with_percentiles(measurement([alone, busy]), p50=0.8, p95=2.0, p99=3.0)
+    details = [one.model_copy(update={"connections_elsewhere": 0}) for one in seen.details]
+    seen = seen.model_copy(update={"details": details})
+    fit = fit_live(seen, draws=4)
+    assert fit.best.blueprint.waves
+    served = ServedFit(seen, [(fit.best, 1.0)], fit.redraws)
+    found = served.predict(Load(64), 700.0, 4)
+    plain = served._played(fit.best, fit.best.position, Load(64), 700.0, served._missed(fit.best, Load(64)))
+    for name in ("p95", "p99"):
+        assert found[name][0] == pytest.approx(plain[name], rel=1e-6), name
+        far = 2.0 if name == "p95" else 3.0
+        assert found[name][2] > math.sqrt(plain[name] * far * plain["mean"])
 
 
 def test_a_disk_stops_operations_as_long_under_any_load() -> None:

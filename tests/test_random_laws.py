@@ -137,7 +137,8 @@ def test_the_random_scenarios_cover_the_language():
             seen[f"workers {service.worker_kind}"] += service.workers != "per_operation"
             seen["ideal quota"] += service.cpu_quota is not None and service.cpu_quota_slice == 0
             seen["sliced quota"] += service.cpu_quota is not None and service.cpu_quota_slice > 0
-            seen["pauses"] += bool(service.pauses)
+            seen.update(f"pauses of {one.scope}" for one in service.pauses)
+            seen["own first"] += service.ready_order == "own_first"
             parts = [*service.batchers.values(), *service.pools.values(), service.balancer]
             seen["switched off"] += any(not part.enabled for part in parts)
         for workload in scenario.workloads:
@@ -146,7 +147,7 @@ def test_the_random_scenarios_cover_the_language():
             seen["budget"] += workload.retry is not None and workload.retry.budget is not None
         seen.update(event.action for event in scenario.events)
     wanted = {*STAGE_KINDS, *DISCIPLINES, *POLICIES, "threads 2", "shared cores", "ideal quota", "sliced quota"}
-    wanted |= {"workers event_loop", "workers blocking", "pauses", "switched off", "closed", "open", "trace"}
+    wanted |= {"workers event_loop", "workers blocking", "pauses of instance", "pauses of core", "own first", "switched off", "closed", "open", "trace"}
     wanted |= {"cancel True", "phases", "budget", "down", "up", "slow"}
     assert {name for name in wanted if seen[name] < 5} == set()
 

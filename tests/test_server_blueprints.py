@@ -363,6 +363,17 @@ def test_a_loop_that_talks_to_nobody_waits_for_its_timers(elsewhere, by_timer):
     # a thread or a worker that sleeps has no turns: the kernel wakes it when its time has come
     by_timers = {label for label, stage in found.items() if stage.after_timer}
     assert by_timers == ({"event loops (1)"} if by_timer else set())
+    # whom timers wake gather, in another pattern under each load
+    blueprints = served_blueprints(seen, seen.workload, lambda: {"cores": 2})
+    assert {one.label for one in blueprints if one.waves} == by_timers
+
+
+def test_a_generator_with_a_queue_of_callbacks_goes_on_with_what_it_made_ready():
+    request = Request(url="http://127.0.0.1:8000/", timeout_s=1.0)
+    for seen, order in ((LOOP, "arrival"), (LOOP.model_copy(update={"request": request}), "own_first")):
+        blueprint = next(served_blueprints(seen, seen.workload, lambda: {"cores": 2}))
+        services = blueprint.scenario([0.0] * len(blueprint.free), Load(8)).services
+        assert (services["generator"].ready_order, services["server"].ready_order) == (order, "arrival")
 
 
 def test_a_generator_sends_the_next_request_in_the_turn_that_takes_the_answer():

@@ -5,7 +5,7 @@ import pytest
 from calibration.fitting.blueprint import Load
 from calibration.fitting.by_simulation import simulate
 from calibration.fitting.server_blueprints import served_blueprints
-from calibration.fitting.stops import Stops, stops_of
+from calibration.fitting.stops import STOLEN_S, Stops, core_stops_of, stops_of
 from tests.test_server_blueprints import LOOP
 
 FAST = [(0.0, 70e-6), (0.5, 80e-6), (0.95, 100e-6), (0.999, 150e-6)]
@@ -54,6 +54,42 @@ def test_there_are_none_where_no_answer_is_late_or_where_answers_differ_by_as_mu
 
 def test_time_that_passes_faster_has_more_and_shorter_ones():
     assert Stops(2.0, 4e-3).faster(2.0) == Stops(4.0, 2e-3)
+
+
+def _stolen(share):
+    details = [one.model_copy(update={"steal_share": share}) for one in LOOP.details]
+    return LOOP.model_copy(update={"details": details})
+
+
+def test_cores_stop_for_what_the_hypervisor_was_seen_to_take():
+    found = core_stops_of(_stolen(0.01), None)
+    assert found.rate_per_s * found.seconds == pytest.approx(0.01)
+    assert found.seconds == STOLEN_S
+    assert core_stops_of(_stolen(0.01), Stops(1.0, 5e-3)) == Stops(pytest.approx(2.0), 5e-3)
+    assert core_stops_of(_stolen(0.0), Stops(1.0, 5e-3)) is None
+
+
+def test_a_fitted_service_has_the_stops_of_its_cores_and_at_a_rate_those_of_all_instead():
+    measured = _stolen(0.02)
+    blueprint = next(served_blueprints(measured, measured.workload, lambda: {"cores": 2}))
+    position = [0.0] * len(blueprint.free)
+    (pause,) = blueprint.scenario(position, Load(8)).services["server"].pauses
+    assert (pause.scope, pause.duration.mean) == ("core", STOLEN_S * 1e9)
+    (whole,) = blueprint.scenario(position, Load(8, rate_per_s=1e4), None, Stops(1.0, 1e-3)).services["server"].pauses
+    assert whole.scope == "instance"
+    steady = next(served_blueprints(LOOP, LOOP.workload, lambda: {"cores": 2})).scenario(position, Load(8))
+    assert steady.services["server"].pauses == []
+
+
+def test_stops_of_single_cores_take_time_from_the_loop_and_from_its_generator():
+    rates = []
+    for share in (0.0, 0.1):
+        measured = _stolen(share)
+        blueprint = next(served_blueprints(measured, measured.workload, lambda: {"cores": 2}))
+        data = simulate(blueprint, [0.0] * len(blueprint.free), Load(16), 1e5, 200_000)
+        rates.append(data["throughput_per_s"]["value"])
+    # server and generator, each on a core, wait for each other while one of them is stopped
+    assert 0.9**2 * rates[0] < rates[1] < 0.9 * rates[0]
 
 
 def test_arrivals_gather_while_the_service_stops():
