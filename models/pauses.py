@@ -34,6 +34,7 @@ class Pauses:
         identifier: int,
         every_ns: Callable[[], int],
         duration_ns: Callable[[], int],
+        *,
         position: int = -1,
     ) -> None:
         self.clock = clock

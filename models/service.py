@@ -336,10 +336,10 @@ class Service(Table):
     def _pause_problems(self) -> Iterator[FieldProblem]:
         if self.discipline != "processor_sharing":
             return
-        for number, pause in enumerate(self.pauses):
+        for index, pause in enumerate(self.pauses):
             if pause.scope == "core":
                 accepted = '"instance", or a discipline with separate cores, such as "linux"'
-                yield FieldProblem(("pauses", number, "scope"), shown_field(pause, "scope"), accepted)
+                yield FieldProblem(("pauses", index, "scope"), shown_field(pause, "scope"), accepted)
 
     def _memory_problems(self) -> Iterator[FieldProblem]:
         if self.memory is None:

@@ -266,8 +266,8 @@ def test_a_pause_of_one_core_stops_what_runs_there_alone(discipline):
     kit.ask(0, "a", 10)
     kit.ask(0, "b", 20)
     kit.at(4, lambda: kit.cores.pause(0))
-    kit.at(6, lambda: kit.cores.pause())
-    kit.at(7, lambda: kit.cores.resume())
+    kit.at(6, kit.cores.pause)
+    kit.at(7, kit.cores.resume)
     kit.at(11, lambda: kit.cores.resume(0))
     kit.run(100)
     assert kit.finished == {"a": 17, "b": 21}

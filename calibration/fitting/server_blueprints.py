@@ -60,8 +60,8 @@ FLUSH_BYTES: Final = "1B"
 SENT: Final = 0.5
 """Share of the generator's work that sends a request in a turn of its own; the answer takes the rest."""
 AFTER: Final = 0.05
-"""Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited. Traced, a
-service of one asyncio loop took 30 us of 1.2 ms for it, what the kernel does for the system call aside."""
+"""Share of an operation's work that follows its wait: an answer is written, by the loop or worker that waited. A
+service of one asyncio loop was seen to take 30 us of 1.2 ms for it."""
 
 
 @dataclass(frozen=True)

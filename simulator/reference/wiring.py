@@ -167,7 +167,7 @@ class System:
             index,
             lambda: self.draw(row.every, key, number() << 16),
             lambda: self.draw(row.duration, key, number() << 16),
-            row.core,
+            position=row.core,
         )
 
     # --- instances -------------------------------------------------------------------------------------------
