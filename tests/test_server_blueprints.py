@@ -368,6 +368,18 @@ def test_a_loop_that_talks_to_nobody_waits_for_its_timers(elsewhere, by_timer):
     assert {one.label for one in blueprints if one.waves} == by_timers
 
 
+@pytest.mark.parametrize(("p90_us", "spread"), [(7_757, 0.15), (7_501, 0.03), (9_500, 0.3)])
+def test_work_differs_by_no_more_than_answers_to_one_connection(p90_us, spread):
+    loop = measurement([(1, 1500, 400, 7500, 1.6, [0.2]), (8, 1400, 400, 11500, 0.03, [0.95])])
+    # 200 us of 1.33 ms, next to nothing, and more than work is taken to differ by anyway
+    quantiles = [(0.0, 7.4e-3), (0.5, 7.5e-3), (0.9, p90_us * US), (1.0, 30e-3)]
+    details = [one.model_copy(update={"response_quantiles_s": quantiles}) for one in loop.details[:1]]
+    seen = loop.model_copy(update={"details": [*details, *loop.details[1:]]})
+    blueprint = next(served_blueprints(seen, seen.workload, lambda: {"cores": 2}))
+    (found,) = [one.middle for one in blueprint.free if one.name == "spread"]
+    assert found == pytest.approx(spread, rel=0.1)
+
+
 def test_a_generator_with_a_queue_of_callbacks_goes_on_with_what_it_made_ready():
     request = Request(url="http://127.0.0.1:8000/", timeout_s=1.0)
     for seen, order in ((LOOP, "arrival"), (LOOP.model_copy(update={"request": request}), "own_first")):

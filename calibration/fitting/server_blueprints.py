@@ -31,6 +31,7 @@ ALONE: Final = 0.03
 fit: caches and memory are shared, so that others at work cost something, or keep warm what is common."""
 SPREAD: Final = 0.3
 """Standard deviation of the work of an operation, relative to its mean, before the fit."""
+LEAST_SPREAD: Final = 0.03
 CHANCE: Final = 0.5
 """That an idle core is found, or looks for work, where the host was not calibrated."""
 LATE_S: Final = 40e-6
@@ -253,7 +254,7 @@ def _free(known: Served, wait: str) -> list[Free]:
     costs = known.costs
     free = [
         Free("demand", costs.server, costs.deviation, SERVER_CPU),
-        Free("spread", SPREAD, 0.5, "assumed", unit="ratio"),
+        Free("spread", _spread(costs), 0.5, "assumed, and no more than answers to one connection differ", unit="ratio"),
         Free("wakeup", costs.server_wake, 0.7, "what levels take more in which the server sleeps more often"),
         Free("alone", 1.0, ALONE, "assumed: time of work while one core is busy, relative to all", unit="ratio"),
         Free("idle_exit", costs.idle, 0.5, "what nothing else explains of the lowest level, for each sleep"),
@@ -274,6 +275,13 @@ def _free(known: Served, wait: str) -> list[Free]:
     if wait == "group":
         free.append(Free("grouped", 0.7, 1.5, "assumed: any share of the wait", "logit", "share"))
     return free
+
+
+def _spread(costs: Costs) -> float:
+    """Return the spread of the work before the fit: no more than answers to one connection differ by."""
+    if costs.differ is None:
+        return SPREAD
+    return min(SPREAD, max(costs.differ / costs.server, LEAST_SPREAD))
 
 
 def _stages(

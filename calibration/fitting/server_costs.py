@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from calibration.fitting.blueprint import LEAST_S
 from calibration.fitting.targets import SINGLE, variance_of_repeats
 from calibration.live.measured import Detail, Measurement, Workload
@@ -30,6 +32,7 @@ SHORTER: Final = 0.5
 """What a sleep costs while others are at work, of what one connection shows, if no other level tells: the core is not
 idle for long, and caches stay warm, so anything between nothing and all of it. Chosen on recordings of Redis and
 pgbench of 30 November: with all of it taken off, both were said to need a tenth to a fifth less CPU than they do."""
+NORMAL_P90: Final = 1.2816
 KNOWN_CPU: Final = 0.04
 """Relative deviation of the CPU of an operation as counted at a level, from what it is while others are at work."""
 
@@ -40,6 +43,7 @@ class Costs:
 
     server, generator: CPU without that of sleeps, as far as was seen. server_wake, generator_wake: CPU of each sleep.
     deviation: relative, of server and generator, by how well the busiest level repeats.
+    differ: standard deviation of the answers to one connection, without their tail [s]; None: not known.
     idle: of a wake-up from idling what no process is charged with. wait: pure wait of an operation; 0: none.
     """
 
@@ -50,6 +54,7 @@ class Costs:
     idle: float
     wait: float
     deviation: float = KNOWN_CPU
+    differ: float | None = None
 
 
 def costs_of(measurement: Measurement, workload: Workload) -> Costs:
@@ -76,7 +81,22 @@ def costs_of(measurement: Measurement, workload: Workload) -> Costs:
         idle=LEAST_IDLE_S if waits else max(left / max(sleeps, 0.1), LEAST_IDLE_S),
         wait=left if waits else 0.0,
         deviation=_deviation(by_level[max(by_level)]),
+        differ=_differ(by_level.get(1, [])),
     )
+
+
+def _differ(alone: Sequence[Detail]) -> float | None:
+    """Return the standard deviation of the answers to one connection, as normal as their p50 and p90 are.
+
+    What is longer was stopped: that is no work of the operation.
+    """
+    found = []
+    for one in alone:
+        if one.response_quantiles_s:
+            levels, values = zip(*one.response_quantiles_s, strict=True)
+            middle, high = np.interp([0.5, 0.9], levels, values)
+            found.append(float(high - middle) / NORMAL_P90)
+    return statistics.median(found) if found else None
 
 
 def _deviation(busiest: Sequence[Detail]) -> float:
