@@ -166,6 +166,15 @@ def test_termination_of_the_measuring_process_cleans_up_too():
     assert not started[0].is_running()
 
 
+@pytest.fixture
+def _heeding_ctrl_c():
+    """Have Ctrl-C heeded, which a shell has ignored by what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heeding_ctrl_c")
 def test_an_interruption_that_was_lost_on_its_way_ends_the_measurement_after_its_repeat(monkeypatch):
     watched = level_run._watch_until
     repeats = []
