@@ -108,10 +108,8 @@ class ServedFit:
         ]
         beside = [self._played(one, one.position, load, rate_per_s, miss[id(one)]) for one in likely[1:] if draws]
         own = self._own(load, here, again, best.blueprint.crowding)
-        bent, far = (
-            dict.fromkeys(value, 0.0) if load.rate_per_s is not None else self._bent(load, value, one)
-            for one in (here, here.model_copy(update={"kept": 1.0}))
-        )
+        bent = self._bent(load, value, here)
+        far = self._bent(load, value, here.model_copy(update={"kept": 1.0}))
         found = {}
         for name, middle in value.items():
             low, high = _ends(name, middle, drawn, beside, math.hypot(own[name], GOES_ON * far[name]))
@@ -160,7 +158,7 @@ class ServedFit:
         Processes do not even out: who has just been served is before the others again. Where requests gather in waves,
         the structure has these, and none of it goes on.
         """
-        beyond = self._doublings(load)
+        beyond = self._doublings(load) if load.rate_per_s is None else 0.0
         return dict.fromkeys(value, 0.0) | (bends(here, value, beyond) if beyond > 0 else {})
 
     def _doublings(self, load: Load) -> float:
@@ -212,8 +210,10 @@ class ServedFit:
         workload = self.measurement.workload
         of = {name: value for name, (value, _) in target.measured.items()}
         update: dict[str, Any] = {"tails": tails_of(target)}
-        if each or fitted.blueprint.waves:
-            update["kept"] = 1.0 if each else 0.0
+        if each:
+            update["kept"] = 1.0
+        elif fitted.blueprint.waves:
+            update["kept"] = 0.0
         if workload is not None and workload.disk_written_bytes and {"p95", "p99"} <= of.keys():
             update["stops_s"] = max(of["p99"] - of["p95"], 0.0)
         return found.model_copy(update=update)

@@ -130,11 +130,10 @@ def served_blueprints(
     costs, processes = costs_of(measurement, workload), busy_processes(measurement)
     most = max((one.copies for one in measurement.details), default=1)
     known = Served(costs, machine, measurement.cores, processes, line_s, sleeps, most, talks_to_nobody(measurement))
-    # requests over HTTP are sent by this product's own generator, an asyncio program
     stops = stops_of(measurement)
-    known = replace(known, turns=measurement.request is not None, stops=stops)
-    known = replace(known, core_stops=core_stops_of(measurement, stops))
-    known = replace(known, others=others_served(measurement))
+    known = replace(known, stops=stops, core_stops=core_stops_of(measurement, stops))
+    # requests over HTTP are sent by this product's own generator, an asyncio program
+    known = replace(known, turns=measurement.request is not None, others=others_served(measurement))
     own, shared = a_process_each(measurement), sleeps < SLEEPS_OF_ITS_OWN
     if own or (not shared and known.processes == 1):
         waits = ["group", "delay"] if workload.disk_written_bytes and known.costs.wait else ["delay"]
@@ -193,6 +192,7 @@ def busy_processes(measurement: Measurement) -> int:
 def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Blueprint:
     # who sends the next request while it takes the answer does all of its work there
     at_once = SENT if known.turns else 0.0
+    by_timers = known.timers and workers.get("worker_kind") == "event_loop"
 
     def build(values: Mapping[str, float], sent: float = at_once) -> Parts:
         alone = 1.0 / values["alone"]
@@ -204,7 +204,7 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
         if known.core_stops is not None:
             server["pauses"] = known.core_stops.pauses_of_cores()
         services: dict[str, Any] = {"server": server}
-        stages = _stages(server, values, wait, known.timers and workers.get("worker_kind") == "event_loop")
+        stages = _stages(server, values, wait, by_timers)
         if "generator" in values:
             services["generator"] = {"cores_of": "server", "workers": 1, "wakeup": _time(values["generator_wakeup"])}
             if known.turns:
@@ -219,7 +219,7 @@ def _server(known: Served, label: str, workers: dict[str, Any], wait: str) -> Bl
 
     if workers:
         # a loop looks at its timers when it is done with all that was ready, so that whom they wake gather
-        waves = bool(known.costs.wait) and known.timers and workers["worker_kind"] == "event_loop"
+        waves = bool(known.costs.wait) and by_timers
         return Blueprint(label, _free(known, wait), build, arriving=arriving, stops=known.stops, waves=waves)
     caches = crowded_caches(known.cores, core_cache_bytes(), known.sleeps, known.others)
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from calibration.fitting.blueprint import LEAST_S
+from calibration.fitting.stops import median_and_beyond
 from calibration.fitting.targets import SINGLE, variance_of_repeats
 from calibration.live.measured import Detail, Measurement, Workload
 
@@ -90,12 +89,7 @@ def _differ(alone: Sequence[Detail]) -> float | None:
 
     What is longer was stopped: that is no work of the operation.
     """
-    found = []
-    for one in alone:
-        if one.response_quantiles_s:
-            levels, values = zip(*one.response_quantiles_s, strict=True)
-            middle, high = np.interp([0.5, 0.9], levels, values)
-            found.append(float(high - middle) / NORMAL_P90)
+    found = [median_and_beyond(one, 0.9)[1] / NORMAL_P90 for one in alone if one.response_quantiles_s]
     return statistics.median(found) if found else None
 
 

@@ -63,7 +63,7 @@ def stops_of(measurement: Measurement) -> Stops | None:
     ]
     seen = late_s = seconds = 0.0
     for detail, operations in alone:
-        median, clear = _median(detail)
+        median, clear = median_and_beyond(detail, 0.95)
         if clear > CLEAR * LONG_S:
             continue
         seconds += measurement.duration_s
@@ -85,10 +85,10 @@ def core_stops_of(measurement: Measurement, stops: Stops | None) -> Stops | None
     return Stops(stolen / seconds, seconds) if stolen > 0.0 else None
 
 
-def _median(detail: Detail) -> tuple[float, float]:
-    """Return the median of the response times, and how far p95 lies from it [s]."""
+def median_and_beyond(detail: Detail, level: float) -> tuple[float, float]:
+    """Return the median of the response times, and how far the quantile of a higher level lies from it [s]."""
     levels, values = zip(*detail.response_quantiles_s, strict=True)
-    median, high = np.interp([0.5, 0.95], levels, values)
+    median, high = np.interp([0.5, level], levels, values)
     return float(median), float(high - median)
 
 
