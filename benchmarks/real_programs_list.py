@@ -22,6 +22,7 @@ from calibration.live.program_measurement import Subject, measure_program
 from calibration.live.served_measurement import Service, measure_service
 from calibration.live.settings import Settings
 from calibration.python_callable import calibrate_python
+from models.service import ReadyOrder
 from models.units import TIME
 
 Tell = Callable[[str], None]
@@ -163,7 +164,8 @@ def _pgbench(script: str) -> Callable[[Path], contextlib.AbstractContextManager[
                 arguments = [str(there.address[1]), str(plan.copies), script, *([f"{rate:.6g}"] if rate else [])]
                 return _generator(f"pgbench {script}", "benchmarks.pgbench_load", arguments)
 
-            yield _service(f"pgbench {script}", there, generator)
+            # having sent something it looks at that connection once more before it turns to others
+            yield _service(f"pgbench {script}", there, generator, "client_first")
 
     return opened
 
@@ -173,8 +175,10 @@ def _generator(name: str, module: str, arguments: Sequence[str]) -> Program:
     return Program(found.name, found.arguments, found.environment, holds_all=True)
 
 
-def _service(name: str, there: real_servers.Server, generator: Callable[[Plan], Program]) -> Measure:
-    service = Service(name, [sys.executable, name], generator, there.process)
+def _service(
+    name: str, there: real_servers.Server, generator: Callable[[Plan], Program], order: ReadyOrder | None = None
+) -> Measure:
+    service = Service(name, [sys.executable, name], generator, there.process, generator_order=order)
     return lambda settings, tell: measure_service(service, settings, tell)
 
 

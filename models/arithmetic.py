@@ -11,6 +11,9 @@ SPEED_BITS: Final = 20
 SPEED_ONE: Final = 1 << SPEED_BITS
 """Speed of an undisturbed core: work units (2^-20 ns) per nanosecond."""
 
+LOOK_NS: Final = 1
+"""CPU of a look at whether a client is ready again: a moment at which others may take the core, and no work."""
+
 UTILIZATION_HALF_LIFE_NS: Final = 32_000_000
 """Half-life of the utilization average that the idle search looks at (the kernel's per-entity load tracking)."""
 

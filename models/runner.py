@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
+from models.arithmetic import LOOK_NS
 from models.clock import Clock
 from models.cpu.task import Burst, Task
 from models.records import WAITING_FOR_WORKER
@@ -31,15 +32,25 @@ class Runner:
     the others, each first come, first served. ``totals``: the station "workers" of an event loop, None otherwise.
     ``own_first``: whether what it made ready itself comes first in a turn: bursts asked for at the instant at which it
     finished one. What the last burst of a turn makes ready so belongs to the turn that begins at that instant.
+    ``client_first``: whether a turn takes nothing but what it made ready itself, as long as there is any; and with each
+    burst that it has finished it looks for what others answered the same client meanwhile, and goes on with that.
+    Looking takes its task 1 ns, at which whoever it woke may take the core: the answer of that one is found then.
     """
 
     def __init__(
-        self, processor: Processor, task: Task, totals: StationTotals | None = None, *, own_first: bool = False
+        self,
+        processor: Processor,
+        task: Task,
+        totals: StationTotals | None = None,
+        *,
+        own_first: bool = False,
+        client_first: bool = False,
     ) -> None:
         self.processor = processor
         self.task = task
         self.totals = totals
         self.own_first = own_first
+        self.client_first = client_first
         self.finished_ns = -1
         self.turn_began_ns = -1
         self.turn_own = 0  # bursts at the head of the turn that it made ready itself
@@ -68,7 +79,7 @@ class Runner:
         """Let a burst wait for its turn."""
         if after_timer:
             self.after_timers.append(burst)
-        elif not self.own_first or now_ns != self.finished_ns:
+        elif not (self.own_first or self.client_first) or now_ns != self.finished_ns:
             self.ready.append(burst)
         elif now_ns == self.turn_began_ns:
             self.turn.insert(self.turn_own, burst)
@@ -98,20 +109,46 @@ class Runner:
         self.finished_ns = burst.strand.clock.now
         self._end(burst, busy=True)
         burst.strand.wake()
-        self._next(self.finished_ns)
+        if self.client_first:
+            self._look(burst.strand)
+        else:
+            self._next(self.finished_ns)
+
+    def _look(self, served: Strand) -> None:
+        """Look whether the client of a strand is ready again, before all others."""
+        self.current = Burst(LOOK_NS, None, lambda: self._looked(served))
+        self.processor.ask(self.task, self.current)
+
+    def _looked(self, served: Strand) -> None:
+        """Go on with what others answered the client that was served last, or with the next ready burst."""
+        self.current = None
+        client = served.client()
+        for queue in (self.turn, self.ready, self.after_timers):
+            for burst in queue:
+                assert burst.strand is not None
+                if burst.strand.client() == client:
+                    queue.remove(burst)
+                    self._begin_queued(burst)
+                    return
+        self._next(served.clock.now)
+
+    def _begin_queued(self, burst: Burst) -> None:
+        """Let the task execute a burst that waited."""
+        if self.totals is not None:
+            self.totals.change(waiting=-1)
+        self._begin(burst)
 
     def _next(self, now_ns: int) -> None:
         """Go on with the next ready burst."""
         if not self.turn and (self.own or self.ready or self.after_timers):
-            self.turn = self.own + self.ready + self.after_timers
             self.turn_own, self.turn_began_ns = len(self.own), now_ns
-            for queue in (self.own, self.ready, self.after_timers):
+            queues = (self.own,) if self.client_first and self.own else (self.own, self.ready, self.after_timers)
+            for queue in queues:
+                self.turn += queue
                 queue.clear()
         if self.turn:
             self.turn_own = max(self.turn_own - 1, 0)
-            if self.totals is not None:
-                self.totals.change(waiting=-1)
-            self._begin(self.turn.popleft())
+            self._begin_queued(self.turn.popleft())
 
     def withdraw(self, strand: Strand) -> bool:
         """Take a strand's burst back, wherever it is."""

@@ -31,6 +31,8 @@ _MS = 1_000_000
 Discipline = Literal["linux", "round_robin", "fifo", "processor_sharing"]
 BalancerPolicy = Literal["round_robin", "random", "least_connections", "power_of_two", "session_affinity", "weighted"]
 
+ReadyOrder = Literal["arrival", "own_first", "client_first"]
+
 HOST_FIELDS = (
     "cores",
     "threads_per_core",
@@ -55,6 +57,8 @@ class LinuxScheduler(Table):
     tick: period of the timer interrupt [ns], 1/HZ.
     idle_search: chance that a search for an idle core finds it.
     idle_steal: chance that a core that becomes idle takes a waiting task from another.
+    migration_cost: how long ago a task must have run for an idle core to take it [ns], as its cache is warm where it
+        ran (Linux: 0.5 ms).
     balance_interval: period of the balancing between queues [ns].
     balance_from: how many times as long as the shortest queue the longest one must more than be to be shortened.
     stray_moves: chance that balancing, where it finds nothing to even out, moves a task though.
@@ -66,6 +70,7 @@ class LinuxScheduler(Table):
     tick: PositiveTimeNs = 4 * _MS
     idle_search: Probability = 1.0
     idle_steal: Probability = 1.0
+    migration_cost: TimeNs = 0
     balance_interval: PositiveTimeNs = 32 * _MS
     balance_from: Annotated[float, number(1, 16)] = 1.0
     stray_moves: Probability = 0.0
@@ -243,8 +248,10 @@ class Service(Table):
     wakeup: CPU paid when a sleeping task is made to run [ns].
     idle_exit: time (not work) that an idle core takes to start a woken task [ns].
     workers: threads or processes of each instance, or "per_operation". worker_kind: how these serve.
-    ready_order: what an event loop takes first in a turn: what became ready first, or what it made ready itself, as
-        programs do that have a queue of callbacks beside the events of the system (asyncio).
+    ready_order: what an event loop takes first: what became ready first; or, in a turn, what it made ready itself, as
+        programs do that have a queue of callbacks beside the events of the system (asyncio); or what the client whose
+        burst it finished last has ready again, as programs do that look at a connection once more when they have sent
+        something over it (pgbench).
     cpu_quota: cores' worth per cpu_quota_period [ns]; cpu_quota_slice: what a core takes of it at a time
         [ns], 0 = ideal.
     queue_limit: attempts inside an instance beyond which an arrival is rejected; None: no limit.
@@ -266,7 +273,7 @@ class Service(Table):
     idle_exit: TimeNs = 0
     workers: Annotated[int | str, whole_or("per_operation")] = "per_operation"
     worker_kind: Literal["event_loop", "blocking"] = "event_loop"
-    ready_order: Literal["arrival", "own_first"] = "arrival"
+    ready_order: ReadyOrder = "arrival"
     cpu_quota: Annotated[float, number(0.001, 4096)] | None = None
     cpu_quota_period: PositiveTimeNs = 100 * _MS
     cpu_quota_slice: TimeNs = 5 * _MS

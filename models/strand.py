@@ -71,6 +71,11 @@ class Strand:
         self.chosen: dict[int, int] = {}  # instance of each service, for the whole attempt
         self.holdings: list[Holding] = []  # in the order in which they were granted
 
+    def client(self) -> int:
+        """Return the key of the closed user that it works for; of its operation where it comes from no such user."""
+        operation = self.owner.operation
+        return int(operation.source.key if operation.source.is_user else operation.key)
+
     def enter(self, cause: int) -> None:
         """Account the time since the last change to the cause so far; from now on it counts as ``cause``."""
         now = self.clock.now

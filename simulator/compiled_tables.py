@@ -40,6 +40,11 @@ PER_OPERATION: Final = 0
 EVENT_LOOP: Final = 1
 BLOCKING: Final = 2
 
+ARRIVAL_ORDER: Final = 0
+OWN_FIRST: Final = 1
+CLIENT_FIRST: Final = 2
+READY_ORDERS: Final = {"arrival": ARRIVAL_ORDER, "own_first": OWN_FIRST, "client_first": CLIENT_FIRST}
+
 CLOSED: Final = 0
 OPEN: Final = 1
 TRACE: Final = 2
@@ -58,12 +63,13 @@ def _table(fields: str, floats: str = "") -> np.dtype[Any]:
 DISTRIBUTION: Final = _table("kind a b c first count", "a b c")
 HOST: Final = _table(
     "instance first_core cores threads_per_core discipline time_slice_ns base_slice_ns tick_ns idle_search idle_steal "
-    "balance_ns balance_permille stray_moves until_parity switch_ns exit_ns first_speed uniform first_pause pauses",
+    "migration_ns balance_ns balance_permille stray_moves until_parity switch_ns exit_ns first_speed uniform "
+    "first_pause pauses",
     "idle_search idle_steal stray_moves",
 )
 INSTANCE: Final = _table(
     "service position host memory_bytes memory_base_bytes pool_bytes hit_ns miss_ns worker_kind workers queue_limit "
-    "own_first wakeup_ns quota_ns period_ns quota_slice_ns first_batcher first_lock first_pool first_link "
+    "ready_order wakeup_ns quota_ns period_ns quota_slice_ns first_batcher first_lock first_pool first_link "
     "cpu_station worker_station memory_station first_worker"
 )
 SERVICE: Final = _table("first_instance instances policy dispatch_ns hop_ns first_weight station")

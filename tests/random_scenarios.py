@@ -291,7 +291,7 @@ class Generator:
             table["workers"] = self.integer(1, 4)
             table["worker_kind"] = self.pick(("event_loop", "blocking"))
             if table["worker_kind"] == "event_loop" and self.chance(50):
-                table["ready_order"] = "own_first"
+                table["ready_order"] = self.pick(("own_first", "client_first"))
         if self.chance(30):
             table |= self.quota(discipline)
         if self.chance(15):
@@ -328,6 +328,7 @@ class Generator:
                 "tick": self.units(1, 8),
                 "idle_search": self.pick((0.0, 0.35, 1.0, 1.0)),
                 "idle_steal": self.pick((0.0, 0.2, 1.0, 1.0)),
+                "migration_cost": self.pick(("0us", "0us", self.units(1, 20))),
                 "balance_interval": self.units(5, 40),
                 "balance_from": self.pick((1.0, 1.17, 2.0)),
                 "stray_moves": self.pick((0.0, 0.3, 1.0)),

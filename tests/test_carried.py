@@ -75,7 +75,7 @@ def test_of_waves_under_one_load_nothing_goes_on_to_another_but_how_far_it_may_b
     details = [one.model_copy(update={"connections_elsewhere": 0}) for one in seen.details]
     seen = seen.model_copy(update={"details": details})
     fit = fit_live(seen, draws=4)
-    assert fit.best.blueprint.waves
+    assert fit.best.blueprint.shaped
     served = ServedFit(seen, [(fit.best, 1.0)], fit.redraws)
     found = served.predict(Load(64), 700.0, 4)
     plain = served._played(fit.best, fit.best.position, Load(64), 700.0, served._missed(fit.best, Load(64)))

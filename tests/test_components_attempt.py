@@ -273,6 +273,32 @@ def test_a_loop_goes_on_with_what_it_made_ready_before_what_came_meanwhile(play,
     assert ends_ms(play([CPU, CPU], [0, 1, 2, 25], services=services)) == ends
 
 
+def test_a_loop_turns_to_what_came_when_it_has_nothing_left_that_it_made_ready_itself(play):
+    services = {"s": {"discipline": "fifo", "workers": 1, "worker_kind": "event_loop", "ready_order": "client_first"}}
+    # the second and the third come while the first is served, the last while the second is
+    ends = ends_ms(play([CPU, CPU], [0, 1, 2, 25], services=services))
+    assert ends == pytest.approx([20, 50, 60, 80], abs=1e-4)
+
+
+@pytest.mark.parametrize(("order", "first"), [("arrival", 32), ("own_first", 32), ("client_first", 21)])
+def test_a_loop_that_looks_again_finds_the_answer_of_whom_it_woke_on_its_core(play, order, first):
+    loop = {"cores_of": "s", "workers": 1, "worker_kind": "event_loop", "ready_order": order}
+    services = {"s": {"discipline": "linux", "cores": 1}, "loop": loop}
+    sent = {"kind": "cpu", "demand": "10ms", "service": "loop"}
+    # what the loop wakes at 10 takes its core for 1 ms, and has answered when the loop goes on
+    output = play([sent, {"kind": "cpu", "demand": "1ms"}, sent], [0, 0], services=services)
+    assert ends_ms(output) == pytest.approx([first, 42], abs=1e-4)
+
+
+@pytest.mark.parametrize("order", ["arrival", "client_first"])
+def test_a_loop_that_looks_again_does_not_wait_for_whom_it_woke_elsewhere(play, order):
+    loop = {"discipline": "fifo", "workers": 1, "worker_kind": "event_loop", "ready_order": order}
+    services = {"s": {"discipline": "fifo"}, "loop": loop}
+    sent = {"kind": "cpu", "demand": "10ms", "service": "loop"}
+    output = play([sent, {"kind": "cpu", "demand": "11ms"}, sent], [0, 0], services=services)
+    assert ends_ms(output) == pytest.approx([31, 42], abs=1e-4)
+
+
 def test_a_blocking_worker_of_another_service_is_held_for_the_visit_only(play):
     services = {
         "s": {"discipline": "fifo"},

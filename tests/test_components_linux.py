@@ -439,6 +439,31 @@ def test_a_core_that_becomes_idle_steals_from_the_longest_queue_with_a_chance():
     assert three_cores(0.2) == ["a", "b", None]
 
 
+@pytest.mark.parametrize(("d_ran", "e_ran", "taken"), [(-9, -11, "e"), (-10, -11, "d"), (-9, -9, None), (5, -10, "e")])
+def test_an_idle_core_leaves_what_ran_just_now_where_its_cache_is_warm(d_ran, e_ran, taken):
+    draws = []
+    kit = linux(2, migration_ns=20, idle_steal=0.5, steal_draw=lambda: draws.append(0) or 0.0)
+    kit.ask(0, "a", 100)
+    kit.ask(0, "b", 10)
+    kit.at(5, lambda: queued(kit, 0, d=(0, 10), e=(0, 10)))
+    kit.at(5, lambda: setattr(kit.tasks["d"], "last_ran_ns", d_ran))
+    kit.at(5, lambda: setattr(kit.tasks["e"], "last_ran_ns", e_ran))
+    kit.run(11)
+    assert kit.running() == ["a", taken]
+    assert len(draws) == (taken is not None)  # nothing is drawn where there is nothing to take
+
+
+def test_a_task_ran_last_when_it_left_a_core_to_sleep_or_for_another():
+    kit = linux(1, tick_ns=8)
+    kit.ask(0, "a", 30)
+    kit.ask(1, "b", 3)
+    kit.run(9)  # a is past its first deadline at the tick
+    assert kit.running() == ["b"]
+    assert kit.tasks["a"].last_ran_ns == 8
+    kit.run(12)
+    assert kit.tasks["b"].last_ran_ns == 11
+
+
 def test_no_chance_is_drawn_where_nothing_waits():
     draws = []
     kit = linux(2, idle_steal=0.5, steal_draw=lambda: draws.append(0) or 0.0)

@@ -241,6 +241,7 @@ PAIRS: dict[str, Change | tuple[Change, dict[tuple[str | int, ...], Any]]] = {
     "LinuxScheduler.tick": ((*S, "linux", "tick"), "1ms"),
     "LinuxScheduler.idle_search": ((*S, "linux", "idle_search"), 0.0),
     "LinuxScheduler.idle_steal": ((*S, "linux", "idle_steal"), 0.0),
+    "LinuxScheduler.migration_cost": ((*S, "linux", "migration_cost"), "1s"),
     "LinuxScheduler.balance_interval": ((*S, "linux", "balance_interval"), "1ms"),
     "LinuxScheduler.balance_from": ((*S, "linux", "balance_from"), 16.0),
     "LinuxScheduler.stray_moves": ((*S, "linux", "stray_moves"), 1.0),

@@ -138,7 +138,7 @@ def test_the_random_scenarios_cover_the_language():
             seen["ideal quota"] += service.cpu_quota is not None and service.cpu_quota_slice == 0
             seen["sliced quota"] += service.cpu_quota is not None and service.cpu_quota_slice > 0
             seen.update(f"pauses of {one.scope}" for one in service.pauses)
-            seen["own first"] += service.ready_order == "own_first"
+            seen[f"ready {service.ready_order}"] += 1
             parts = [*service.batchers.values(), *service.pools.values(), service.balancer]
             seen["switched off"] += any(not part.enabled for part in parts)
         for workload in scenario.workloads:
@@ -147,7 +147,8 @@ def test_the_random_scenarios_cover_the_language():
             seen["budget"] += workload.retry is not None and workload.retry.budget is not None
         seen.update(event.action for event in scenario.events)
     wanted = {*STAGE_KINDS, *DISCIPLINES, *POLICIES, "threads 2", "shared cores", "ideal quota", "sliced quota"}
-    wanted |= {"workers event_loop", "workers blocking", "own first", "pauses of instance", "pauses of core"}
+    wanted |= {"workers event_loop", "workers blocking", "ready own_first", "ready client_first"}
+    wanted |= {"pauses of instance", "pauses of core"}
     wanted |= {"switched off", "closed", "open", "trace"}
     wanted |= {"cancel True", "phases", "budget", "down", "up", "slow"}
     assert {name for name in wanted if seen[name] < 5} == set()

@@ -92,8 +92,8 @@ class Blueprint:
     the hardware whom nobody sees on this machine, and by what hardware does that the levels do not show.
     exits_counted: share of the exits from idling that the processes are charged with as CPU.
     likely: odds of the structure before the fit, relative to the others.
-    waves: whether requests gather in waves, another pattern of them under each load, which the structure has: how
-    percentiles lie about the mean at one load then says nothing of another.
+    shaped: whether the structure itself makes percentiles lie about the mean as they do under each load, as where
+    requests gather in waves or a generator looks again: how they lie at one load then says nothing of another.
     crowded: caches that a process for each connection costs the others, as `under` has it; None: there are none.
     stops: of the whole service, while which arrivals gather; None: none are known.
     wakes: how often an operation is woken. uncharged_s: CPU of an operation that no process is charged with.
@@ -111,7 +111,7 @@ class Blueprint:
     exits_counted: float = 0.0
     likely: float = 1.0
     under: Callable[[Mapping[str, float], Load], dict[str, float]] | None = None
-    waves: bool = False
+    shaped: bool = False
     crowded: CrowdedCaches | None = None
     stops: Stops | None = None
     wakes: int = 1

@@ -155,8 +155,8 @@ class ServedFit:
 
         In the queue of a loop the times of those ahead even out, so that tails come closer to the mean with more
         connections; what stops the machine does not even out. Which it is, few connections do not show: halfway.
-        Processes do not even out: who has just been served is before the others again. Where requests gather in waves,
-        the structure has these, and none of it goes on.
+        Processes do not even out: who has just been served is before the others again. Where the structure itself has
+        what shapes them, none of it goes on.
         """
         beyond = self._doublings(load) if load.rate_per_s is None else 0.0
         return dict.fromkeys(value, 0.0) | (bends(here, value, beyond) if beyond > 0 else {})
@@ -210,10 +210,10 @@ class ServedFit:
         workload = self.measurement.workload
         of = {name: value for name, (value, _) in target.measured.items()}
         update: dict[str, Any] = {"tails": tails_of(target)}
-        if each:
-            update["kept"] = 1.0
-        elif fitted.blueprint.waves:
+        if fitted.blueprint.shaped:
             update["kept"] = 0.0
+        elif each:
+            update["kept"] = 1.0
         if workload is not None and workload.disk_written_bytes and {"p95", "p99"} <= of.keys():
             update["stops_s"] = max(of["p99"] - of["p95"], 0.0)
         return found.model_copy(update=update)

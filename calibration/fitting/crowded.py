@@ -17,13 +17,15 @@ from calibration.fitting.blueprint import Free
 from calibration.live.measured import Measurement, Quantiles
 from models.measured import CrowdedCaches
 
-LINES: Final = 768
+LINES: Final = 896
 """That an operation touches of what only its process has: stack, plans and catalogue of a session, the kernel's."""
 LINES_WIDTH: Final = 0.4
 MISS_S: Final = 80e-9
 """To fetch a line that has left the core's own cache, where the host was not calibrated: a shared cache answers in 20
 ns, memory in 100, and on virtual machines the way to its address is twice as long."""
 MISS_WIDTH: Final = 0.5
+RETURNS: Final = 0.2
+"""Power of the sleeps of an operation by which it comes back to a cold cache, between 0 (once) and 1 (after each)."""
 UNDER_WAY: Final = 1.8
 """Lines that a program fetches at a time, where the host's probe waits for each: assumed, chosen on recordings of
 pgbench. That servers have few under way is known (Ferdman et al., Clearing the Clouds, ASPLOS 2012)."""
@@ -41,10 +43,10 @@ def crowded_caches(cores: int, cache_bytes: int, sleeps: float, others: Sequence
     """Return the caches of processes whose operations sleep so often.
 
     After each sleep a process comes back to a core that others have used, but not every stretch between two sleeps
-    touches all its lines: between once and after each sleep, so the geometric mean of both.
+    touches all its lines: between once and after each sleep, and nearer to once, as recordings of pgbench say.
     others: as `CrowdedCaches` has it; (1.0,): not known.
     """
-    found = CrowdedCaches(cores=cores, cache_bytes=cache_bytes, returns=math.sqrt(max(sleeps, 1.0)))
+    found = CrowdedCaches(cores=cores, cache_bytes=cache_bytes, returns=max(sleeps, 1.0) ** RETURNS)
     known = tuple(others)
     return found if known == found.others else found.model_copy(update={"others": known, "room": WHOLE})
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calibration.levels import LevelTable
 from calibration.live.errors import LiveError
+from models.service import ReadyOrder
 
 SCHEMA_VERSION: Final = 1
 
@@ -191,7 +192,8 @@ class Measurement(_Plain):
     never_quiet: levels that other load disturbed each time they were measured; of these the least disturbed is there.
     not_measured: repeats that could not be measured, and why; of their levels no more were made.
     interrupted: whether it was stopped before all levels were measured.
-    each_run: whether each run of the command is an operation. request: of an HTTP service.
+    each_run: whether each run of the command is an operation. request: of an HTTP service. generator_order: the
+    `ready_order` (`models.service.Service`) of the loop that put a service under load; None: it was not told.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -212,6 +214,7 @@ class Measurement(_Plain):
     interrupted: bool = False
     each_run: bool = False
     request: Request | None = None
+    generator_order: ReadyOrder | None = None
     failed_operations: int = 0
     problem: str | None = None
 

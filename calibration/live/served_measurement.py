@@ -23,6 +23,7 @@ from calibration.live.program_measurement import (
 from calibration.live.repeats import Judge, Repeats, measure_all
 from calibration.live.settings import SEED_STEP, Settings, judged, watch_of
 from calibration.live.summarize import service_cpu_ns, service_detail_of, service_level_of
+from models.service import ReadyOrder
 from simulator.processors import usable_cores
 
 
@@ -32,6 +33,7 @@ class Service:
 
     name: what people call it. generator: the program that puts it under the load of a level; it holds all
     connections and speaks the line protocol. server: its processes; None: its CPU, memory and IO are not known.
+    generator_order: as `Measurement` has it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Service:
     generator: Callable[[Plan], Program]
     server: Served | None
     request: Request | None = None
+    generator_order: ReadyOrder | None = None
 
 
 def measure_service(service: Service, settings: Settings, tell: Tell, watch: WatchMaker = watch_of) -> Measurement:
@@ -111,4 +114,5 @@ def _measurement(service: Service, settings: Settings, found: Repeats[Plan, Reco
         failed_operations=sum(int(recording.operations["failed"].sum()) for recording in recordings),
         problem=next((recording.problem for recording in recordings if recording.problem), None),
         request=service.request,
+        generator_order=service.generator_order,
     )

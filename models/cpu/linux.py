@@ -49,7 +49,8 @@ class LinuxCores(Cores):
     """Cores under EEVDF.
 
     ``slice_ns``: base slice. ``tick_ns``: period of the timer interrupt. ``idle_search`` and ``idle_steal``: chances
-    that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another;
+    that a search for an idle core finds one, and that a core that becomes idle takes a waiting task from another, one
+    that last ran ``migration_ns`` ago or longer;
     ``balance_ns``: period of the balancing. ``balance_permille``: thousandths of the shortest queue that the longest
     must be beyond to be shortened; ``stray_moves``: chance of a move where none is. ``until_parity``: whether
     wake-ups are as in Linux with RUN_TO_PARITY, else the running task is protected from them until its deadline: only
@@ -67,6 +68,7 @@ class LinuxCores(Cores):
         tick_ns: int = 4_000_000,
         idle_search: float = 1.0,
         idle_steal: float = 1.0,
+        migration_ns: int = 0,
         balance_ns: int = 32_000_000,
         balance_permille: int = 1000,
         stray_moves: float = 0.0,
@@ -82,6 +84,7 @@ class LinuxCores(Cores):
         self.tick_ns = tick_ns
         self.idle_search = idle_search
         self.idle_steal = idle_steal
+        self.migration_ns = migration_ns
         self.balance_ns = balance_ns
         self.balance_permille = balance_permille
         self.stray_moves = stray_moves
@@ -176,6 +179,7 @@ class LinuxCores(Cores):
         """Leave the queue with the lag, or stay on it, delayed, when ahead of the average."""
         queue = self.queues[core.position]
         queue.repick = False
+        task.last_ran_ns = self.clock.now
         self._update_task(core, task)
         average = queue.average()
         if task.v > average:
@@ -297,14 +301,18 @@ class LinuxCores(Cores):
             if not task.delayed and task.group not in source.throttled and task.group not in target.throttled
         ]
 
+    def _is_hot(self, task: Task) -> bool:
+        """Return whether a task ran so recently that an idle core leaves it where its cache is warm."""
+        return self.clock.now - task.last_ran_ns < self.migration_ns
+
     def _steal(self, core: Core) -> Task | None:
-        """Take a waiting task from the longest queue, by chance."""
+        """Take a waiting task that did not run just now from where most of them wait, by chance."""
         longest: list[Task] = []
         for other in self.cores:
             if other is not core:
-                movable = self._movable(other, core)
-                if len(movable) > len(longest):
-                    longest = movable
+                cold = [task for task in self._movable(other, core) if not self._is_hot(task)]
+                if len(cold) > len(longest):
+                    longest = cold
         if not longest or self.steal_draw() >= self.idle_steal:
             return None
         task = longest[0]
@@ -384,13 +392,14 @@ class LinuxCores(Cores):
     def may_take(self, core: Core) -> bool:
         """Return whether a task waits that a freed core must take; from other queues only if it always steals."""
         others = self.cores if self.idle_steal >= 1.0 else [core]
-        return any(self._movable(other, core) for other in others)
+        return any(other is core or not self._is_hot(task) for other in others for task in self._movable(other, core))
 
     def check_rest(self) -> None:
         """Check nothing: tasks wait beside idle cores where no search was allowed, and in place; see `place`."""
 
     def put_back(self, core: Core, task: Task, *, throttled: bool) -> None:
         """Join the end of the queue order; it was counted all the time."""
+        task.last_ran_ns = self.clock.now
         self._update_task(core, task)
         self.queues[core.position].order.append(task)
 

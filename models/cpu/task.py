@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ASLEEP: Final = 0
 WAITING: Final = 1
 RUNNING: Final = 2
+NEVER_NS: Final = -(1 << 62)
 HELD: Final = 3  # has finished a burst at this very instant and may ask again
 
 
@@ -103,6 +104,7 @@ class Task:
         "group",
         "lag",
         "last_core",
+        "last_ran_ns",
         "serial",
         "state",
         "v",
@@ -124,6 +126,7 @@ class Task:
         self.delayed = False  # asleep, but still on its run queue (delayed dequeue)
         self.executed_ns = 0
         self.fresh = True
+        self.last_ran_ns = NEVER_NS  # when it left a core last
 
     def waits(self, throttled: bool) -> None:
         """Account the wait for a core, or for the next quota period."""

@@ -119,6 +119,7 @@ def put_to_sleep(sim: Any, c: int, t: int) -> None:
     core = core_at(sim, c)
     task = task_at(sim, t)
     core.repick = 0
+    task.last_ran_ns = sim.now
     update_task(sim, c, t)
     mean = average(sim, c)
     if task.v > mean:
@@ -186,6 +187,26 @@ def _count_movable(sim: Any, source: int, target: int) -> int:
     return count
 
 
+@inlined
+def _next_cold(sim: Any, t: int, source: int, target: int) -> int:
+    """Return the first movable task from ``t`` on that did not run just now, -1 if there is none."""
+    until_ns = sim.now - host_at(sim, core_at(sim, source).host).migration_ns
+    while t >= 0 and not (is_movable(sim, t, source, target) and task_at(sim, t).last_ran_ns <= until_ns):
+        t = task_at(sim, t).next
+    return t
+
+
+@kernel
+def _count_cold(sim: Any, source: int, target: int) -> int:
+    """Return how many of a core's waiting tasks did not run just now and may move to another."""
+    count = 0
+    t = _next_cold(sim, queue_at(sim, core_at(sim, source).queue).head, source, target)
+    while t >= 0:
+        count += 1
+        t = _next_cold(sim, task_at(sim, t).next, source, target)
+    return count
+
+
 @kernel
 def migrate(sim: Any, t: int, target: int) -> None:
     """Move a waiting task; it keeps V - v and d - v."""
@@ -208,13 +229,13 @@ def migrate(sim: Any, t: int, target: int) -> None:
 
 @kernel
 def _steal(sim: Any, c: int) -> int:
-    """Take a waiting task from the longest queue, by chance; -1 if none is taken."""
+    """Take a waiting task that did not run just now from where most of them wait, by chance; -1 if none is taken."""
     host = host_at(sim, core_at(sim, c).host)
     longest = 0
     found = -1
     for other in range(host.first_core, host.first_core + host.cores):
         if other != c:
-            length = _count_movable(sim, other, c)
+            length = _count_cold(sim, other, c) if host.migration_ns else _count_movable(sim, other, c)
             if length > longest:
                 longest = length
                 found = other
@@ -224,7 +245,7 @@ def _steal(sim: Any, c: int) -> int:
     host.steal_count += 1
     if decide(host.steal_key, number) >= host.idle_steal:
         return -1
-    t = next_movable(sim, queue_at(sim, core_at(sim, found).queue).head, found, c)
+    t = _next_cold(sim, queue_at(sim, core_at(sim, found).queue).head, found, c)
     migrate(sim, t, c)
     remove_task(sim, core_at(sim, c).queue, t)
     return t

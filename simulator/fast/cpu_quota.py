@@ -51,6 +51,7 @@ def give_up(sim: Any, c: int, throttled: bool) -> None:
     waits(sim, t, throttled)
     discipline = host_at(sim, core.host).discipline
     if discipline == LINUX:
+        task.last_ran_ns = sim.now
         update_task(sim, c, t)
         push_task(sim, core.queue, t)
     elif discipline == ROUND_ROBIN and not throttled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.cpu.task import NEVER_NS
 from models.records import THROTTLED_OR_PAUSED, WAITING_FOR_CORE, WAKING, WORKING
 from simulator.fast.jit import inlined, kernel
 from simulator.fast.layout import strand_at, task_at
@@ -48,6 +49,8 @@ def new_task(sim: Any, g: int, station: int) -> int:
     task.own_end = -1
     task.finished_ns = -1
     task.turn_began_ns = -1
+    task.client = 0
+    task.last_ran_ns = NEVER_NS
     return t
 
 

@@ -133,7 +133,8 @@ TASK: Final = _dtype(
     "next v deadline state delayed attempts current lag executed_ns work "
     "strand next_task core last_core batcher visit group station serial previous demand_ns arrived_ns "
     "wakeup_ns ran_ns joined_ns orphan in_held active fresh rate next_held turn_end first_timer turn_own own_end "
-    "finished_ns turn_began_ns",
+    "finished_ns turn_began_ns client last_ran_ns",
+    keys="client",
     halves="state group delayed core attempts current last_core batcher station visit orphan in_held fresh active "
     "turn_end first_timer turn_own own_end",
     lines=True,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from models.arithmetic import LOOK_NS
 from models.records import WAITING_FOR_CORE, WAITING_FOR_WORKER
 from simulator import program
+from simulator.compiled_tables import ARRIVAL_ORDER, CLIENT_FIRST
 from simulator.fast.cpu_tasks import abandon, new_task
 from simulator.fast.jit import inlined, kernel, rare
 from simulator.fast.layout import (
@@ -30,12 +32,16 @@ from simulator.fast.totals import arrive, change, depart
 
 # --- bursts ----------------------------------------------------------------------------------------------------------
 
+BURST: Final = 1
+LOOK: Final = 2
+"""What a task of a runner executes: a strand's burst, or a look at whether the client that it served is ready again."""
+
 
 @inlined
 def _begin(sim: Any, t: int, a: int, demand_ns: int) -> None:
     """Let a task execute a strand's burst."""
     task = task_at(sim, t)
-    task.current = 1
+    task.current = BURST
     task.strand = a
     if task.station >= 0:
         task.joined_ns = strand_at(sim, a).arrived_ns
@@ -59,7 +65,7 @@ def _queue_burst(sim: Any, t: int, a: int, demand_ns: int) -> None:
         push_strand(sim, ready_queue(sim, t), a)
         if task.first_timer < 0:
             task.first_timer = a
-    elif task.finished_ns == sim.now and instance_at(sim, task.group).own_first:
+    elif task.finished_ns == sim.now and instance_at(sim, task.group).ready_order != ARRIVAL_ORDER:
         _queue_own(sim, t, a)
     elif task.first_timer >= 0:
         insert_strand(sim, ready_queue(sim, t), a, task.first_timer)
@@ -114,6 +120,14 @@ def _leave_queue(sim: Any, t: int, a: int) -> None:
     remove_strand(sim, ready_queue(sim, t), a)
 
 
+@inlined
+def _begin_queued(sim: Any, t: int, a: int) -> None:
+    """Let a task execute the burst of a strand that waited."""
+    _leave_queue(sim, t, a)
+    enter(sim, a, WAITING_FOR_CORE)
+    _begin(sim, t, a, strand_at(sim, a).demand_ns)
+
+
 @kernel
 def _next_burst(sim: Any, t: int) -> None:
     """Go on with the next ready burst."""
@@ -121,20 +135,67 @@ def _next_burst(sim: Any, t: int) -> None:
     a = queue_at(sim, q).head
     task = task_at(sim, t)
     if task.turn_end < 0:
-        task.turn_end = queue_at(sim, q).tail
-        task.first_timer = -1
+        if task.own_end >= 0 and instance_at(sim, task.group).ready_order == CLIENT_FIRST:
+            task.turn_end = task.own_end
+        else:
+            task.turn_end = queue_at(sim, q).tail
+            task.first_timer = -1
         task.turn_own = task.own_end
         task.own_end = -1
         task.turn_began_ns = sim.now
-    _leave_queue(sim, t, a)
-    enter(sim, a, WAITING_FOR_CORE)
-    _begin(sim, t, a, strand_at(sim, a).demand_ns)
+    _begin_queued(sim, t, a)
+
+
+@inlined
+def _client_of(sim: Any, a: int) -> Any:
+    """Return the key of the closed user that a strand works for; of its operation where there is no such user."""
+    strand = strand_at(sim, a)
+    source = source_at(sim, strand.source)
+    return source.key if source.is_user else strand.key
+
+
+@rare
+def _look(sim: Any, t: int, a: int) -> None:
+    """Look whether the client of a strand is ready again, before all others."""
+    task = task_at(sim, t)
+    task.current = LOOK
+    task.client = _client_of(sim, a)
+    task.strand = -1
+    ask(sim, t, LOOK_NS)
+
+
+@kernel
+def _first_that_came(sim: Any, t: int) -> int:
+    """Return the first strand that became ready since the turn began and not by the loop itself; -1: there is none."""
+    task = task_at(sim, t)
+    before = task.own_end if task.own_end >= 0 else task.turn_end
+    return strand_at(sim, before).next if before >= 0 else queue_at(sim, ready_queue(sim, t)).head
+
+
+@rare
+def _looked(sim: Any, t: int) -> None:
+    """Go on with what others answered the client that was served last, or with the next ready burst."""
+    task = task_at(sim, t)
+    task.current = 0
+    a = queue_at(sim, ready_queue(sim, t)).head if task.turn_end >= 0 else _first_that_came(sim, t)
+    while a >= 0 and _client_of(sim, a) != task.client:
+        a = _first_that_came(sim, t) if a == task.turn_end else strand_at(sim, a).next
+    if a >= 0:
+        _begin_queued(sim, t, a)
+    elif queue_at(sim, ready_queue(sim, t)).head >= 0:
+        _next_burst(sim, t)
 
 
 @inlined
 def burst_done(sim: Any, t: int) -> int:
-    """Go on with the next burst; returns the strand whose burst is finished, to go on next as nothing else waits."""
+    """Go on with the next burst; returns the strand whose burst is finished, to go on next as nothing else waits.
+
+    -1 where it was a look.
+    """
     task = task_at(sim, t)
+    if task.current == LOOK:
+        _looked(sim, t)
+        return -1
     task.current = 0
     task.finished_ns = sim.now
     if task.station >= 0:
@@ -142,7 +203,9 @@ def burst_done(sim: Any, t: int) -> int:
         depart(sim, task.station, task.joined_ns)
     a = task.strand
     strand_at(sim, a).place = NOWHERE
-    if queue_at(sim, ready_queue(sim, t)).head >= 0:
+    if instance_at(sim, task.group).ready_order == CLIENT_FIRST:
+        _look(sim, t, a)
+    elif queue_at(sim, ready_queue(sim, t)).head >= 0:
         _next_burst(sim, t)
     return a
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.arithmetic import SPEED_ONE
+from models.cpu.task import NEVER_NS
 from models.draws import (
     CONSTANT,
     DECISION_PAUSE,
@@ -424,6 +425,7 @@ class FastTables:
         for name in _OF_NO_TASK_YET:
             task[name] = -1
         task["serial"], task["group"], task["station"], task["fresh"] = t, instance, station, 1
+        task["last_ran_ns"] = NEVER_NS
         ready = self.arrays["queues"][self.queues + 2 * t]
         ready["head"] = ready["tail"] = -1
         return t

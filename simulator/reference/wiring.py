@@ -145,6 +145,7 @@ class System:
             tick_ns=row.tick_ns,
             idle_search=row.idle_search,
             idle_steal=row.idle_steal,
+            migration_ns=row.migration_ns,
             balance_ns=row.balance_ns,
             balance_permille=row.balance_permille,
             stray_moves=row.stray_moves,
@@ -225,7 +226,8 @@ class System:
                 instance.processor,
                 self.new_task(instance.group),
                 totals if event_loop else None,
-                own_first=bool(row.own_first),
+                own_first=row.ready_order == tables.OWN_FIRST,
+                client_first=row.ready_order == tables.CLIENT_FIRST,
             )
             for _ in range(row.workers)
         ]
