@@ -152,7 +152,7 @@ def test_a_run_with_the_profile_is_as_wide_as_the_fit_beside_the_draws(tmp_path)
     count = 64
     prepared = prepare(base, from_settings([f"workloads[0].procs={count}"]))
     load, again = Load(count), served_repeatability(FORKS.table.levels)
-    own = fit._served._own(load, fit._served._missed(fit.best, load), again, fit.best.blueprint.crowding)
+    own = fit._served._own(load, fit._served._missed(fit.best, load), again, fit.best.blueprint)
     for name, figure in (("throughput_per_s", "throughput"), ("response_time_s.p99", "p99")):
         wider = trust_zone(prepared.scenario, base.calibration)["widening"]
         model = model_error(name, profile.discrepancy, wider)
